@@ -1,0 +1,52 @@
+//! The public contract: every noun, every operation, and what is asked of a request. No I/O, no SQL, no async.
+//!
+//! The server implements the rows of [`contract`], the SDK sends them, the command line and the OpenAPI document list
+//! them, and the tests walk over them. What the document says of a body is what [`check`] enforces: they are one text.
+
+pub mod actions;
+pub mod app_keys;
+pub mod apps;
+pub mod check;
+pub mod clients;
+pub mod content;
+pub mod conversations;
+pub mod events;
+pub mod id;
+pub mod integration_keys;
+pub mod integration_types;
+pub mod integrations;
+pub mod messages;
+pub mod metadata;
+pub mod op;
+pub mod openapi;
+pub mod page;
+pub mod participants;
+pub mod patch;
+pub mod path;
+pub mod problem;
+pub mod query;
+pub mod schema;
+pub mod time;
+pub mod token_info;
+pub mod users;
+pub mod webhooks;
+
+/// Every operation the server answers, in the order of the public contract.
+pub fn contract() -> Vec<op::Description> {
+    [
+        apps::OPERATIONS,
+        app_keys::OPERATIONS,
+        conversations::OPERATIONS,
+        participants::OPERATIONS,
+        messages::OPERATIONS,
+        integrations::OPERATIONS,
+        integration_keys::OPERATIONS,
+        webhooks::OPERATIONS,
+        users::OPERATIONS,
+        token_info::OPERATIONS,
+    ]
+    .concat()
+    .into_iter()
+    .map(|describe| describe())
+    .collect()
+}

@@ -1,0 +1,158 @@
+//! The OpenAPI document, read off the contract: operation ids, scopes, statuses and bodies cannot disagree with the
+//! server, because they are what the server runs by.
+
+use crate::{
+    contract,
+    op::{Description, Scope},
+    problem::Problems,
+    schema::{self, tidy},
+};
+use schemars::SchemaGenerator;
+use serde_json::{Map, Value, json};
+
+/// The whole document, in OpenAPI 3.1. `server` is the address the reader's programs call.
+pub fn document(server: &str) -> Value {
+    let mut generator = schema::generator();
+    let refusal = generator.subschema_for::<Problems>().to_value();
+    let mut paths = Map::new();
+    for operation in contract() {
+        let described = describe(&operation, &mut generator, &refusal);
+        paths.entry(operation.path).or_insert_with(|| json!({}))[operation.method.as_str().to_lowercase()] = described;
+    }
+    let mut document = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Heliograph",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "A self-hosted server for the Sunshine Conversations API, version 2.",
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "servers": [{ "url": server }],
+        "security": [{ "basicAuth": [] }, { "bearerAuth": [] }],
+        "tags": tags(),
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "basicAuth": { "type": "http", "scheme": "basic",
+                    "description": "A key's id as the user name, its secret as the password." },
+                "bearerAuth": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                    "description": "A JSON Web Token, signed by HS256 with a key's secret. The header's `kid` is the key's id; \
+                        the body's `scope` is that of the key: account, app or integration." },
+            },
+            "schemas": generator.take_definitions(false),
+        },
+    });
+    tidy(&mut document["paths"]);
+    tidy(&mut document["components"]["schemas"]);
+    document
+}
+
+fn tags() -> Vec<Value> {
+    let mut names: Vec<&str> = contract().iter().map(|o| o.tag).collect();
+    names.dedup();
+    names.into_iter().map(|name| json!({ "name": name })).collect()
+}
+
+fn describe(operation: &Description, generator: &mut SchemaGenerator, refusal: &Value) -> Value {
+    let (summary, _) = operation.about.split_once(". ").unwrap_or((operation.about, ""));
+    let mut item = json!({
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": summary.trim_end_matches('.'),
+        "description": format!("{}\n\nScopes: {}.", operation.about, scope_names(operation.scopes).join(", ")),
+        "x-scopes": scope_names(operation.scopes),
+        "parameters": parameters(operation, generator),
+        "responses": responses(operation, generator, refusal),
+    });
+    if let Some(body) = operation.body {
+        item["requestBody"] = json!({ "required": true,
+            "content": { "application/json": { "schema": body(generator).to_value() } } });
+    }
+    item
+}
+
+fn scope_names(scopes: &[Scope]) -> Vec<&'static str> {
+    scopes.iter().map(|s| s.name()).collect()
+}
+
+fn parameters(operation: &Description, generator: &mut SchemaGenerator) -> Vec<Value> {
+    let names = operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let in_path =
+        names.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
+    let in_query = operation.query.map(|query| query_parameters(&query(generator).to_value()));
+    in_path.chain(in_query.into_iter().flatten()).collect()
+}
+
+fn query_parameters(query: &Value) -> Vec<Value> {
+    let properties = query["properties"].as_object().into_iter().flatten();
+    properties
+        .map(|(name, schema)| {
+            let mut parameter = json!({ "name": name, "in": "query", "schema": schema });
+            if name == "page" || name == "filter" {
+                parameter["style"] = "deepObject".into();
+                parameter["explode"] = true.into();
+            }
+            if let Some(about) = schema["description"].as_str() {
+                parameter["description"] = about.into();
+            }
+            parameter
+        })
+        .collect()
+}
+
+fn responses(operation: &Description, generator: &mut SchemaGenerator, refusal: &Value) -> Value {
+    let content = |schema: Value| json!({ "application/json": { "schema": schema } });
+    let mut responses = json!({ operation.status.to_string(): {
+        "description": "Done.",
+        "content": content((operation.reply)(generator).to_value()),
+    } });
+    // Beside what is particular to it, any operation may meet these.
+    let common: &[u16] =
+        if operation.body.is_some() { &[400, 401, 403, 408, 413, 415, 429] } else { &[400, 401, 403, 429] };
+    for &status in operation.refusals.iter().chain(common) {
+        let description =
+            http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Refused");
+        responses[status.to_string()] = json!({ "description": description, "content": content(refusal.clone()) });
+    }
+    responses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::document;
+    use crate::check::Checker;
+
+    #[test]
+    fn every_reference_is_defined_and_no_rust_remains() {
+        let document = document("http://127.0.0.1:8080");
+        let text = document.to_string();
+        let schemas = &document["components"]["schemas"];
+        for reference in text.split("\"$ref\":\"#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().unwrap_or_default();
+            assert!(schemas[name].is_object(), "{name}");
+        }
+        for mark in ["x-clearable", "uint", "int64", "$defs"] {
+            assert!(!text.contains(mark), "{mark}");
+        }
+    }
+
+    #[test]
+    fn every_body_compiles() {
+        let document = document("");
+        let schemas = document["components"]["schemas"].as_object().cloned().unwrap_or_default();
+        let bodies = document["paths"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .flat_map(|(_, item)| item.as_object().into_iter().flatten());
+        let mut seen = 0;
+        for (_, operation) in bodies {
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            if schema.is_object() {
+                Checker::compile(schema, &schemas);
+                seen += 1;
+            }
+        }
+        assert!(seen >= 14, "{seen}");
+    }
+}
