@@ -1,0 +1,302 @@
+//! A thread with a connection: takes jobs, runs them, answers them, and reconnects when it has to.
+
+use super::{
+    connect::{Failure, Target, words},
+    connection::{Connection, Mode, NotCommitted},
+    lane::Lane,
+};
+use crate::{
+    Error, Tx, id,
+    job::{Job, Verdict},
+    stats::Counters,
+};
+use std::{
+    collections::HashSet,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+use tokio::runtime::{Builder, Runtime};
+
+/// How many waiting writes may share a commit.
+const GROUP: usize = 32;
+/// How often a job is tried before its caller hears of contention.
+const ATTEMPTS: u32 = 10;
+/// How long a job in hand waits for a server that restarts.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the threads share.
+pub(super) struct Shared {
+    pub(super) target: Arc<Target>,
+    pub(super) writes: flume::Receiver<Box<dyn Job>>,
+    pub(super) reads: flume::Receiver<Box<dyn Job>>,
+    pub(super) lane: Lane,
+    pub(super) counters: Arc<Counters>,
+    /// How many threads have a connection.
+    pub(super) connected: AtomicUsize,
+}
+
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    runtime: Option<Rc<Runtime>>,
+    connection: Option<Connection>,
+    /// Whether the server was out of reach when last tried: then one try is enough to find out if it still is.
+    down: bool,
+    /// How many writes to take at a time: fewer after a group lost to others, more while all goes well.
+    reach: usize,
+    /// The kinds of reads known to need more than one statement.
+    wide: HashSet<&'static str>,
+}
+
+enum Next {
+    Write(Box<dyn Job>),
+    Read(Box<dyn Job>),
+    Closed,
+}
+
+/// How an attempt of a single job ended.
+enum Attempt {
+    Answer(Result<(), Error>),
+    Again,
+}
+
+impl Worker {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.inspect_err(|error| tracing::error!(%error, "a thread of the store cannot start"));
+        Self {
+            shared,
+            runtime: runtime.ok().map(Rc::new),
+            connection: None,
+            down: false,
+            reach: GROUP,
+            wide: HashSet::new(),
+        }
+    }
+
+    /// Serves until the queues are closed and empty.
+    pub(super) fn serve(mut self) {
+        let Some(runtime) = self.runtime.clone() else { return };
+        loop {
+            if !self.ready() {
+                continue;
+            }
+            // The connection is driven while we wait, so that we notice when it breaks.
+            match runtime.block_on(next(&self.shared)) {
+                Next::Write(first) => self.write(first),
+                Next::Read(job) => self.read(job),
+                Next::Closed => break,
+            }
+            self.drain_lane();
+        }
+        self.disconnect();
+    }
+
+    /// Whether to take a job. Without a connection we leave them to those who have one, and try again in a while; if
+    /// nobody has one, somebody must tell the callers.
+    fn ready(&mut self) -> bool {
+        if self.is_connected() || self.connect_once().is_ok() {
+            return true;
+        }
+        let closed = self.shared.writes.is_disconnected() && self.shared.reads.is_disconnected();
+        if closed || self.shared.connected.load(Relaxed) == 0 {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(250));
+        false
+    }
+
+    fn is_connected(&mut self) -> bool {
+        let alive = self.connection.as_ref().is_some_and(Connection::is_alive);
+        if !alive {
+            self.disconnect();
+        }
+        alive
+    }
+
+    fn disconnect(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.shared.connected.fetch_sub(1, Relaxed);
+            connection.close();
+        }
+    }
+
+    fn connect_once(&mut self) -> Result<(), Error> {
+        let Some(runtime) = &self.runtime else { return Err(Error::closed()) };
+        match Connection::open(runtime, &self.shared.target) {
+            Ok(connection) => {
+                self.connection = Some(connection);
+                self.shared.connected.fetch_add(1, Relaxed);
+                self.down = false;
+                Ok(())
+            }
+            Err(error) => Err(Error::Engine(format!("cannot connect to PostgreSQL: {}", words(&error)))),
+        }
+    }
+
+    /// A connection for a job in hand, waiting a little for a server that restarts.
+    fn connection(&mut self) -> Result<&Connection, Error> {
+        let since = Instant::now();
+        let mut pause = Duration::from_millis(25);
+        while !self.is_connected() {
+            if let Err(error) = self.connect_once() {
+                if self.down || since.elapsed() > PATIENCE {
+                    self.down = true;
+                    return Err(error);
+                }
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(500));
+            }
+        }
+        self.connection.as_ref().ok_or_else(Error::closed)
+    }
+
+    fn read(&mut self, mut job: Box<dyn Job>) {
+        for _ in 0..ATTEMPTS {
+            let mode = if self.wide.contains(job.kind()) { Mode::Snapshot } else { Mode::Single };
+            let connection = match self.connection() {
+                Ok(connection) => connection,
+                Err(error) => return job.answer(Err(error)),
+            };
+            connection.start(mode);
+            let verdict = job.run(&mut Tx::new(connection));
+            if connection.outgrown() {
+                connection.abandon();
+                self.wide.insert(job.kind());
+                continue;
+            }
+            let contended = verdict == Verdict::Contended || failed_with_contention(connection);
+            if !contended && !connection.lost() {
+                job.answer(Ok(()));
+                return connection.abandon();
+            }
+            connection.abandon();
+            self.shared.counters.retried();
+        }
+        job.answer(Err(Error::Contention));
+    }
+
+    /// Serves `first`, and as many of those waiting behind it as share a commit with it.
+    fn write(&mut self, first: Box<dyn Job>) {
+        let waiting = self.shared.writes.try_iter().take(self.reach - 1);
+        let mut group: Vec<_> = std::iter::once(first).chain(waiting).collect();
+        let together = if group.len() == 1 { None } else { self.commit_together(&mut group) };
+        match together {
+            Some(outcome) => {
+                self.reach = GROUP.min(self.reach + 1);
+                for job in group {
+                    job.answer(outcome.clone());
+                }
+            }
+            None => {
+                if group.len() > 1 {
+                    self.reach = (self.reach / 2).max(1);
+                }
+                for job in group {
+                    self.write_alone(job);
+                }
+            }
+        }
+    }
+
+    /// Runs all jobs in one transaction. `None` when they do not get along, and each has to go alone: PostgreSQL cannot
+    /// undo one of them cheaply, and a failure may belong to another job than the one that saw it.
+    fn commit_together(&mut self, group: &mut [Box<dyn Job>]) -> Option<Result<(), Error>> {
+        let connection = match self.connection() {
+            Ok(connection) => connection,
+            Err(error) => return Some(Err(error)),
+        };
+        connection.start(Mode::Group);
+        for job in &mut *group {
+            connection.start_job();
+            let verdict = job.run(&mut Tx::new(connection));
+            let harmless = verdict == Verdict::Commit || verdict == Verdict::Rollback && !connection.wrote();
+            if !harmless || connection.failure().is_some() {
+                connection.abandon();
+                return None;
+            }
+        }
+        match connection.commit() {
+            Ok(()) => {
+                self.shared.counters.committed(group.len());
+                Some(Ok(()))
+            }
+            Err(NotCommitted::RolledBack(_)) => None,
+            Err(NotCommitted::Unknown(why)) => Some(Err(unknown(&why))),
+        }
+    }
+
+    fn write_alone(&mut self, mut job: Box<dyn Job>) {
+        match self.attempt(&mut *job) {
+            Attempt::Answer(outcome) => job.answer(outcome),
+            Attempt::Again => self.shared.lane.join(job),
+        }
+    }
+
+    /// Serves those who lost, if no other thread is doing so.
+    fn drain_lane(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        shared.lane.drain(|mut job| {
+            for n in 0..ATTEMPTS - 1 {
+                if n > 0 {
+                    std::thread::sleep(backoff(n));
+                }
+                self.shared.counters.retried();
+                if let Attempt::Answer(outcome) = self.attempt(&mut *job) {
+                    return job.answer(outcome);
+                }
+            }
+            job.answer(Err(Error::Contention));
+        });
+    }
+
+    /// Runs the job in a transaction of its own, once.
+    fn attempt(&mut self, job: &mut dyn Job) -> Attempt {
+        let connection = match self.connection() {
+            Ok(connection) => connection,
+            Err(error) => return Attempt::Answer(Err(error)),
+        };
+        connection.start(Mode::Serial);
+        let verdict = job.run(&mut Tx::new(connection));
+        let again = verdict == Verdict::Contended || connection.lost() || failed_with_contention(connection);
+        if again || verdict == Verdict::Rollback && (connection.wrote() || connection.failure().is_some()) {
+            connection.abandon();
+            return if again { Attempt::Again } else { Attempt::Answer(Ok(())) };
+        }
+        // A refusal that wrote nothing commits too: what it read counts only once the server says it was serial.
+        match connection.commit() {
+            Ok(()) => {
+                self.shared.counters.committed(1);
+                Attempt::Answer(Ok(()))
+            }
+            Err(NotCommitted::RolledBack(Failure::Refused(Error::Contention) | Failure::Lost(_))) => Attempt::Again,
+            Err(NotCommitted::RolledBack(Failure::Refused(error))) => Attempt::Answer(Err(error)),
+            Err(NotCommitted::Unknown(why)) => Attempt::Answer(Err(unknown(&why))),
+        }
+    }
+}
+
+async fn next(shared: &Shared) -> Next {
+    tokio::select! {
+        Ok(job) = shared.writes.recv_async() => Next::Write(job),
+        Ok(job) = shared.reads.recv_async() => Next::Read(job),
+        else => Next::Closed,
+    }
+}
+
+fn failed_with_contention(connection: &Connection) -> bool {
+    matches!(connection.failure(), Some(Failure::Refused(Error::Contention)))
+}
+
+fn unknown(why: &str) -> Error {
+    Error::Engine(format!("the connection to PostgreSQL broke during COMMIT, so its outcome is not known: {why}"))
+}
+
+/// Between nothing and twice 2, 4, 8, … milliseconds, up to a cap: those who collided once should not do so again.
+fn backoff(n: u32) -> Duration {
+    let [dice] = id::random::<1>();
+    Duration::from_micros((1_000u64 << n.min(6)) * u64::from(dice) / 128)
+}

@@ -1,0 +1,164 @@
+//! A connection to the file, and statements on it.
+
+use crate::{Arg, Error, Row, text, tx::Session, value::Value};
+use rusqlite::{
+    CachedStatement, OpenFlags, ToSql,
+    types::{ToSqlOutput, ValueRef},
+};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    path::Path,
+    time::Duration,
+};
+
+/// How many prepared statements a connection keeps.
+const STATEMENTS: usize = 256;
+
+/// WAL with FULL: a commit is on the disk before anybody hears of it. Checkpoints are the store's own business.
+const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+    PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384; \
+    PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;";
+
+pub(super) struct Connection {
+    pub(super) sqlite: rusqlite::Connection,
+    texts: RefCell<HashMap<text::Key, String>>,
+    /// Whether the running job has written, and so has its savepoint.
+    wrote: Cell<bool>,
+}
+
+impl Connection {
+    /// How long to wait for another process that writes. The same as in the pragmas.
+    pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+    /// Opens an existing file.
+    pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let sqlite = rusqlite::Connection::open_with_flags(path, flags)?;
+        sqlite.execute_batch(PRAGMAS)?;
+        sqlite.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(Self { sqlite, texts: RefCell::default(), wrote: Cell::new(false) })
+    }
+
+    /// Opens one that cannot write.
+    pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Self> {
+        let connection = Self::open(path)?;
+        connection.sqlite.execute_batch("PRAGMA query_only = ON")?;
+        Ok(connection)
+    }
+
+    pub(super) fn patience(&self, patience: Duration) {
+        if let Err(error) = self.sqlite.busy_timeout(patience) {
+            tracing::warn!(%error, "setting the busy timeout failed");
+        }
+    }
+
+    /// Runs a statement of the store's own, without parameters or rows.
+    pub(super) fn run(&self, sql: &'static str) -> Result<(), Error> {
+        self.sqlite.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+
+    /// Whether no transaction is open: SQLite itself ends one on some errors.
+    pub(super) fn idle(&self) -> bool {
+        self.sqlite.is_autocommit()
+    }
+
+    /// Keeps the work of the running job.
+    pub(super) fn keep(&self) -> Result<(), Error> {
+        if self.wrote.replace(false) { self.run("RELEASE job") } else { Ok(()) }
+    }
+
+    /// Undoes the work of the running job, and nobody else's.
+    pub(super) fn undo(&self) -> Result<(), Error> {
+        if !self.wrote.replace(false) {
+            return Ok(());
+        }
+        self.run("ROLLBACK TO job")?;
+        self.run("RELEASE job")
+    }
+
+    /// Ends the whole transaction, if one is open.
+    pub(super) fn rollback(&self) {
+        self.wrote.set(false);
+        if !self.idle()
+            && let Err(error) = self.run("ROLLBACK")
+        {
+            tracing::error!(%error, "rolling back failed");
+        }
+    }
+
+    fn statement(&self, sql: &'static str) -> Result<CachedStatement<'_>, Error> {
+        let mut texts = self.texts.borrow_mut();
+        let text = texts.entry(text::key(sql)).or_insert_with(|| text::for_sqlite(sql));
+        Ok(self.sqlite.prepare_cached(text)?)
+    }
+
+    /// A job gets its savepoint at its first write: most refusals come before, and cost nothing then.
+    fn before_write(&self) -> Result<(), Error> {
+        if !self.wrote.replace(true) {
+            self.run("SAVEPOINT job")?;
+        }
+        Ok(())
+    }
+}
+
+impl Session for Connection {
+    fn query(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
+        rows(self.statement(sql)?, args)
+    }
+
+    fn query_mut(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
+        self.before_write()?;
+        rows(self.statement(sql)?, args)
+    }
+
+    fn execute(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error> {
+        self.before_write()?;
+        Ok(self.statement(sql)?.execute(rusqlite::params_from_iter(args))? as u64)
+    }
+
+    fn append(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<(), Error> {
+        self.execute(sql, args).map(drop)
+    }
+
+    fn amend(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<(), Error> {
+        self.execute(sql, args).map(drop)
+    }
+
+    fn prepare(&self, sql: &'static str) -> Result<(), Error> {
+        self.statement(sql).map(drop)
+    }
+}
+
+fn rows(mut statement: CachedStatement<'_>, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
+    let width = statement.column_count();
+    let mut rows = statement.query(rusqlite::params_from_iter(args))?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next()? {
+        out.push(Row((0..width).map(|i| cell(i, row.get_ref(i)?)).collect::<Result<_, Error>>()?));
+    }
+    Ok(out)
+}
+
+fn cell(i: usize, value: ValueRef<'_>) -> Result<Value, Error> {
+    match value {
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(number) => Ok(Value::Int(number)),
+        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Value::Text(text.to_owned())),
+            Err(_) => Err(Error::Engine(format!("column {i} is not UTF-8"))),
+        },
+        other => Err(Error::Engine(format!("column {i} is {}", other.data_type()))),
+    }
+}
+
+impl ToSql for Arg<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}

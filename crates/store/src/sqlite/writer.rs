@@ -1,0 +1,126 @@
+//! The one thread that writes. Jobs that wait together are committed together: one sync of the disk for all of them.
+
+use super::{checkpoint::Checkpoints, connection::Connection};
+use crate::{
+    Error, Tx,
+    job::{Job, Verdict},
+    stats::Counters,
+};
+use std::{fs::File, sync::Arc};
+
+/// How many waiting jobs may share a commit.
+const GROUP: usize = 512;
+
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) checkpoints: Checkpoints,
+    pub(super) counters: Arc<Counters>,
+    /// Held for as long as this server may write.
+    pub(super) lock: Option<File>,
+}
+
+impl Writer {
+    /// Serves until the queue is closed and empty.
+    pub(super) fn serve(self, jobs: &flume::Receiver<Box<dyn Job>>) {
+        while let Ok(first) = jobs.recv() {
+            // No waiting for company: whoever comes during this commit makes the next group.
+            let group: Vec<_> = std::iter::once(first).chain(jobs.try_iter().take(GROUP - 1)).collect();
+            serve_group(&self.connection, &self.counters, group);
+            self.checkpoints.relieve(&self.connection);
+        }
+        self.checkpoints.finish(&self.connection);
+        drop(self.connection);
+        drop(self.lock);
+    }
+}
+
+/// Runs and answers every job of the group, in one commit unless SQLite ends the transaction on the way.
+fn serve_group(connection: &Connection, counters: &Counters, group: Vec<Box<dyn Job>>) {
+    let mut waiting = group.into_iter();
+    while waiting.len() > 0 {
+        let mut ran = Vec::with_capacity(waiting.len());
+        let outcome = commit_together(connection, &mut waiting, &mut ran);
+        match &outcome {
+            Ok(()) => counters.committed(ran.len()),
+            Err(error) => {
+                connection.rollback();
+                tracing::error!(%error, jobs = ran.len(), "a group of transactions failed");
+            }
+        }
+        for job in ran {
+            job.answer(outcome.clone());
+        }
+    }
+}
+
+/// Moves jobs from `waiting` to `ran` as it runs them. On an error none of those that ran is kept.
+fn commit_together(
+    connection: &Connection,
+    waiting: &mut std::vec::IntoIter<Box<dyn Job>>,
+    ran: &mut Vec<Box<dyn Job>>,
+) -> Result<(), Error> {
+    if let Err(error) = connection.run("BEGIN IMMEDIATE") {
+        ran.extend(waiting);
+        return Err(error);
+    }
+    for mut job in waiting {
+        let mut tx = Tx::new(connection);
+        let verdict = job.run(&mut tx);
+        let failure = tx.failure();
+        ran.push(job);
+        // A full disk and its like make SQLite roll back everything, so everybody who ran has lost their work.
+        if connection.idle() {
+            return Err(failure.unwrap_or_else(|| Error::Engine("SQLite ended the transaction".into())));
+        }
+        match verdict {
+            Verdict::Commit => connection.keep()?,
+            Verdict::Rollback | Verdict::Contended => connection.undo()?,
+        }
+    }
+    connection.run("COMMIT")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{args, job::Queue};
+
+    /// Runs the functions as one group on a database that may hold `pages` pages, and gives their answers.
+    async fn group(pages: u32, sizes: [usize; 3]) -> (Vec<Result<u64, Error>>, i64) {
+        let connection = Connection::in_memory_of(pages);
+        let (queue, jobs) = Queue::new();
+        let run = |size: usize| {
+            queue.run("test", move |tx| tx.execute("INSERT INTO t (a) VALUES ($1)", args![&"x".repeat(size)]))
+        };
+        let serve = async {
+            tokio::task::yield_now().await;
+            serve_group(&connection, &Counters::default(), jobs.drain().collect());
+        };
+        let (a, b, c, ()) = tokio::join!(biased; run(sizes[0]), run(sizes[1]), run(sizes[2]), serve);
+        let kept = connection.sqlite.query_row("SELECT count(*) FROM t", [], |row| row.get(0));
+        (vec![a, b, c], kept.expect("the rows are counted"))
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_fails_who_it_concerns_and_the_store_goes_on() {
+        let (answers, kept) = group(20, [10, 200_000, 10]).await;
+        assert_eq!(answers[1], Err(Error::Full));
+        assert_eq!(answers[2], Ok(1), "a job after the full one is served");
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count() as i64, kept);
+    }
+
+    #[tokio::test]
+    async fn a_group_with_room_is_kept_whole() {
+        let (answers, kept) = group(1000, [10, 200_000, 10]).await;
+        assert_eq!((answers, kept), (vec![Ok(1), Ok(1), Ok(1)], 3));
+    }
+
+    impl Connection {
+        fn in_memory_of(pages: u32) -> Self {
+            let connection = Self::open(std::path::Path::new(":memory:")).expect("a database in memory opens");
+            let schema = format!("PRAGMA max_page_count = {pages}; CREATE TABLE t (a TEXT)");
+            connection.sqlite.execute_batch(&schema).expect("the schema is made");
+            connection
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! A running transaction, as the rules of the product see it.
+
+use crate::{Arg, Error, Row, clock, id, text};
+use std::cell::RefCell;
+
+/// What an engine does with statements, inside the transaction it has open.
+///
+/// The methods take `&self` because a reading transaction is shared; the engines keep their state in cells.
+pub(crate) trait Session {
+    fn query(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error>;
+    fn query_mut(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error>;
+    fn execute(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error>;
+    fn append(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<(), Error>;
+    fn amend(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<(), Error>;
+    fn prepare(&self, sql: &'static str) -> Result<(), Error>;
+}
+
+/// What waits for the durable commit.
+pub(crate) type Hook = Box<dyn FnOnce() + Send>;
+
+/// A running transaction. `&Tx` reads, `&mut Tx` writes.
+///
+/// The first statement that fails ends it: every later one is refused with the same error, and the transaction rolls
+/// back even when the function returns `Ok`. To go on after a conflict, say `ON CONFLICT DO NOTHING` and look at the
+/// count.
+pub struct Tx<'c> {
+    session: &'c dyn Session,
+    now: i64,
+    failed: RefCell<Option<Error>>,
+    after: Vec<Hook>,
+}
+
+impl<'c> Tx<'c> {
+    pub(crate) fn new(session: &'c dyn Session) -> Self {
+        Self { session, now: clock::now_ms(), failed: RefCell::new(None), after: Vec::new() }
+    }
+
+    /// Rows of a statement that only reads. Sees everything this transaction wrote before.
+    pub fn query(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
+        self.guard(|session| {
+            if !text::only_reads(sql) {
+                return Err(Error::Engine("`query` takes a statement that only reads".into()));
+            }
+            session.query(sql, args)
+        })
+    }
+
+    /// Rows of a statement that writes: `INSERT … RETURNING`.
+    pub fn query_mut(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
+        self.guard(|session| session.query_mut(sql, args))
+    }
+
+    /// Runs a statement that writes, and tells how many rows it changed.
+    pub fn execute(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error> {
+        self.guard(|session| session.execute(sql, args))
+    }
+
+    /// An `INSERT … VALUES ($1, …, $n)` whose result nobody reads.
+    ///
+    /// PostgreSQL gathers such rows and sends them in bulk, at the latest with the COMMIT. A row that turns out to
+    /// collide then fails the transaction after its function has returned: where a collision is to be answered, use
+    /// [`Tx::execute`].
+    pub fn append(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<(), Error> {
+        self.guard(|session| session.append(sql, args))
+    }
+
+    /// Like [`Tx::append`], for an UPDATE or DELETE whose count nobody reads.
+    pub fn amend(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<(), Error> {
+        self.guard(|session| session.amend(sql, args))
+    }
+
+    /// Checks `sql` against the schema without running it.
+    pub fn prepare(&self, sql: &'static str) -> Result<(), Error> {
+        self.guard(|session| session.prepare(sql))
+    }
+
+    /// Has `f` run once, after the transaction is durable and before its caller is answered; never when it rolls back.
+    /// It runs on a thread of the store: ring a bell, do no work.
+    pub fn after_commit(&mut self, f: impl FnOnce() + Send + 'static) {
+        self.after.push(Box::new(f));
+    }
+
+    /// The one moment of this transaction, in milliseconds since 1970.
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// A fresh identifier that sorts after every one this process made before.
+    pub fn id(&self) -> [u8; 12] {
+        id::fresh()
+    }
+
+    /// Randomness of the operating system.
+    ///
+    /// # Panics
+    /// When the operating system has none to give.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        id::random()
+    }
+
+    /// The error of the statement that ended this transaction, if one did.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.failed.borrow().clone()
+    }
+
+    pub(crate) fn take_hooks(&mut self) -> Vec<Hook> {
+        std::mem::take(&mut self.after)
+    }
+
+    fn guard<T>(&self, statement: impl FnOnce(&dyn Session) -> Result<T, Error>) -> Result<T, Error> {
+        if let Some(error) = self.failure() {
+            return Err(error);
+        }
+        statement(self.session).inspect_err(|error| *self.failed.borrow_mut() = Some(error.clone()))
+    }
+}
