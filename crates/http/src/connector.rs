@@ -1,0 +1,204 @@
+//! How the back door opens a connection: look the name up, drop every address that is not allowed, connect to exactly
+//! one of those that remain, and put TLS on top for `https`.
+//!
+//! The check sits here and nowhere earlier, on the socket address itself: no spelling of an address and no answer of a
+//! name server gets around it.
+
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use http::uri::Scheme;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::rt::TokioIo;
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::{Instant, timeout};
+use tower_service::Service;
+
+use crate::guard::is_public;
+use crate::outbound::Failure;
+use crate::target::unbracket;
+
+/// How long a name server may take.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
+/// Look-ups at once. Each holds a thread until the system is done with it, even after we gave up on it.
+const MAX_LOOKUPS: usize = 32;
+/// Addresses of one name that are tried.
+const MAX_ADDRESSES: usize = 8;
+
+type Opening<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
+
+/// Opens guarded connections, with TLS where the address says `https`.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    tcp: GuardedTcp,
+    /// Built at the first `https` call: reading the system's certificates is not for the start of the server.
+    tls: Arc<OnceCell<Arc<ClientConfig>>>,
+}
+
+impl Connector {
+    pub(crate) fn new(allow_private: bool, connect_timeout: Duration) -> Self {
+        let tcp = GuardedTcp { allow_private, connect_timeout, lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)) };
+        Self { tcp, tls: Arc::default() }
+    }
+
+    /// The same connector, trusting `roots` in place of the system's certificates.
+    #[cfg(test)]
+    pub(crate) fn trusting(mut self, roots: RootCertStore) -> Option<Self> {
+        self.tls = Arc::new(OnceCell::new_with(Some(tls_config(roots)?)));
+        Some(self)
+    }
+
+    async fn open(self, target: Uri) -> Result<MaybeHttpsStream<TokioIo<TcpStream>>, Failure> {
+        let mut tcp = self.tcp;
+        if target.scheme() != Some(&Scheme::HTTPS) {
+            return tcp.call(target).await.map(MaybeHttpsStream::Http);
+        }
+        let tls = self.tls.get_or_try_init(load_tls).await?;
+        // What fails above the TCP connection, which names its own failures, is TLS.
+        let stream = HttpsConnector::from((tcp, Arc::clone(tls))).call(target);
+        stream.await.map_err(|error| error.downcast::<Failure>().map_or(Failure::Tls, |failure| *failure))
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = Failure;
+    type Future = Opening<Self::Response>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Bounded as a whole, because the client may leave an opening running after the call that wanted it is over.
+    fn call(&mut self, target: Uri) -> Self::Future {
+        let (connector, limit) = (self.clone(), self.tcp.connect_timeout);
+        Box::pin(async move { timeout(limit, connector.open(target)).await.unwrap_or(Err(Failure::Timeout)) })
+    }
+}
+
+async fn load_tls() -> Result<Arc<ClientConfig>, Failure> {
+    let built = tokio::task::spawn_blocking(|| tls_config(system_roots())).await;
+    built.ok().flatten().ok_or(Failure::Tls)
+}
+
+/// The provider is named, not taken from the process: nobody else's choice can change what we speak.
+fn tls_config(roots: RootCertStore) -> Option<Arc<ClientConfig>> {
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .ok()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Some(Arc::new(config))
+}
+
+/// The certificates the system trusts, or the public ones we carry on a system that has none, as in a bare container.
+fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    roots
+}
+
+/// TCP connections to allowed addresses.
+#[derive(Clone)]
+struct GuardedTcp {
+    allow_private: bool,
+    connect_timeout: Duration,
+    lookups: Arc<Semaphore>,
+}
+
+impl Service<Uri> for GuardedTcp {
+    type Response = TokioIo<TcpStream>;
+    type Error = Failure;
+    type Future = Opening<Self::Response>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, target: Uri) -> Self::Future {
+        let tcp = self.clone();
+        Box::pin(async move { tcp.dial(&target).await.map(TokioIo::new) })
+    }
+}
+
+impl GuardedTcp {
+    async fn dial(&self, target: &Uri) -> Result<TcpStream, Failure> {
+        let deadline = Instant::now() + self.connect_timeout;
+        let addresses = self.vet(self.resolve(target).await?)?;
+        let mut failure = Failure::Connect;
+        for (tried, address) in addresses.iter().enumerate() {
+            // An address that swallows packets must leave time for those after it.
+            let left = deadline.saturating_duration_since(Instant::now());
+            let share = left / (addresses.len() - tried) as u32;
+            failure = match timeout(share, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return arrived(stream, *address),
+                Ok(Err(_)) => Failure::Connect,
+                Err(_) => Failure::Timeout,
+            };
+        }
+        Err(failure)
+    }
+
+    async fn resolve(&self, target: &Uri) -> Result<Vec<SocketAddr>, Failure> {
+        let host = target.host().ok_or(Failure::Resolve)?;
+        let default = if target.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+        let port = target.port_u16().unwrap_or(default);
+        if let Ok(ip) = unbracket(host).unwrap_or(host).parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(ip, port)]);
+        }
+        timeout(LOOKUP_TIMEOUT, self.look_up(host.to_owned(), port)).await.unwrap_or(Err(Failure::Resolve))
+    }
+
+    async fn look_up(&self, host: String, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+        let lookups = Arc::clone(&self.lookups).acquire_owned();
+        let permit = lookups.await.map_err(|_| Failure::Resolve)?;
+        // A task of its own, so that the permit lasts as long as the thread does and not as long as our patience.
+        let found = tokio::spawn(async move {
+            let found = tokio::net::lookup_host((host, port)).await;
+            drop(permit);
+            found.map(|addresses| addresses.take(MAX_ADDRESSES).collect())
+        });
+        found.await.map_err(|_| Failure::Resolve)?.map_err(|_| Failure::Resolve)
+    }
+
+    fn vet(&self, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Failure> {
+        if found.is_empty() {
+            return Err(Failure::Resolve);
+        }
+        let mut allowed: Vec<_> = found.into_iter().map(canonical).collect();
+        allowed.retain(|address| self.allow_private || is_public(address.ip()));
+        if allowed.is_empty() {
+            return Err(Failure::Refused);
+        }
+        Ok(allowed)
+    }
+}
+
+/// An IPv4 address in IPv6 clothes becomes the IPv4 address it is.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddrV4::new(ip, address.port()).into(),
+        IpAddr::V6(_) => address,
+    }
+}
+
+/// A last look at the other end of the open connection: it has to be the address that was vetted.
+fn arrived(stream: TcpStream, address: SocketAddr) -> Result<TcpStream, Failure> {
+    let peer = stream.peer_addr().map_err(|_| Failure::Connect)?;
+    // 0.0.0.0 and :: stand for this machine and only pass where private addresses are allowed.
+    if canonical(peer) != address && !address.ip().is_unspecified() {
+        return Err(Failure::Refused);
+    }
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}

@@ -1,0 +1,156 @@
+//! The front door: accepts connections, speaks HTTP/1.1 on them and drains them at the end.
+//!
+//! hyper's plain HTTP/1 builder with a timer is used on purpose: it is the one that also closes connections that
+//! send nothing, half a head, or sit idle between requests.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_service::Service;
+
+/// How long the door rests after the system refused it a connection, typically for want of file descriptors.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// What one client, and all of them together, may take of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DoorLimits {
+    /// From the opening of a connection, or the end of an answer, to the end of the next request's head.
+    pub header_timeout: Duration,
+    /// Size of a request's line and headers together; more is answered with 431.
+    pub max_header_bytes: usize,
+    /// Connections open at once; further ones wait in the system's queue.
+    pub max_connections: usize,
+    /// How long requests in flight may go on after the door was told to stop.
+    pub drain: Duration,
+}
+
+impl Default for DoorLimits {
+    fn default() -> Self {
+        Self {
+            header_timeout: Duration::from_secs(10),
+            max_header_bytes: 32 * 1024,
+            max_connections: 16_384,
+            drain: Duration::from_secs(25),
+        }
+    }
+}
+
+/// The address a request came from; every request carries it in its extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// Accepts until `stop` is cancelled, then drains: new connections are refused, idle ones close at once, and requests
+/// in flight finish within [`DoorLimits::drain`]. Returns when the last connection is gone.
+pub async fn serve<S, B>(listener: TcpListener, service: S, limits: DoorLimits, stop: CancellationToken)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let slots = Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS)));
+    let tasks = TaskTracker::new();
+    let cut = CancellationToken::new();
+    let http = protocol(&limits);
+    while let Some(Some(guest)) = stop.run_until_cancelled(next_guest(&listener, &slots)).await {
+        // A task of its own per connection: a panic ends this connection and no other.
+        tasks.spawn(attend(guest, http.clone(), service.clone(), stop.clone(), cut.clone()));
+    }
+    drop(listener);
+    tasks.close();
+    if tokio::time::timeout(limits.drain, tasks.wait()).await.is_err() {
+        tracing::warn!(connections = tasks.len(), "cutting connections that outlasted the drain");
+        cut.cancel();
+        tasks.wait().await;
+    }
+}
+
+fn protocol(limits: &DoorLimits) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_header_size(limits.max_header_bytes)
+        .keep_alive(true)
+        .half_close(false);
+    http
+}
+
+/// A connection that was let in, and the slot it holds for as long as it lives.
+struct Guest {
+    stream: TcpStream,
+    peer: Peer,
+    _slot: OwnedSemaphorePermit,
+}
+
+/// The slot comes before the connection, so that beyond the limit clients wait in the system's queue, not in ours.
+async fn next_guest(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<Guest> {
+    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                // Answers are small and complete when written: nothing is gained by holding them back.
+                let _ = stream.set_nodelay(true);
+                return Some(Guest { stream, peer: Peer(address), _slot: slot });
+            }
+            Err(error) if is_the_clients_doing(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_REST).await;
+            }
+        }
+    }
+}
+
+/// Errors of the one connection that was about to be accepted; the next may well succeed.
+fn is_the_clients_doing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}
+
+async fn attend<S, B>(guest: Guest, http: http1::Builder, service: S, stop: CancellationToken, cut: CancellationToken)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let Guest { stream, peer, _slot } = guest;
+    let service = TowerToHyperService::new(service);
+    let stamped = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        service.call(request)
+    });
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), stamped));
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            match cut.run_until_cancelled(connection).await {
+                Some(outcome) => outcome,
+                None => return,
+            }
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, peer = %peer.0, "connection ended early");
+    }
+}

@@ -1,0 +1,243 @@
+//! The back door: the only HTTP client that talks to addresses other people name.
+//!
+//! It follows no redirect, asks no proxy and undoes no compression, and one deadline covers all of a call.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::connector::Connector;
+use crate::target::check_target;
+
+/// As much of an answer's body as is kept; a connection that sends more is closed.
+pub const MAX_ANSWER_BYTES: usize = 16 * 1024;
+/// The same measure for an answer's head.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// How long a connection may wait for its next call.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How the back door behaves.
+#[derive(Clone, Debug)]
+pub struct OutboundOptions {
+    /// Lets calls reach loopback, private and other non-public addresses.
+    pub allow_private: bool,
+    /// Sent with every call that names none itself; left out where it cannot be a header.
+    pub user_agent: String,
+    /// The longest a connection may take to open: look-up, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// Open connections kept for the next call to the same host.
+    pub max_idle_per_host: usize,
+}
+
+impl Default for OutboundOptions {
+    fn default() -> Self {
+        Self {
+            allow_private: false,
+            user_agent: concat!("Heliograph/", env!("CARGO_PKG_VERSION")).to_owned(),
+            connect_timeout: Duration::from_secs(5),
+            max_idle_per_host: 32,
+        }
+    }
+}
+
+/// What came back from a call.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status, whatever it is: redirects are answers too.
+    pub status: StatusCode,
+    /// The body, or its first [`MAX_ANSWER_BYTES`].
+    pub body: Bytes,
+}
+
+/// Why no answer came back. Says what went wrong and nothing of what was sent or found on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The deadline passed, or the connection took too long to open.
+    #[error("no answer in time")]
+    Timeout,
+    /// The target is not one that may be called.
+    #[error("address not allowed")]
+    Refused,
+    /// The host name leads nowhere.
+    #[error("host name not found")]
+    Resolve,
+    /// Nobody took the connection.
+    #[error("could not connect")]
+    Connect,
+    /// The other side does not speak TLS as we do, or could not prove who it is.
+    #[error("TLS handshake failed")]
+    Tls,
+    /// The connection ended early or what came was not HTTP.
+    #[error("connection broke off")]
+    Broken,
+}
+
+/// The guarded client. Clones share its connections.
+#[derive(Clone)]
+pub struct Outbound {
+    client: Client<Connector, Full<Bytes>>,
+    user_agent: Option<HeaderValue>,
+}
+
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound").field("user_agent", &self.user_agent).finish_non_exhaustive()
+    }
+}
+
+impl Outbound {
+    /// A client that has opened nothing yet. Certificates are read at the first `https` call.
+    pub fn new(options: OutboundOptions) -> Self {
+        let connector = Connector::new(options.allow_private, options.connect_timeout);
+        Self::over(connector, &options)
+    }
+
+    fn over(connector: Connector, options: &OutboundOptions) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(options.max_idle_per_host)
+            .http1_max_buf_size(MAX_HEAD_BYTES)
+            .build(connector);
+        let user_agent = HeaderValue::from_str(&options.user_agent).ok();
+        Self { client, user_agent }
+    }
+
+    /// One POST within `deadline` in all: look-up, connection, TLS, request, and the answer with at most
+    /// [`MAX_ANSWER_BYTES`] of its body. A request that may have reached the other side is not sent twice.
+    pub async fn post(
+        &self,
+        target: &Uri,
+        headers: HeaderMap,
+        body: Bytes,
+        deadline: Duration,
+    ) -> Result<Answer, Failure> {
+        check_target(target).map_err(|_| Failure::Refused)?;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = target.clone();
+        *request.headers_mut() = headers;
+        if let Some(user_agent) = &self.user_agent {
+            let named = request.headers_mut().entry(USER_AGENT);
+            named.or_insert_with(|| user_agent.clone());
+        }
+        tokio::time::timeout(deadline, self.exchange(request)).await.unwrap_or(Err(Failure::Timeout))
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+        let response = self.client.request(request).await.map_err(|e| name(&e))?;
+        let (head, body) = response.into_parts();
+        Ok(Answer { status: head.status, body: read_start(body).await.map_err(|_| Failure::Broken)? })
+    }
+}
+
+/// The connector's own word where it failed, and [`Failure::Broken`] for everything after it.
+fn name(error: &Error) -> Failure {
+    let source = std::error::Error::source(error);
+    source.and_then(|source| source.downcast_ref::<Failure>()).copied().unwrap_or(Failure::Broken)
+}
+
+/// Reads to the end where that is near, so that the connection can serve again; else hyper closes it.
+async fn read_start(mut body: Incoming) -> Result<Bytes, hyper::Error> {
+    let mut start = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        let room = MAX_ANSWER_BYTES - start.len();
+        start.extend_from_slice(&data[..data.len().min(room)]);
+        if data.len() > room {
+            break;
+        }
+    }
+    Ok(start.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    //! What needs certificates of our own, and `Retry-After`; the rest is tested from outside.
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{RootCertStore, ServerConfig};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(5);
+
+    /// A TLS server on loopback whose certificate is for `localhost`, and the roots that trust it.
+    async fn tls_server() -> (SocketAddr, RootCertStore) {
+        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(own.cert.der().clone()).unwrap();
+        let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else {
+                    continue;
+                };
+                let _ = stream.read(&mut [0; 1024]).await;
+                let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+            }
+        });
+        (address, roots)
+    }
+
+    fn trusting(roots: RootCertStore) -> Outbound {
+        let connector = Connector::new(true, DEADLINE).trusting(roots).unwrap();
+        Outbound::over(connector, &OutboundOptions::default())
+    }
+
+    async fn post(outbound: &Outbound, target: String) -> Result<Answer, Failure> {
+        let target = crate::parse_target(&target).unwrap();
+        outbound.post(&target, HeaderMap::new(), Bytes::new(), DEADLINE).await
+    }
+
+    #[tokio::test]
+    async fn tls_needs_a_trusted_certificate_for_the_very_host() {
+        let (address, roots) = tls_server().await;
+        let port = address.port();
+        let knows = trusting(roots);
+        let answer = post(&knows, format!("https://localhost:{port}/")).await.unwrap();
+        assert_eq!(answer.status, StatusCode::NO_CONTENT);
+        let other_host = post(&knows, format!("https://127.0.0.1:{port}/")).await;
+        assert_eq!(other_host.unwrap_err(), Failure::Tls);
+
+        let stranger = Outbound::new(OutboundOptions { allow_private: true, ..OutboundOptions::default() });
+        let untrusted = post(&stranger, format!("https://localhost:{port}/")).await;
+        assert_eq!(untrusted.unwrap_err(), Failure::Tls);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_silent_in_the_handshake_costs_the_connect_timeout() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = format!("https://{}/", listener.local_addr().unwrap());
+        let outbound = Outbound::new(OutboundOptions {
+            allow_private: true,
+            connect_timeout: Duration::from_millis(200),
+            ..OutboundOptions::default()
+        });
+        assert_eq!(post(&outbound, target).await.unwrap_err(), Failure::Timeout);
+    }
+}

@@ -1,0 +1,213 @@
+//! The front door over real sockets: who is closed, who is served, and what happens at the end.
+#![expect(clippy::unwrap_used, reason = "a failing set-up should fail the test")]
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use heliograph_http::{DoorLimits, Peer, serve};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+const HEADER_TIMEOUT: Duration = Duration::from_millis(400);
+const PATIENCE: Duration = Duration::from_secs(5);
+const SLOW: Duration = Duration::from_millis(600);
+
+/// `/slow` takes a while, `/panic` panics, `/peer` tells the peer's address, all else echoes the body.
+#[derive(Clone)]
+struct Echo;
+
+impl tower_service::Service<Request<Incoming>> for Echo {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        Box::pin(async move {
+            let text = match request.uri().path() {
+                "/slow" => {
+                    sleep(SLOW).await;
+                    Bytes::from_static(b"late")
+                }
+                "/panic" => panic!("asked to"),
+                "/peer" => request.extensions().get::<Peer>().unwrap().0.to_string().into(),
+                _ => request.into_body().collect().await.map_or(Bytes::new(), |body| body.to_bytes()),
+            };
+            Ok(Response::new(Full::new(text)))
+        })
+    }
+}
+
+struct Door {
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+async fn open(limits: DoorLimits) -> Door {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(serve(listener, Echo, limits, stop.clone()));
+    Door { address, stop, task }
+}
+
+fn quick() -> DoorLimits {
+    DoorLimits { header_timeout: HEADER_TIMEOUT, ..DoorLimits::default() }
+}
+
+impl Door {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Connects, sends `bytes` and returns all that comes until the door closes the connection.
+    async fn talk(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes).await.unwrap();
+        rest(&mut stream).await
+    }
+}
+
+/// Reads until the other side closes; a reset counts as closed.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut all = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut all)).await.expect("never closed");
+    String::from_utf8(all).unwrap()
+}
+
+/// Reads until `end` was seen.
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut seen = String::new();
+    while !seen.ends_with(end) {
+        let mut chunk = [0; 1024];
+        let read = timeout(PATIENCE, stream.read(&mut chunk)).await.expect("nothing came").unwrap();
+        assert_ne!(read, 0, "closed after {seen:?}");
+        seen.push_str(std::str::from_utf8(&chunk[..read]).unwrap());
+    }
+    seen
+}
+
+const HELLO: &[u8] = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello";
+
+#[tokio::test]
+async fn silent_and_half_spoken_clients_are_closed() {
+    let door = open(quick()).await;
+    for start in ["", "P", "GET / HTTP/1.1\r\nhost: a\r\nx-slow: ", "PRI * HTTP/2.0\r\n"] {
+        let began = Instant::now();
+        door.talk(start.as_bytes()).await;
+        assert!(began.elapsed() < HEADER_TIMEOUT * 4, "{start:?} held the door");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_its_answer() {
+    let door = open(quick()).await;
+    let began = Instant::now();
+    let answer = door.talk(HELLO).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"), "{answer}");
+    assert!((HEADER_TIMEOUT..HEADER_TIMEOUT * 4).contains(&began.elapsed()));
+}
+
+#[tokio::test]
+async fn a_connection_serves_many_requests_also_sent_at_once() {
+    let door = open(quick()).await;
+    let answers = door.talk(&HELLO.repeat(3)).await;
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 3);
+    assert_eq!(answers.matches("hello").count(), 3);
+}
+
+#[tokio::test]
+async fn the_service_knows_the_peer() {
+    let door = open(quick()).await;
+    let mut stream = door.connect().await;
+    stream.write_all(b"GET /peer HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let answer = rest(&mut stream).await;
+    assert!(answer.ends_with(&stream.local_addr().unwrap().to_string()), "{answer}");
+}
+
+#[tokio::test]
+async fn oversized_and_malformed_heads_are_answered_and_closed() {
+    let door = open(quick()).await;
+    let bomb = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}", "a".repeat(40 * 1024));
+    for head in [format!("{bomb}\r\n\r\n"), bomb] {
+        let mut stream = door.connect().await;
+        let began = Instant::now();
+        // The door may close before it has read all of this.
+        let _ = stream.write_all(head.as_bytes()).await;
+        let mut first = [0; 12];
+        let read = stream.read_exact(&mut first).await;
+        assert!(read.is_err() || &first == b"HTTP/1.1 431", "{first:?}");
+        assert!(began.elapsed() < HEADER_TIMEOUT / 2, "the limit was not noticed");
+    }
+    let answer = door.talk(b"this is not HTTP\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_panic_ends_its_own_connection_alone() {
+    let door = open(quick()).await;
+    let mut bystander = door.connect().await;
+    bystander.write_all(HELLO).await.unwrap();
+    read_until(&mut bystander, "hello").await;
+    assert_eq!(door.talk(b"GET /panic HTTP/1.1\r\nhost: a\r\n\r\n").await, "");
+    bystander.write_all(HELLO).await.unwrap();
+    read_until(&mut bystander, "hello").await;
+    assert!(door.talk(HELLO).await.ends_with("hello"));
+}
+
+#[tokio::test]
+async fn beyond_the_limit_a_connection_waits_for_its_turn() {
+    let door = open(DoorLimits { max_connections: 1, ..quick() }).await;
+    let mut first = door.connect().await;
+    first.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut second = door.connect().await;
+    second.write_all(HELLO).await.unwrap();
+    let early = timeout(SLOW / 2, second.read(&mut [0; 1])).await;
+    assert!(early.is_err(), "served beyond the limit");
+    assert!(rest(&mut first).await.ends_with("late"));
+    assert!(rest(&mut second).await.ends_with("hello"));
+}
+
+#[tokio::test]
+async fn at_the_end_requests_in_flight_finish_and_nobody_new_comes_in() {
+    let door = open(DoorLimits::default()).await;
+    let mut idle = door.connect().await;
+    idle.write_all(HELLO).await.unwrap();
+    read_until(&mut idle, "hello").await;
+    let mut silent = door.connect().await;
+    let mut busy = door.connect().await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    sleep(SLOW / 4).await;
+
+    let began = Instant::now();
+    door.stop.cancel();
+    assert_eq!(rest(&mut idle).await, "");
+    assert_eq!(rest(&mut silent).await, "");
+    assert!(began.elapsed() < SLOW / 2, "idle connections held the drain");
+    assert!(TcpStream::connect(door.address).await.is_err());
+    assert!(!door.task.is_finished());
+    assert!(rest(&mut busy).await.ends_with("late"));
+    timeout(PATIENCE, door.task).await.expect("never drained").unwrap();
+}
+
+#[tokio::test]
+async fn what_outlasts_the_drain_is_cut() {
+    let door = open(DoorLimits { drain: SLOW / 4, ..quick() }).await;
+    let mut busy = door.connect().await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    sleep(SLOW / 4).await;
+    door.stop.cancel();
+    timeout(SLOW / 2, door.task).await.expect("waited beyond the drain").unwrap();
+    assert_eq!(rest(&mut busy).await, "");
+}
