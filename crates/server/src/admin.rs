@@ -1,0 +1,159 @@
+//! What an operator does on the database itself: credentials of accounts and service accounts.
+
+use crate::{
+    apps,
+    auth::KeyKind,
+    error::{Error, Result},
+    keys::{self, Kept, Owner},
+    master_key::open_vault,
+    migrations,
+    settings::{Settings, StartError},
+    vault::Vault,
+};
+use heliograph_store::{Row, Store, Tx, args};
+use heliograph_wire::{
+    id::{AccountKeyId, AppId, ServiceAccountId, ServiceKeyId},
+    problem::Missing,
+    time::Timestamp,
+};
+use std::sync::Arc;
+
+/// What a new key is made from.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// Whether it is a service account's, which sees only apps it is granted.
+    pub service: bool,
+    /// A name for people.
+    pub display_name: String,
+    /// The apps a service account is granted.
+    pub grants: Vec<String>,
+}
+
+/// A new key. Its secret is shown here and nowhere else.
+pub struct AdminKey {
+    /// Its id.
+    pub id: String,
+    /// Its secret.
+    pub secret: String,
+    /// The service account it belongs to.
+    pub service_account_id: Option<String>,
+}
+
+/// What can be told of a key.
+#[derive(Clone, Debug)]
+pub struct KeyInfo {
+    /// Its id.
+    pub id: String,
+    /// A name for people.
+    pub display_name: String,
+    /// The service account it belongs to.
+    pub service_account_id: Option<String>,
+    /// The apps that service account is granted.
+    pub grants: Vec<String>,
+    /// When it was made.
+    pub created_at: String,
+}
+
+/// Makes a key.
+pub async fn create_key(settings: &Settings, new: NewKey) -> Result<AdminKey, StartError> {
+    let grants = new
+        .grants
+        .iter()
+        .map(|id| id.parse::<AppId>().map_err(|_| StartError::Setting(format!("{id} is not the id of an app"))));
+    let grants: Vec<AppId> = grants.collect::<Result<_, _>>()?;
+    if !new.service && !grants.is_empty() {
+        return Err(StartError::Setting("only a service account is granted apps: an account sees all".to_owned()));
+    }
+    let (store, vault) = open(settings).await?;
+    let made = store.write(move |tx| make(tx, &vault, &new, &grants)).await;
+    store.close();
+    made.map_err(|error| match error {
+        Error::Missing(missing) if missing == Missing::APP => {
+            StartError::Setting("a granted app does not exist".to_owned())
+        }
+        other => other.into(),
+    })
+}
+
+/// All keys of accounts and service accounts, oldest first.
+pub async fn list_keys(settings: &Settings) -> Result<Vec<KeyInfo>, StartError> {
+    let (store, _) = open(settings).await?;
+    let keys = store.read(list).await;
+    store.close();
+    Ok(keys?)
+}
+
+/// Deletes a key. A running server refuses it within a second.
+pub async fn delete_key(settings: &Settings, id: &str) -> Result<(), StartError> {
+    let (store, _) = open(settings).await?;
+    let wanted = id.to_owned();
+    let gone = store
+        .write(move |tx| -> Result<u64> {
+            Ok(tx.execute(
+                "DELETE FROM api_key WHERE app_id = $1 AND integration_id = $1 AND id = $2",
+                args!["", &wanted],
+            )?)
+        })
+        .await;
+    store.close();
+    match gone? {
+        0 => Err(StartError::Setting(format!("there is no key {id}"))),
+        _ => Ok(()),
+    }
+}
+
+async fn open(settings: &Settings) -> Result<(Store, Arc<Vault>), StartError> {
+    crate::serve::create_folder(&settings.data)?;
+    let store = Store::open(&settings.store_options(false), migrations::ALL)?;
+    let (vault, _) = open_vault(&store, &settings.master_key_path()).await?;
+    Ok((store, Arc::new(vault)))
+}
+
+fn make(tx: &mut Tx<'_>, vault: &Vault, new: &NewKey, grants: &[AppId]) -> Result<AdminKey> {
+    let account = new.service.then(|| ServiceAccountId::new(tx.id()).to_string());
+    if let Some(account) = &account {
+        tx.execute("INSERT INTO service_account (id, created_at) VALUES ($1, $2)", args![account, tx.now()])?;
+        for app in grants {
+            apps::require(tx, *app)?;
+            apps::grant(tx, *app, account)?;
+        }
+    }
+    let kept = account_key(tx, vault, account.as_deref(), &new.display_name)?;
+    Ok(AdminKey { id: kept.id, secret: kept.secret.to_string(), service_account_id: account })
+}
+
+/// Makes a key of an account, or of a service account.
+pub(crate) fn account_key(tx: &mut Tx<'_>, vault: &Vault, service_account: Option<&str>, name: &str) -> Result<Kept> {
+    let id = match service_account {
+        Some(_) => ServiceKeyId::new(tx.id()).to_string(),
+        None => AccountKeyId::new(tx.id()).to_string(),
+    };
+    keys::insert(tx, vault, &Owner::account(), service_account, id, name)
+}
+
+fn list(tx: &Tx<'_>) -> Result<Vec<KeyInfo>> {
+    let rows = tx.query(
+        "SELECT id, display_name, service_account_id, created_at FROM api_key
+         WHERE app_id = $1 AND integration_id = $1 ORDER BY id",
+        args![""],
+    )?;
+    rows.iter().map(|row| info(tx, row)).collect()
+}
+
+fn info(tx: &Tx<'_>, row: &Row) -> Result<KeyInfo> {
+    let id = row.text(0)?.to_owned();
+    let account = row.opt_text(2)?.map(str::to_owned);
+    let granted = tx.query(
+        "SELECT app_id FROM service_account_app WHERE service_account_id = $1 ORDER BY app_id",
+        args![account.as_deref().unwrap_or_default()],
+    )?;
+    let grants = granted.iter().map(|row| Ok(row.text(0)?.to_owned())).collect::<Result<_>>()?;
+    debug_assert!(KeyKind::of(&id).is_some());
+    Ok(KeyInfo {
+        id,
+        display_name: row.text(1)?.to_owned(),
+        service_account_id: account,
+        grants,
+        created_at: Timestamp(row.int(3)?).to_string(),
+    })
+}

@@ -1,0 +1,208 @@
+//! JSON Web Tokens: HS256 and nothing else, each defect with its own sentence.
+//!
+//! Our own, not a library's: one algorithm, so that no header can choose another; no critical extensions; times that
+//! must be numbers. The tests hold it against a well-known library.
+
+use super::KeyKind;
+use crate::error::{Error, Result};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sha2::Sha256;
+use std::borrow::Cow;
+
+/// A key ready for signing: cloning it saves hashing the secret for each token.
+pub type SigningKey = Hmac<Sha256>;
+
+/// Makes a signing key. The printed characters of the secret are the key; they are not decoded.
+pub fn signing_key(secret: &str) -> SigningKey {
+    Hmac::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length")
+}
+
+/// A token that is well-formed and names its key; whether it is genuine is still to be seen.
+pub struct Token<'t> {
+    /// The id of the key it says it was signed with.
+    pub key_id: Cow<'t, str>,
+    signed: &'t str,
+    body: &'t str,
+    signature: [u8; 32],
+}
+
+#[derive(Deserialize)]
+struct Header<'h> {
+    #[serde(borrow, default)]
+    alg: Option<Cow<'h, str>>,
+    #[serde(borrow, default)]
+    kid: Option<Cow<'h, str>>,
+    #[serde(default)]
+    crit: Option<Value>,
+}
+
+fn defect(part: &str, detail: &str) -> Error {
+    Error::InvalidToken(format!("Invalid JWT {part}. {detail}"))
+}
+
+/// Takes a token apart.
+pub fn parse(text: &str) -> Result<Token<'_>> {
+    let mut parts = text.split('.');
+    let (Some(header), Some(body), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(Error::InvalidToken("Invalid JWT. Expected three parts separated by dots".to_owned()));
+    };
+    let decoded = BASE64.decode(header).map_err(|_| defect("header", "It is not base64url without padding"))?;
+    let header_json: Header<'_> = serde_json::from_slice(&decoded)
+        .map_err(|_| defect("header", "It is not a JSON object with texts for alg and kid"))?;
+    if header_json.alg.as_deref() != Some("HS256") {
+        return Err(defect("header", "Algorithm (alg) should be HS256"));
+    }
+    if header_json.crit.is_some() {
+        return Err(defect("header", "Critical extensions (crit) are not understood"));
+    }
+    let key_id = header_json.kid.ok_or_else(|| defect("header", "Missing key id (kid)"))?;
+    let mut mac = [0; 32];
+    match BASE64.decode_slice(signature, &mut mac) {
+        Ok(32) => {}
+        _ => return Err(defect("signature", "It is not 32 bytes in base64url without padding")),
+    }
+    let key_id = Cow::Owned(key_id.into_owned());
+    Ok(Token { key_id, signed: &text[..header.len() + 1 + body.len()], body, signature: mac })
+}
+
+impl Token<'_> {
+    /// Checks signature, times and scope. Nothing of the body is believed before the signature is.
+    pub fn verify(&self, kind: KeyKind, key: &SigningKey, now_ms: i64) -> Result<()> {
+        let mut mac = key.clone();
+        mac.update(self.signed.as_bytes());
+        mac.verify((&self.signature).into())
+            .map_err(|_| defect("signature", "It does not match the secret of the key"))?;
+        let decoded = BASE64.decode(self.body).map_err(|_| defect("body", "It is not base64url without padding"))?;
+        let claims: Map<String, Value> =
+            serde_json::from_slice(&decoded).map_err(|_| defect("body", "It is not a JSON object"))?;
+        self.check_times(&claims, now_ms)?;
+        check_scope(&claims, kind)
+    }
+
+    fn check_times(&self, claims: &Map<String, Value>, now_ms: i64) -> Result<()> {
+        let now = now_ms as f64 / 1000.0;
+        let time = |name: &str| match claims.get(name) {
+            None => Ok(None),
+            Some(value) => match value.as_f64() {
+                Some(seconds) => Ok(Some(seconds)),
+                None => Err(defect("body", &format!("{name} should be a number of seconds"))),
+            },
+        };
+        if time("exp")?.is_some_and(|exp| exp <= now) {
+            return Err(defect("body", "Token expired (exp)"));
+        }
+        if time("nbf")?.is_some_and(|nbf| nbf > now) {
+            return Err(defect("body", "Token is not valid yet (nbf)"));
+        }
+        Ok(())
+    }
+}
+
+fn check_scope(claims: &Map<String, Value>, kind: KeyKind) -> Result<()> {
+    let scope = match claims.get("scope") {
+        None => return Err(defect("body", "Missing scope")),
+        Some(Value::String(scope)) => scope,
+        Some(_) => return Err(defect("body", "scope should be a text")),
+    };
+    if scope == kind.scope().name() {
+        return Ok(());
+    }
+    // What a caller wrote goes into the answer only if it is a word of the contract.
+    let word = ["account", "app", "integration", "user"].into_iter().find(|word| word == scope).unwrap_or("an unknown");
+    Err(defect("body", &format!("Cannot use {word} scope with {} secret key", kind.noun())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header as Head, Validation, decode, encode};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const SECRET: &str = "5XJ85yjUtRcaQu_pDINblPZb0m1cXlwJp3bV6Hq0e2Y1ab";
+    const NOW: i64 = 1_800_000_000_000;
+
+    fn accepts(token: &str) -> Result<()> {
+        parse(token)?.verify(KeyKind::App, &signing_key(SECRET), NOW)
+    }
+
+    fn mint(claims: &Value) -> String {
+        let header = Head { kid: Some("app_0123456789abcdef01234567".into()), ..Head::new(Algorithm::HS256) };
+        encode(&header, claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
+    }
+
+    fn by_hand(header: &str, body: &str) -> String {
+        let signed = format!("{}.{}", BASE64.encode(header), BASE64.encode(body));
+        let mut mac = signing_key(SECRET);
+        mac.update(signed.as_bytes());
+        format!("{signed}.{}", BASE64.encode(mac.finalize().into_bytes()))
+    }
+
+    #[test]
+    fn what_a_well_known_library_signs_is_accepted() {
+        for claims in [json!({ "scope": "app" }), json!({ "scope": "app", "exp": 1_800_000_001, "nbf": 1, "iat": 9 })] {
+            assert!(accepts(&mint(&claims)).is_ok(), "{claims}");
+        }
+    }
+
+    #[test]
+    fn each_defect_has_its_sentence() {
+        let good = r#"{"alg":"HS256","kid":"k"}"#;
+        let cases = [
+            (by_hand(r#"{"alg":"none","kid":"k"}"#, "{}"), "header. Algorithm (alg) should be HS256"),
+            (by_hand(r#"{"alg":"hs256","kid":"k"}"#, "{}"), "header. Algorithm (alg) should be HS256"),
+            (by_hand(r#"{"kid":"k"}"#, "{}"), "header. Algorithm (alg) should be HS256"),
+            (by_hand(r#"{"alg":"HS256"}"#, "{}"), "header. Missing key id (kid)"),
+            (by_hand(r#"{"alg":"HS256","kid":7}"#, "{}"), "header. It is not a JSON object with texts for alg and kid"),
+            (
+                by_hand(r#"{"alg":"HS256","kid":"k","crit":["b64"],"b64":false}"#, "{}"),
+                "header. Critical extensions (crit) are not understood",
+            ),
+            (by_hand(good, "[]"), "body. It is not a JSON object"),
+            (by_hand(good, "{}"), "body. Missing scope"),
+            (by_hand(good, r#"{"scope":["app"]}"#), "body. scope should be a text"),
+            (by_hand(good, r#"{"scope":"account"}"#), "body. Cannot use account scope with app secret key"),
+            (by_hand(good, r#"{"scope":"<x>"}"#), "body. Cannot use an unknown scope with app secret key"),
+            (by_hand(good, r#"{"scope":"app","exp":1800000000}"#), "body. Token expired (exp)"),
+            (by_hand(good, r#"{"scope":"app","exp":"9999999999"}"#), "body. exp should be a number of seconds"),
+            (by_hand(good, r#"{"scope":"app","exp":null}"#), "body. exp should be a number of seconds"),
+            (by_hand(good, r#"{"scope":"app","nbf":1800000001}"#), "body. Token is not valid yet (nbf)"),
+        ];
+        for (token, sentence) in cases {
+            let error = accepts(&token).unwrap_err().to_string();
+            assert_eq!(error, format!("Invalid JWT {sentence}"), "{token}");
+        }
+        assert_eq!(accepts("a.b").unwrap_err().to_string(), "Invalid JWT. Expected three parts separated by dots");
+    }
+
+    proptest! {
+        #[test]
+        fn one_changed_character_is_refused(at in 0usize..200, to in "[A-Za-z0-9_.=-]") {
+            let token = mint(&json!({ "scope": "app", "exp": 1_900_000_000 }));
+            let at = at % token.len();
+            let changed = format!("{}{to}{}", &token[..at], &token[at + 1..]);
+            // The last character of a signature has two bits that say nothing; strict base64url refuses them set.
+            prop_assert!(changed == token || accepts(&changed).is_err());
+        }
+
+        #[test]
+        fn no_text_whatever_makes_it_panic(text in "\\PC{0,80}") {
+            prop_assert!(accepts(&text).is_err());
+        }
+
+        #[test]
+        fn what_is_accepted_the_library_accepts_too(header in "\\{\"alg\":\"(HS256|none|HS512)\",\"kid\":\"k\"\\}", scope in "(app|account)", exp in 1_799_999_990i64..1_800_000_010) {
+            let token = by_hand(&header, &json!({ "scope": scope, "exp": exp }).to_string());
+            let mut validation = Validation::new(Algorithm::HS256);
+            validation.validate_exp = false;
+            let library = decode::<Value>(&token, &DecodingKey::from_secret(SECRET.as_bytes()), &validation);
+            prop_assert!(accepts(&token).is_err() || library.is_ok());
+            let ours = header.contains("HS256") && scope == "app" && exp > 1_800_000_000;
+            prop_assert_eq!(accepts(&token).is_ok(), ours);
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The corridor that every operation's request walks: who calls, may they, what do they ask; and the answer's way back.
+//!
+//! A handler gets its arguments from here and nowhere else, so none can run for a stranger.
+
+use crate::{
+    apps,
+    auth::{Caller, authenticate},
+    error::{Error, Result},
+    state::State,
+};
+use bytes::Bytes;
+use heliograph_store::Tx;
+use heliograph_wire::{
+    check::Checker,
+    op::{Operation, Scope, is_nothing},
+    path::{PathParams, segments},
+    query,
+};
+use http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::{future::Future, pin::Pin, time::Duration};
+
+/// How many bytes of JSON a request may hold.
+pub const BODY_LIMIT_BYTES: usize = 100 * 1024;
+/// How long a request's body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the rest of a refused request's body is waited for, so that its connection can be used again.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// One call of one operation, after the corridor has done its work.
+pub struct Call<O: Operation> {
+    /// What the server has.
+    pub state: State,
+    /// Who calls.
+    pub caller: Caller,
+    /// What stands in the path.
+    pub path: O::Path,
+    /// What stands in the query.
+    pub query: O::Query,
+    /// What stands in the body.
+    pub body: O::Body,
+    /// The address that was called, without its query: links are built on it.
+    pub url: String,
+}
+
+impl<O: Operation> Call<O>
+where
+    O::Query: Sync,
+    O::Body: Sync,
+{
+    /// Runs a rule that only reads, in a snapshot, if the caller may see the app.
+    pub async fn read<T: Send + 'static>(self, rule: fn(&Tx<'_>, &Self) -> Result<T>) -> Result<T> {
+        let store = self.state.store.clone();
+        store
+            .read(move |tx| {
+                self.admit(tx)?;
+                rule(tx, &self)
+            })
+            .await
+    }
+
+    /// Runs a rule that writes, in a transaction, if the caller may see the app. It may run again.
+    pub async fn write<T: Send + 'static>(self, rule: fn(&mut Tx<'_>, &Self) -> Result<T>) -> Result<T> {
+        let store = self.state.store.clone();
+        store
+            .write(move |tx| {
+                self.admit(tx)?;
+                rule(tx, &self)
+            })
+            .await
+    }
+
+    fn admit(&self, tx: &Tx<'_>) -> Result<()> {
+        match self.path.app_id() {
+            Some(app) if self.caller.scope() == Scope::Account => apps::admit(tx, &self.caller, app),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What one operation asks of its requests, compiled from the document.
+pub struct Rules {
+    /// For the body.
+    pub body: Option<Checker>,
+    /// For the query.
+    pub query: Option<Checker>,
+}
+
+/// An answer on its way out.
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The JSON.
+    pub body: Bytes,
+    /// Whose key it was that called, for the log.
+    pub key_id: Option<String>,
+}
+
+/// A future that a route answers with.
+pub type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// What a route does with a request.
+pub type Endpoint = Box<dyn Fn(State, Parts, Incoming) -> Answering + Send + Sync>;
+
+/// Hangs a handler on its operation. Path, scopes, body and status come from the contract.
+pub fn endpoint<O, F>(rules: Rules, handler: fn(Call<O>) -> F) -> Endpoint
+where
+    O: Operation,
+    F: Future<Output = Result<O::Reply>> + Send + 'static,
+{
+    answering(rules, handler, |reply| Ok(serde_json::to_vec(&reply)?))
+}
+
+/// The same for a handler that writes its JSON itself, because it has it already.
+pub fn raw_endpoint<O, F>(rules: Rules, handler: fn(Call<O>) -> F) -> Endpoint
+where
+    O: Operation,
+    F: Future<Output = Result<Vec<u8>>> + Send + 'static,
+{
+    answering(rules, handler, Ok)
+}
+
+fn answering<O, F, T>(rules: Rules, handler: fn(Call<O>) -> F, write: fn(T) -> Result<Vec<u8>>) -> Endpoint
+where
+    O: Operation,
+    F: Future<Output = Result<T>> + Send + 'static,
+    T: Send + 'static,
+{
+    let rules = std::sync::Arc::new(rules);
+    Box::new(move |state, parts, body| {
+        let rules = std::sync::Arc::clone(&rules);
+        Box::pin(async move {
+            let mut body = body;
+            let mut key_id = None;
+            let outcome = match enter::<O>(&rules, state, parts, &mut body, &mut key_id).await {
+                Ok(call) => handler(call).await.and_then(write),
+                Err(error) => {
+                    drain(body).await;
+                    Err(error)
+                }
+            };
+            match outcome {
+                Ok(json) => {
+                    let status = StatusCode::from_u16(O::STATUS).unwrap_or(StatusCode::OK);
+                    Answer { status, body: json.into(), key_id }
+                }
+                Err(error) => Answer { key_id, ..refusal(&error) },
+            }
+        })
+    })
+}
+
+/// Limits, then who, then whether, then what: nothing of the request is looked at before its caller is known.
+async fn enter<O: Operation>(
+    rules: &Rules,
+    state: State,
+    parts: Parts,
+    body: &mut Incoming,
+    key_id: &mut Option<String>,
+) -> Result<Call<O>> {
+    let caller = authenticate(&state, &parts.headers).await?;
+    *key_id = Some(caller.key_id().to_owned());
+    if !O::SCOPES.contains(&caller.scope()) {
+        return Err(Error::Forbidden("Forbidden"));
+    }
+    let raw_path = inner_path(parts.uri.path());
+    let path = O::Path::read(&segments(O::PATH, raw_path))?;
+    if let Some(app) = path.app_id() {
+        caller.bound_to(app)?;
+    }
+    let query = read_query::<O>(rules, parts.uri.query().unwrap_or_default())?;
+    let body = read_body::<O>(rules, &parts.headers, body).await?;
+    let url = format!("{}{}", base_url(&state, &parts), parts.uri.path());
+    Ok(Call { state, caller, path, query, body, url })
+}
+
+/// Where the contract's paths begin: everything also answers under `/sc`.
+pub fn inner_path(path: &str) -> &str {
+    match path.strip_prefix("/sc") {
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
+    }
+}
+
+fn base_url(state: &State, parts: &Parts) -> String {
+    if let Some(url) = &state.public.url {
+        return url.clone();
+    }
+    let host = parts.headers.get(http::header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
+    format!("http://{host}")
+}
+
+fn read_query<O: Operation>(rules: &Rules, text: &str) -> Result<O::Query> {
+    let mut value = query::read(text);
+    if let Some(checker) = &rules.query {
+        let problems = checker.check(&mut value);
+        if !problems.is_empty() {
+            return Err(Error::Invalid(problems.into_iter().map(|p| query_title::<O>(p)).collect()));
+        }
+    } else {
+        value = Value::Object(serde_json::Map::new());
+    }
+    typed(value)
+}
+
+/// The contract has one sentence for all that can be wrong with a page.
+fn query_title<O: Operation>(problem: String) -> String {
+    if problem.starts_with("page") { page_title(O::ID).to_owned() } else { problem }
+}
+
+/// That sentence: one list has words of its own.
+pub fn page_title(operation: &str) -> &'static str {
+    if operation == "ListIntegrations" { "Invalid query parameters" } else { "Invalid page query parameters" }
+}
+
+async fn read_body<O: Operation>(rules: &Rules, headers: &HeaderMap, body: &mut Incoming) -> Result<O::Body> {
+    let bytes = collect(body).await?;
+    if is_nothing::<O::Body>() {
+        return typed(Value::Object(serde_json::Map::new()));
+    }
+    check_type(headers)?;
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+    let mut value: Value =
+        serde_json::from_slice(text).map_err(|error| Error::invalid(format!("Invalid JSON: {error}")))?;
+    if let Some(checker) = &rules.body {
+        let problems = checker.check(&mut value);
+        if !problems.is_empty() {
+            return Err(Error::Invalid(problems));
+        }
+    }
+    typed(value)
+}
+
+/// What the document allows, the type holds; if ever it does not, the caller is told what serde says.
+fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
+    serde_json::from_value(value).map_err(|error| Error::invalid(error.to_string()))
+}
+
+fn check_type(headers: &HeaderMap) -> Result<()> {
+    let Some(header) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let essence = header.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let json = essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json");
+    if json { Ok(()) } else { Err(Error::UnsupportedMediaType("Content-Type should be application/json")) }
+}
+
+async fn collect(body: &mut Incoming) -> Result<Bytes> {
+    let limited = Limited::new(body, BODY_LIMIT_BYTES);
+    match tokio::time::timeout(BODY_TIMEOUT, limited.collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::TooLarge { limit: BODY_LIMIT_BYTES }),
+        Ok(Err(_)) => Err(Error::invalid("The request body broke off")),
+        Err(_) => Err(Error::Slow),
+    }
+}
+
+/// Reads what is left of a refused request: a connection with unread bytes could not be used again.
+pub async fn drain(body: Incoming) {
+    let limited = Limited::new(body, BODY_LIMIT_BYTES);
+    // Too much or too slow: then the connection closes, which is as it should be.
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, limited.collect()).await;
+}
+
+/// What a refused caller is answered.
+pub fn refusal(error: &Error) -> Answer {
+    let (status, _) = error.status();
+    if status.is_server_error() {
+        tracing::error!(%error, "a request failed");
+    }
+    let body = serde_json::to_vec(&error.problems()).unwrap_or_default().into();
+    Answer { status, body, key_id: None }
+}

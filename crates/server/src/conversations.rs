@@ -1,0 +1,356 @@
+//! Conversations.
+
+use crate::{
+    apps,
+    call::{Call, page_title},
+    error::{Error, Result},
+    events::{self, Subscribers},
+    pages::{Window, links},
+    participants,
+    router::Builder,
+    state::State,
+    users,
+};
+use heliograph_store::{Row, Tx, args};
+use heliograph_wire::{
+    conversations::*,
+    events::{ConversationCreatePayload, ConversationRemovePayload, CreationReason, EventUser, MemberPayload},
+    id::{AppId, ConversationId, UserId},
+    messages::Source,
+    metadata::Metadata,
+    op::{Nothing, Operation},
+    patch::Patch,
+    problem::Missing,
+    time::Timestamp,
+    users::User,
+    webhooks::Trigger,
+};
+
+// ---- Handlers
+
+/// The operations of this file.
+pub fn routes(on: &mut Builder<'_>) {
+    on.on(create).on(list).on(get).on(update).on(delete);
+}
+
+async fn create(call: Call<CreateConversation>) -> Result<ConversationReply> {
+    call.write(make).await
+}
+
+async fn list(call: Call<ListConversations>) -> Result<ConversationList> {
+    call.read(page).await
+}
+
+async fn get(call: Call<GetConversation>) -> Result<ConversationReply> {
+    call.read(|tx, call| {
+        Ok(ConversationReply { conversation: find(tx, call.path.app_id, call.path.conversation_id)?.shown })
+    })
+    .await
+}
+
+async fn update(call: Call<UpdateConversation>) -> Result<ConversationReply> {
+    call.write(change).await
+}
+
+async fn delete(call: Call<DeleteConversation>) -> Result<Nothing> {
+    call.write(remove).await
+}
+
+// ---- Rules
+
+/// A conversation as the store keeps it.
+pub struct Kept {
+    /// As the world sees it.
+    pub shown: Conversation,
+    /// How many messages it holds.
+    pub message_count: i64,
+    /// How many were ever posted.
+    pub posted: i64,
+}
+
+fn make(tx: &mut Tx<'_>, call: &Call<CreateConversation>) -> Result<ConversationReply> {
+    let app = call.path.app_id;
+    apps::require(tx, app)?;
+    let new = call.body.clone();
+    let users = invited(tx, app, &new)?;
+    let personal = new.r#type == ConversationType::Personal;
+    let is_default = match users.first().filter(|_| personal) {
+        Some(user) => is_first(tx, app, user.key.id)?,
+        None => false,
+    };
+    let now = Timestamp(tx.now());
+    let conversation = Conversation {
+        key: ConversationTruncated {
+            id: ConversationId::new(tx.id()),
+            r#type: new.r#type,
+            metadata: some(checked(new.metadata.unwrap_or_default().without_nulls())?),
+            active_switchboard_integration: None,
+            pending_switchboard_integration: None,
+        },
+        is_default,
+        display_name: new.display_name,
+        description: new.description,
+        icon_url: new.icon_url,
+        business_last_read: None,
+        last_updated_at: Some(now),
+        created_at: now,
+    };
+    insert(tx, app, &conversation)?;
+    for user in &users {
+        participants::add(tx, app, conversation.key.id, user, 0)?;
+    }
+    let user = users.first().filter(|_| personal);
+    let subscribers = Subscribers::of(tx, app)?;
+    events::record(tx, &call.state, &subscribers, Trigger::ConversationCreate, Some(conversation.key.id), |to| {
+        ConversationCreatePayload {
+            conversation: conversation.key.clone(),
+            creation_reason: CreationReason::None,
+            source: Source::api(),
+            user: user.map(|user| EventUser::of(user, to.full_user)),
+        }
+    })?;
+    Ok(ConversationReply { conversation })
+}
+
+/// The users a new conversation begins with.
+fn invited(tx: &Tx<'_>, app: AppId, new: &NewConversation) -> Result<Vec<User>> {
+    let named = new.participants.as_deref().unwrap_or_default();
+    if new.r#type == ConversationType::Personal && named.len() != 1 {
+        return Err(Error::invalid("participants should have exactly one item in a personal conversation"));
+    }
+    let mut users: Vec<User> = Vec::with_capacity(named.len());
+    for (at, participant) in named.iter().enumerate() {
+        let place = format!("participants[{at}] ");
+        let (id, external_id) = (participant.user_id.as_deref(), participant.user_external_id.as_deref());
+        let user = users::named(tx, app, id, external_id, None, &place)?;
+        if !users.iter().any(|u| u.key.id == user.key.id) {
+            users.push(user);
+        }
+    }
+    Ok(users)
+}
+
+/// Whether a personal conversation is the first of its user, and so the default one. A second one needs an app that
+/// allows several.
+fn is_first(tx: &Tx<'_>, app: AppId, user: UserId) -> Result<bool> {
+    let rows = tx.query(
+        "SELECT 1 FROM participant p JOIN conversation c ON c.app_id = p.app_id AND c.id = p.conversation_id
+         WHERE p.app_id = $1 AND p.user_id = $2 AND c.type = 'personal' LIMIT 1",
+        args![app.text().as_str(), user.text().as_str()],
+    )?;
+    if rows.is_empty() {
+        return Ok(true);
+    }
+    if apps::find(tx, app)?.settings.multi_convo_enabled != Some(true) {
+        return Err(Error::invalid(
+            "The user already has a conversation; set settings.multiConvoEnabled of the app to allow several",
+        ));
+    }
+    Ok(false)
+}
+
+fn checked(metadata: Metadata) -> Result<Metadata> {
+    if metadata.too_large() {
+        return Err(Error::invalid("Conversation metadata is limited to 4096 bytes in size."));
+    }
+    Ok(metadata)
+}
+
+fn some(metadata: Metadata) -> Option<Metadata> {
+    Some(metadata).filter(|m| !m.is_empty())
+}
+
+fn page(tx: &Tx<'_>, call: &Call<ListConversations>) -> Result<ConversationList> {
+    let app = call.path.app_id;
+    let window = Window::of(call.query.page.as_ref(), page_title(ListConversations::ID))?;
+    let filter = &call.query.filter;
+    let user = users::named(tx, app, filter.user_id.as_deref(), filter.user_external_id.as_deref(), None, "filter ")?;
+    let sheet = window.sheet(of_user(tx, app, user.key.id, &window)?, |c| c.key.id.to_string());
+    let links = links(&sheet.meta, &call.url, &call.query)?;
+    Ok(ConversationList { conversations: sheet.rows, meta: sheet.meta, links })
+}
+
+fn change(tx: &mut Tx<'_>, call: &Call<UpdateConversation>) -> Result<ConversationReply> {
+    let app = call.path.app_id;
+    let mut conversation = find(tx, app, call.path.conversation_id)?.shown;
+    let ConversationUpdate { display_name, description, icon_url, metadata } = call.body.clone();
+    display_name.apply(&mut conversation.display_name);
+    description.apply(&mut conversation.description);
+    icon_url.apply(&mut conversation.icon_url);
+    if metadata != Patch::Keep {
+        let mut merged = conversation.key.metadata.take().unwrap_or_default();
+        merged.merge(metadata);
+        conversation.key.metadata = some(checked(merged)?);
+    }
+    save(tx, app, &conversation)?;
+    Ok(ConversationReply { conversation })
+}
+
+fn remove(tx: &mut Tx<'_>, call: &Call<DeleteConversation>) -> Result<Nothing> {
+    let app = call.path.app_id;
+    let conversation = find(tx, app, call.path.conversation_id)?.shown;
+    if conversation.is_default {
+        let id = conversation.key.id;
+        return Err(Error::invalid(format!("Conversation {id} cannot be deleted because it is the default.")));
+    }
+    let subscribers = Subscribers::of(tx, app)?;
+    delete_whole(tx, &call.state, &subscribers, app, &conversation.key)?;
+    Ok(Nothing {})
+}
+
+/// Deletes a conversation with all it holds, and tells of it.
+fn delete_whole(
+    tx: &mut Tx<'_>,
+    state: &State,
+    subscribers: &Subscribers,
+    app: AppId,
+    conversation: &ConversationTruncated,
+) -> Result<()> {
+    let (app, id) = (app.text(), conversation.id.text());
+    tx.execute("DELETE FROM message WHERE app_id = $1 AND conversation_id = $2", args![app.as_str(), id.as_str()])?;
+    tx.execute("DELETE FROM participant WHERE app_id = $1 AND conversation_id = $2", args![app.as_str(), id.as_str()])?;
+    tx.execute("DELETE FROM conversation WHERE app_id = $1 AND id = $2", args![app.as_str(), id.as_str()])?;
+    events::record(tx, state, subscribers, Trigger::ConversationRemove, Some(conversation.id), |_| {
+        ConversationRemovePayload { conversation: conversation.clone() }
+    })
+}
+
+/// What becomes of a user's conversations when the user goes: the personal ones go too, groups lose a participant.
+pub fn without_user(tx: &mut Tx<'_>, state: &State, subscribers: &Subscribers, app: AppId, user: &User) -> Result<()> {
+    let everything = Window { from: crate::pages::From::Start, size: u32::MAX };
+    for conversation in of_user(tx, app, user.key.id, &everything)? {
+        if conversation.key.r#type == ConversationType::Personal {
+            delete_whole(tx, state, subscribers, app, &conversation.key)?;
+        } else {
+            participants::drop_user(tx, app, conversation.key.id, user.key.id)?;
+            tell_of_member(tx, state, subscribers, Trigger::ConversationLeave, &conversation.key, user)?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells that a user joined or left.
+pub fn tell_of_member(
+    tx: &mut Tx<'_>,
+    state: &State,
+    subscribers: &Subscribers,
+    trigger: Trigger,
+    conversation: &ConversationTruncated,
+    user: &User,
+) -> Result<()> {
+    events::record(tx, state, subscribers, trigger, Some(conversation.id), |to| MemberPayload {
+        conversation: conversation.clone(),
+        user: EventUser::of(user, to.full_user),
+    })
+}
+
+// ---- Rows
+
+fn insert(tx: &mut Tx<'_>, app: AppId, conversation: &Conversation) -> Result<()> {
+    let metadata = serde_json::to_string(&conversation.key.metadata.clone().unwrap_or_default())?;
+    tx.append(
+        "INSERT INTO conversation (app_id, id, type, is_default, display_name, description, icon_url, metadata,
+         business_last_read, last_updated_at, message_count, posted, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        args![
+            app.text().as_str(),
+            conversation.key.id.text().as_str(),
+            conversation.key.r#type.name(),
+            conversation.is_default,
+            &conversation.display_name,
+            &conversation.description,
+            &conversation.icon_url,
+            &metadata,
+            None::<i64>,
+            tx.now(),
+            0,
+            0,
+            tx.now()
+        ],
+    )?;
+    Ok(())
+}
+
+fn save(tx: &mut Tx<'_>, app: AppId, conversation: &Conversation) -> Result<()> {
+    let metadata = serde_json::to_string(&conversation.key.metadata.clone().unwrap_or_default())?;
+    tx.execute(
+        "UPDATE conversation SET display_name = $3, description = $4, icon_url = $5, metadata = $6
+         WHERE app_id = $1 AND id = $2",
+        args![
+            app.text().as_str(),
+            conversation.key.id.text().as_str(),
+            &conversation.display_name,
+            &conversation.description,
+            &conversation.icon_url,
+            &metadata
+        ],
+    )?;
+    Ok(())
+}
+
+/// The conversation with this id.
+pub fn find(tx: &Tx<'_>, app: AppId, id: ConversationId) -> Result<Kept> {
+    let rows = tx.query(
+        "SELECT id, type, is_default, display_name, description, icon_url, metadata, business_last_read,
+         last_updated_at, created_at, message_count, posted FROM conversation WHERE app_id = $1 AND id = $2",
+        args![app.text().as_str(), id.text().as_str()],
+    )?;
+    let row = rows.first().ok_or(Missing::CONVERSATION)?;
+    Ok(Kept { shown: kept(row)?, message_count: row.int(10)?, posted: row.int(11)? })
+}
+
+/// The conversations of a user, the latest first. A cursor names a conversation; its place in the order is looked up.
+fn of_user(tx: &Tx<'_>, app: AppId, user: UserId, window: &Window) -> Result<Vec<Conversation>> {
+    let (app, user) = (app.text(), user.text());
+    let rows = match (&window.from, window.before()) {
+        (crate::pages::From::Start, _) => tx.query(
+            "SELECT c.id, c.type, c.is_default, c.display_name, c.description, c.icon_url, c.metadata,
+             c.business_last_read, c.last_updated_at, c.created_at
+             FROM participant p JOIN conversation c ON c.app_id = p.app_id AND c.id = p.conversation_id
+             WHERE p.app_id = $1 AND p.user_id = $2 ORDER BY c.last_updated_at DESC, c.id DESC LIMIT $3",
+            args![app.as_str(), user.as_str(), window.limit()],
+        ),
+        (_, None) => tx.query(
+            "SELECT c.id, c.type, c.is_default, c.display_name, c.description, c.icon_url, c.metadata,
+             c.business_last_read, c.last_updated_at, c.created_at
+             FROM participant p JOIN conversation c ON c.app_id = p.app_id AND c.id = p.conversation_id
+             JOIN conversation x ON x.app_id = p.app_id AND x.id = $3
+             WHERE p.app_id = $1 AND p.user_id = $2 AND (c.last_updated_at, c.id) < (x.last_updated_at, x.id)
+             ORDER BY c.last_updated_at DESC, c.id DESC LIMIT $4",
+            args![app.as_str(), user.as_str(), window.after(), window.limit()],
+        ),
+        (_, Some(before)) => tx.query(
+            "SELECT c.id, c.type, c.is_default, c.display_name, c.description, c.icon_url, c.metadata,
+             c.business_last_read, c.last_updated_at, c.created_at
+             FROM participant p JOIN conversation c ON c.app_id = p.app_id AND c.id = p.conversation_id
+             JOIN conversation x ON x.app_id = p.app_id AND x.id = $3
+             WHERE p.app_id = $1 AND p.user_id = $2 AND (c.last_updated_at, c.id) > (x.last_updated_at, x.id)
+             ORDER BY c.last_updated_at, c.id LIMIT $4",
+            args![app.as_str(), user.as_str(), before, window.limit()],
+        ),
+    }?;
+    rows.iter().map(kept).collect()
+}
+
+fn kept(row: &Row) -> Result<Conversation> {
+    let metadata: Metadata = serde_json::from_str(row.text(6)?)?;
+    Ok(Conversation {
+        key: ConversationTruncated {
+            id: row.parse(0)?,
+            r#type: match row.text(1)? {
+                "personal" => ConversationType::Personal,
+                _ => ConversationType::SdkGroup,
+            },
+            metadata: some(metadata),
+            active_switchboard_integration: None,
+            pending_switchboard_integration: None,
+        },
+        is_default: row.flag(2)?,
+        display_name: row.opt_text(3)?.map(str::to_owned),
+        description: row.opt_text(4)?.map(str::to_owned),
+        icon_url: row.opt_text(5)?.map(str::to_owned),
+        business_last_read: row.opt_int(7)?.map(Timestamp),
+        last_updated_at: Some(Timestamp(row.int(8)?)),
+        created_at: Timestamp(row.int(9)?),
+    })
+}

@@ -1,0 +1,157 @@
+//! One attempt: send, judge, settle.
+
+use super::{
+    Shared,
+    lanes::Event,
+    outbox::{self, Delivery},
+    policy::{TIMEOUT, Verdict, judge},
+};
+use crate::{error::Result, state::State, webhooks};
+use bytes::Bytes;
+use heliograph_http::{Answer, Failure, parse_target};
+use heliograph_store::clock;
+use heliograph_wire::events::VERSION;
+use http::{HeaderMap, HeaderValue, Uri, header::CONTENT_TYPE};
+use std::{
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+/// For how long a target is believed without asking the store.
+const BELIEVED_MS: i64 = 1000;
+
+/// Where a webhook is called, and with what.
+#[derive(Clone)]
+pub struct Target {
+    uri: Uri,
+    headers: HeaderMap,
+    read_at: i64,
+}
+
+/// Makes one attempt and settles its row. The lane hears of it as soon as the target answered.
+pub async fn run(state: State, shared: Arc<Shared>, delivery: Delivery) {
+    let webhook = delivery.webhook.clone();
+    let mut report = Report { shared: Arc::clone(&shared), webhook, retry: None, arrived: false };
+    if let Err(error) = make(&state, &shared, delivery, &mut report).await {
+        // Its lease ends, and then it is tried again.
+        tracing::error!(%error, webhook = report.webhook, "a delivery was left in hand");
+    }
+}
+
+/// Tells the lane that the attempt is over, however it ended.
+struct Report {
+    shared: Arc<Shared>,
+    webhook: String,
+    retry: Option<Duration>,
+    arrived: bool,
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        self.shared.in_hand.fetch_sub(1, Ordering::Relaxed);
+        let (webhook, arrived, retry) = (std::mem::take(&mut self.webhook), self.arrived, self.retry);
+        self.shared.tell(Event::Done { webhook, arrived, retry });
+    }
+}
+
+async fn make(state: &State, shared: &Arc<Shared>, mut delivery: Delivery, report: &mut Report) -> Result<()> {
+    if !still_ours(state, shared, &mut delivery).await? {
+        return Ok(());
+    }
+    let Some(target) = target(state, shared, &delivery).await? else {
+        // The webhook was deleted, and this with it.
+        return Ok(());
+    };
+    let began = Instant::now();
+    let answer = shared.outbound.post(&target.uri, target.headers, envelope(&delivery), TIMEOUT).await;
+    let verdict = verdict(shared, &delivery, &answer);
+    state.metrics.attempt(outcome(verdict), began.elapsed());
+    log(&delivery, &answer, verdict);
+    report.arrived = verdict == Verdict::Delivered;
+    let pause = match verdict {
+        Verdict::Retry(pause) => Some(pause),
+        Verdict::Delivered | Verdict::Failed => None,
+    };
+    state
+        .store
+        .write(move |tx| match pause {
+            Some(pause) => outbox::postpone(tx, &delivery, pause.as_millis() as i64),
+            None => outbox::finish(tx, &delivery),
+        })
+        .await?;
+    report.retry = pause;
+    Ok(())
+}
+
+/// A delivery that waited long in memory may have been taken over by another node.
+async fn still_ours(state: &State, shared: &Shared, delivery: &mut Delivery) -> Result<bool> {
+    let now = clock::now_ms();
+    if delivery.lease_until - now > TIMEOUT.as_millis() as i64 {
+        return Ok(true);
+    }
+    let (row, node) = (delivery.clone(), shared.node.clone());
+    let renewed = state.store.write(move |tx| outbox::renew(tx, &row, &node)).await?;
+    delivery.lease_until = outbox::lease_end(now);
+    Ok(renewed)
+}
+
+async fn target(state: &State, shared: &Shared, delivery: &Delivery) -> Result<Option<Target>> {
+    let now = clock::now_ms();
+    let kept = shared.targets.read().unwrap_or_else(PoisonError::into_inner).get(&delivery.webhook).cloned();
+    if let Some(target) = kept.filter(|t| (0..BELIEVED_MS).contains(&(now - t.read_at))) {
+        return Ok(Some(target));
+    }
+    let (vault, app, id) = (state.clone(), delivery.app.clone(), delivery.webhook.clone());
+    let found = state.store.read(move |tx| webhooks::target(tx, &vault.vault, &app, &id)).await?;
+    let Some((url, secret)) = found else { return Ok(None) };
+    let Ok(uri) = parse_target(&url) else { return Ok(None) };
+    let mut headers = HeaderMap::with_capacity(4);
+    headers.insert(CONTENT_TYPE, const { HeaderValue::from_static("application/json") });
+    if let Ok(mut value) = HeaderValue::from_str(&secret) {
+        value.set_sensitive(true);
+        headers.insert("x-api-key", value);
+    }
+    let target = Target { uri, headers, read_at: now };
+    shared.targets.write().unwrap_or_else(PoisonError::into_inner).insert(delivery.webhook.clone(), target.clone());
+    Ok(Some(target))
+}
+
+/// What is sent: the event is JSON already, and ids need no escaping.
+fn envelope(delivery: &Delivery) -> Bytes {
+    let Delivery { app, webhook, event, .. } = delivery;
+    let head = format!(r#"{{"app":{{"id":"{app}"}},"webhook":{{"id":"{webhook}","version":"{VERSION}"}},"events":["#);
+    [head.as_str(), event, "]}"].concat().into()
+}
+
+fn verdict(shared: &Shared, delivery: &Delivery, answer: &Result<Answer, Failure>) -> Verdict {
+    let status = answer.as_ref().ok().map(|a| a.status);
+    let mut random = [0; 2];
+    // Without randomness there is no jitter, and nothing worse.
+    let _ = getrandom::fill(&mut random);
+    let chance = f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX);
+    judge(delivery.attempts as usize + 1, status, &shared.gaps, chance)
+}
+
+const fn outcome(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Delivered => "delivered",
+        Verdict::Retry(_) => "retry",
+        Verdict::Failed => "failed",
+    }
+}
+
+fn log(delivery: &Delivery, answer: &Result<Answer, Failure>, verdict: Verdict) {
+    let (status, error) = match answer {
+        Ok(answer) => (Some(answer.status.as_u16()), None),
+        Err(failure) => (None, Some(failure.to_string())),
+    };
+    let (webhook, delivery_id, attempt) = (&delivery.webhook, &delivery.id, delivery.attempts + 1);
+    match verdict {
+        Verdict::Delivered => tracing::debug!(webhook, delivery_id, attempt, status, "webhook delivered"),
+        Verdict::Retry(pause) => {
+            let retry_s = pause.as_secs_f64();
+            tracing::info!(webhook, delivery_id, attempt, status, error, retry_s, "webhook is tried again");
+        }
+        Verdict::Failed => tracing::warn!(webhook, delivery_id, attempt, status, error, "webhook is given up"),
+    }
+}

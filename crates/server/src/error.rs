@@ -1,0 +1,113 @@
+//! Everything that can go wrong with a request, and what its caller is told.
+
+use heliograph_store::{Contended, Error as StoreError};
+use heliograph_wire::problem::{Missing, Problem, Problems};
+use http::StatusCode;
+
+/// What a rule or the corridor answers.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request breaks these rules.
+    #[error("{}", .0.join("; "))]
+    Invalid(Vec<String>),
+    /// There is no credential, or not a right one.
+    #[error("Authorization is required")]
+    Unauthorized,
+    /// The token has this defect.
+    #[error("{0}")]
+    InvalidToken(String),
+    /// The credential is right, but does not allow this.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// It is not there.
+    #[error("{}", .0.title)]
+    Missing(Missing),
+    /// The path is there, the method is not.
+    #[error("Method not allowed")]
+    MethodNotAllowed,
+    /// The body did not come in time.
+    #[error("The request body took too long to arrive")]
+    Slow,
+    /// Something like it is there already.
+    #[error("{0}")]
+    Conflict(&'static str),
+    /// The body is larger than `limit` bytes.
+    #[error("Request body is limited to {limit} bytes")]
+    TooLarge {
+        /// How many bytes are allowed.
+        limit: usize,
+    },
+    /// The body is not of a type that is understood.
+    #[error("{0}")]
+    UnsupportedMediaType(&'static str),
+    /// It takes no more.
+    #[error("{0}")]
+    Locked(String),
+    /// The database did not do it.
+    #[error("the store: {0}")]
+    Store(#[from] StoreError),
+    /// Something that should never happen: the words are for the log.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// Breaking one rule.
+    pub fn invalid(title: impl Into<String>) -> Self {
+        Self::Invalid(vec![title.into()])
+    }
+
+    /// The one table from reasons to statuses and codes.
+    pub fn status(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Invalid(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::InvalidToken(_) => (StatusCode::UNAUTHORIZED, "invalid_auth"),
+            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::Missing(missing) => (StatusCode::NOT_FOUND, missing.code),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::Slow => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
+            Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "request_entity_too_large"),
+            Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::Locked(_) => (StatusCode::LOCKED, "locked"),
+            Self::Store(StoreError::Contention | StoreError::Full) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "service_unavailable")
+            }
+            Self::Store(_) | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
+        }
+    }
+
+    /// The body of the answer. What went wrong inside is for the log alone.
+    pub fn problems(&self) -> Problems {
+        let (status, code) = self.status();
+        let titles = match self {
+            Self::Invalid(titles) => titles.clone(),
+            _ if status.is_server_error() => vec!["Something went wrong on our side".to_owned()],
+            _ => vec![self.to_string()],
+        };
+        Problems { errors: titles.into_iter().map(|title| Problem { code: code.to_owned(), title }).collect() }
+    }
+}
+
+impl From<Missing> for Error {
+    fn from(missing: Missing) -> Self {
+        Self::Missing(missing)
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    /// Only for JSON of our own: a request's is checked before.
+    fn from(error: serde_json::Error) -> Self {
+        Self::Internal(format!("JSON of our own: {error}"))
+    }
+}
+
+impl Contended for Error {
+    fn contended(&self) -> bool {
+        matches!(self, Self::Store(error) if error.contended())
+    }
+}

@@ -1,0 +1,65 @@
+//! What operators ask: is it alive, can it work, what has it done, what does it offer.
+
+use crate::state::State;
+use bytes::Bytes;
+use http::{
+    HeaderMap, Response, StatusCode,
+    header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+};
+use http_body_util::Full;
+use subtle::ConstantTimeEq;
+
+const JSON: &str = "application/json; charset=utf-8";
+const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Answers a path of this file; none for any other.
+pub async fn answer(state: &State, path: &str, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
+    Some(match path {
+        "/healthz" => respond(StatusCode::OK, JSON, Bytes::from_static(b"{\"status\":\"ok\"}")),
+        "/readyz" => ready(state).await,
+        "/metrics" => metrics(state, headers),
+        "/openapi.json" => respond(StatusCode::OK, JSON, state.public.document.clone()),
+        _ => return None,
+    })
+}
+
+/// Ready is who can reach the database.
+async fn ready(state: &State) -> Response<Full<Bytes>> {
+    let read = state.store.read(|tx| tx.query("SELECT 1", &[]).map(drop)).await;
+    match read {
+        Ok(()) => respond(StatusCode::OK, JSON, Bytes::from_static(b"{\"status\":\"ok\"}")),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            respond(
+                StatusCode::SERVICE_UNAVAILABLE,
+                JSON,
+                Bytes::from_static(b"{\"status\":\"the database does not answer\"}"),
+            )
+        }
+    }
+}
+
+fn metrics(state: &State, headers: &HeaderMap) -> Response<Full<Bytes>> {
+    if let Some(token) = &state.public.metrics_token {
+        let given = headers.get(AUTHORIZATION).map(|h| h.as_bytes()).unwrap_or_default();
+        let wanted = format!("Bearer {token}");
+        if !bool::from(given.ct_eq(wanted.as_bytes())) {
+            return respond(
+                StatusCode::UNAUTHORIZED,
+                JSON,
+                Bytes::from_static(
+                    b"{\"errors\":[{\"code\":\"unauthorized\",\"title\":\"Authorization is required\"}]}",
+                ),
+            );
+        }
+    }
+    respond(StatusCode::OK, TEXT, state.metrics.render(&state.store.stats(), state.dispatcher.waiting()).into())
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,148 @@
+//! The rows of all API keys: accounts', service accounts', apps' and integrations'.
+
+use crate::{
+    auth::{Key, KeyKind},
+    error::{Error, Result},
+    state::State,
+    vault::{Place, Vault, secret},
+};
+use heliograph_store::{Row, Tx, args};
+use heliograph_wire::{
+    app_keys::MAX_KEYS,
+    id::{AppId, IntegrationId},
+    problem::Missing,
+};
+use zeroize::Zeroizing;
+
+/// Whose keys: an app's, or those of one of its integrations. Accounts' belong to no app.
+#[derive(Clone, Default)]
+pub struct Owner {
+    app: String,
+    integration: String,
+}
+
+impl Owner {
+    /// Accounts and service accounts.
+    pub fn account() -> Self {
+        Self::default()
+    }
+    /// An app.
+    pub fn app(app: AppId) -> Self {
+        Self { app: app.to_string(), integration: String::new() }
+    }
+    /// An integration of an app.
+    pub fn integration(app: AppId, integration: IntegrationId) -> Self {
+        Self { app: app.to_string(), integration: integration.to_string() }
+    }
+}
+
+/// What the store keeps of a key, its secret opened.
+pub struct Kept {
+    /// Its id.
+    pub id: String,
+    /// Its name for people.
+    pub display_name: String,
+    /// Its secret.
+    pub secret: Zeroizing<String>,
+}
+
+fn place<'a>(app: &'a str, id: &'a str) -> Place<'a> {
+    Place { table: "api_key", app, row: id }
+}
+
+/// Makes a key, unless the owner has as many as it may.
+pub fn create(tx: &mut Tx<'_>, vault: &Vault, owner: &Owner, id: String, display_name: &str) -> Result<Kept> {
+    let count = tx.query(
+        "SELECT COUNT(*) FROM api_key WHERE app_id = $1 AND integration_id = $2",
+        args![&owner.app, &owner.integration],
+    )?;
+    if count.first().map_or(Ok(0), |row| row.int(0))? >= MAX_KEYS as i64 {
+        let noun = if owner.integration.is_empty() { "app" } else { "integration" };
+        return Err(Error::invalid(format!("The {noun} has reached the maximum number of keys ({MAX_KEYS})")));
+    }
+    insert(tx, vault, owner, None, id, display_name)
+}
+
+/// Makes a key without counting.
+pub fn insert(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    owner: &Owner,
+    service_account: Option<&str>,
+    id: String,
+    display_name: &str,
+) -> Result<Kept> {
+    let secret = secret(tx);
+    let sealed = vault.seal(tx, place(&owner.app, &id), &secret)?;
+    tx.append(
+        "INSERT INTO api_key (app_id, integration_id, id, service_account_id, display_name, secret, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        args![&owner.app, &owner.integration, &id, service_account, display_name, &sealed, tx.now()],
+    )?;
+    Ok(Kept { id, display_name: display_name.to_owned(), secret })
+}
+
+fn kept(tx: &Tx<'_>, vault: &Vault, owner: &Owner, row: &Row) -> Result<Kept> {
+    let id = row.text(0)?;
+    let secret = vault.open(tx, place(&owner.app, id), row.text(2)?)?;
+    Ok(Kept { id: id.to_owned(), display_name: row.text(1)?.to_owned(), secret })
+}
+
+/// All keys of an owner, oldest first.
+pub fn list(tx: &Tx<'_>, vault: &Vault, owner: &Owner) -> Result<Vec<Kept>> {
+    let rows = tx.query(
+        "SELECT id, display_name, secret FROM api_key WHERE app_id = $1 AND integration_id = $2 ORDER BY id",
+        args![&owner.app, &owner.integration],
+    )?;
+    rows.iter().map(|row| kept(tx, vault, owner, row)).collect()
+}
+
+/// One key of an owner.
+pub fn find(tx: &Tx<'_>, vault: &Vault, owner: &Owner, id: &str) -> Result<Kept> {
+    let rows = tx.query(
+        "SELECT id, display_name, secret FROM api_key WHERE app_id = $1 AND integration_id = $2 AND id = $3",
+        args![&owner.app, &owner.integration, id],
+    )?;
+    kept(tx, vault, owner, rows.first().ok_or(Missing::RESOURCE)?)
+}
+
+/// Deletes a key; from the commit on it is refused.
+pub fn delete(tx: &mut Tx<'_>, state: &State, owner: &Owner, id: &str) -> Result<()> {
+    let gone = tx.execute(
+        "DELETE FROM api_key WHERE app_id = $1 AND integration_id = $2 AND id = $3",
+        args![&owner.app, &owner.integration, id],
+    )?;
+    if gone == 0 {
+        return Err(Missing::RESOURCE.into());
+    }
+    forget_after_commit(tx, state);
+    Ok(())
+}
+
+/// Deletes all keys of an integration.
+pub fn delete_all(tx: &mut Tx<'_>, state: &State, owner: &Owner) -> Result<()> {
+    tx.execute("DELETE FROM api_key WHERE app_id = $1 AND integration_id = $2", args![&owner.app, &owner.integration])?;
+    forget_after_commit(tx, state);
+    Ok(())
+}
+
+/// Has every key read anew once this transaction is durable.
+pub fn forget_after_commit(tx: &mut Tx<'_>, state: &State) {
+    let state = state.clone();
+    tx.after_commit(move || state.keys.forget_all());
+}
+
+/// The key with this id, ready to check credentials with.
+pub fn load(tx: &Tx<'_>, vault: &Vault, id: &str, kind: KeyKind) -> Result<Option<Key>> {
+    let rows =
+        tx.query("SELECT app_id, integration_id, service_account_id, secret FROM api_key WHERE id = $1", args![id])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let app = row.text(0)?;
+    let secret = vault.open(tx, place(app, id), row.text(3)?)?;
+    Ok(Some(Key {
+        app: app.parse().ok(),
+        integration: row.text(1)?.parse().ok(),
+        service_account: row.opt_text(2)?.map(str::to_owned),
+        ..Key::new(id.to_owned(), kind, secret)
+    }))
+}

@@ -1,0 +1,101 @@
+//! What is counted, for Prometheus. No label holds an id: their number is bounded by the code.
+
+use heliograph_store::Stats;
+use http::StatusCode;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+use std::{sync::atomic::AtomicU64, time::Duration};
+
+/// Seconds, from what an answer from memory takes to what nobody waits for.
+const BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    operation: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
+/// What is counted.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    durations: Histogram,
+    attempts: Family<OutcomeLabel, Counter>,
+    attempt_durations: Histogram,
+    store: StoreGauges,
+}
+
+#[derive(Default)]
+struct StoreGauges {
+    commits: Gauge<u64, AtomicU64>,
+    writes: Gauge<u64, AtomicU64>,
+    queued: Gauge<u64, AtomicU64>,
+    wal_bytes: Gauge<u64, AtomicU64>,
+    deliveries: Gauge<u64, AtomicU64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("heliograph");
+        let (requests, attempts) = (Family::default(), Family::default());
+        let (durations, attempt_durations) = (Histogram::new(BUCKETS), Histogram::new(BUCKETS));
+        let store = StoreGauges::default();
+        registry.register("http_requests", "Answers, by operation and status", requests.clone());
+        registry.register(
+            "http_request_duration_seconds",
+            "Time from a request's head to its answer",
+            durations.clone(),
+        );
+        registry.register("webhook_attempts", "Calls of webhooks, by outcome", attempts.clone());
+        registry.register(
+            "webhook_attempt_duration_seconds",
+            "Time a call of a webhook took",
+            attempt_durations.clone(),
+        );
+        registry.register(
+            "store_commits",
+            "Commits since the start; many transactions may share one",
+            store.commits.clone(),
+        );
+        registry.register("store_transactions", "Writing transactions since the start", store.writes.clone());
+        registry.register("store_queue_length", "Transactions that wait", store.queued.clone());
+        registry.register("sqlite_wal_bytes", "Size of the write-ahead log", store.wal_bytes.clone());
+        registry.register("webhook_deliveries_in_memory", "Deliveries this node has in hand", store.deliveries.clone());
+        Self { registry, requests, durations, attempts, attempt_durations, store }
+    }
+}
+
+impl Metrics {
+    /// Counts an answer.
+    pub fn request(&self, operation: &'static str, status: StatusCode, took: Duration) {
+        self.requests.get_or_create(&RequestLabels { operation, status: status.as_u16() }).inc();
+        self.durations.observe(took.as_secs_f64());
+    }
+
+    /// Counts a call of a webhook: `delivered`, `retry` or `failed`.
+    pub fn attempt(&self, outcome: &'static str, took: Duration) {
+        self.attempts.get_or_create(&OutcomeLabel { outcome }).inc();
+        self.attempt_durations.observe(took.as_secs_f64());
+    }
+
+    /// All of it, in the text form that Prometheus reads.
+    pub fn render(&self, store: &Stats, deliveries: usize) -> String {
+        self.store.commits.set(store.commits);
+        self.store.writes.set(store.transactions);
+        self.store.queued.set(store.queued as u64);
+        self.store.wal_bytes.set(store.wal_bytes.unwrap_or(0));
+        self.store.deliveries.set(deliveries as u64);
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

@@ -1,0 +1,211 @@
+//! Participants.
+
+use crate::{
+    call::{Call, page_title},
+    conversations::{self, tell_of_member},
+    error::{Error, Result},
+    events::Subscribers,
+    pages::{Window, links},
+    router::Builder,
+    users,
+};
+use heliograph_store::{Row, Tx, args};
+use heliograph_wire::{
+    conversations::ConversationType,
+    id::{AppId, ConversationId, ParticipantId, UserId},
+    op::{Nothing, Operation},
+    participants::*,
+    problem::Missing,
+    time::Timestamp,
+    users::User,
+    webhooks::Trigger,
+};
+
+// ---- Handlers
+
+/// The operations of this file.
+pub fn routes(on: &mut Builder<'_>) {
+    on.on(join).on(list).on(leave);
+}
+
+async fn join(call: Call<JoinConversation>) -> Result<ParticipantReply> {
+    call.write(enter).await
+}
+
+async fn list(call: Call<ListParticipants>) -> Result<ParticipantList> {
+    call.read(page).await
+}
+
+async fn leave(call: Call<LeaveConversation>) -> Result<Nothing> {
+    call.write(exit).await
+}
+
+// ---- Rules
+
+fn enter(tx: &mut Tx<'_>, call: &Call<JoinConversation>) -> Result<ParticipantReply> {
+    let (app, id) = (call.path.app_id, call.path.conversation_id);
+    let conversation = conversations::find(tx, app, id)?;
+    let body = &call.body;
+    let user = users::named(tx, app, body.user_id.as_deref(), body.user_external_id.as_deref(), None, "")?;
+    if conversation.shown.key.r#type != ConversationType::SdkGroup {
+        return Err(Error::invalid("Only a conversation of type sdkGroup can be joined"));
+    }
+    if let Some(participant) = of_user(tx, app, id, user.key.id)? {
+        return Ok(ParticipantReply { participant });
+    }
+    if count(tx, app, id)? >= MAX_PARTICIPANTS as i64 {
+        return Err(Error::invalid("Too many participants"));
+    }
+    let participant = add(tx, app, id, &user, conversation.posted)?;
+    let subscribers = Subscribers::of(tx, app)?;
+    tell_of_member(tx, &call.state, &subscribers, Trigger::ConversationJoin, &conversation.shown.key, &user)?;
+    Ok(ParticipantReply { participant })
+}
+
+/// Makes a user take part, from here on: what was posted before counts as read.
+pub fn add(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, user: &User, posted: i64) -> Result<Participant> {
+    let id = ParticipantId::new(tx.id());
+    tx.append(
+        "INSERT INTO participant (app_id, conversation_id, id, user_id, last_read, read_up_to)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        args![
+            app.text().as_str(),
+            conversation.text().as_str(),
+            id.text().as_str(),
+            user.key.id.text().as_str(),
+            None::<i64>,
+            posted
+        ],
+    )?;
+    Ok(Participant {
+        id,
+        user_id: user.key.id,
+        unread_count: 0,
+        client_associations: Vec::new(),
+        user_external_id: user.key.external_id.clone(),
+        last_read: None,
+    })
+}
+
+fn page(tx: &Tx<'_>, call: &Call<ListParticipants>) -> Result<ParticipantList> {
+    let (app, id) = (call.path.app_id, call.path.conversation_id);
+    let window = Window::of(call.query.page.as_ref(), page_title(ListParticipants::ID))?;
+    conversations::find(tx, app, id)?;
+    let sheet = window.sheet(all(tx, app, id, &window)?, |p| p.id.to_string());
+    let links = links(&sheet.meta, &call.url, &call.query)?;
+    Ok(ParticipantList { participants: sheet.rows, meta: sheet.meta, links })
+}
+
+fn exit(tx: &mut Tx<'_>, call: &Call<LeaveConversation>) -> Result<Nothing> {
+    let (app, id) = (call.path.app_id, call.path.conversation_id);
+    let conversation = conversations::find(tx, app, id)?.shown;
+    let user = leaver(tx, app, id, &call.body)?;
+    if conversation.key.r#type != ConversationType::SdkGroup {
+        return Err(Error::invalid("Only a conversation of type sdkGroup can be left"));
+    }
+    if drop_user(tx, app, id, user.key.id)? == 0 {
+        return Err(Missing::MEMBER.into());
+    }
+    let subscribers = Subscribers::of(tx, app)?;
+    tell_of_member(tx, &call.state, &subscribers, Trigger::ConversationLeave, &conversation.key, &user)?;
+    Ok(Nothing {})
+}
+
+/// Who leaves. One who is not known is not a member either.
+fn leaver(tx: &Tx<'_>, app: AppId, conversation: ConversationId, body: &LeaveBody) -> Result<User> {
+    match (&body.user_id, &body.user_external_id, &body.participant_id) {
+        (Some(_), None, None) | (None, Some(_), None) => {
+            let found = users::named(tx, app, body.user_id.as_deref(), body.user_external_id.as_deref(), None, "");
+            found.map_err(|error| match error {
+                Error::Missing(_) => Missing::MEMBER.into(),
+                other => other,
+            })
+        }
+        (None, None, Some(participant)) => {
+            let user = user_of(tx, app, conversation, participant)?.ok_or(Missing::MEMBER)?;
+            users::by_id(tx, app, user)?.ok_or(Missing::MEMBER.into())
+        }
+        _ => Err(Error::invalid("should have exactly one of userId, userExternalId and participantId")),
+    }
+}
+
+// ---- Rows
+
+/// Takes a user out of a conversation; how many rows went.
+pub fn drop_user(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, user: UserId) -> Result<u64> {
+    Ok(tx.execute(
+        "DELETE FROM participant WHERE app_id = $1 AND user_id = $2 AND conversation_id = $3",
+        args![app.text().as_str(), user.text().as_str(), conversation.text().as_str()],
+    )?)
+}
+
+/// Notes that a user has read a conversation up to its latest message.
+pub fn mark_read(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, user: UserId, posted: i64) -> Result<()> {
+    tx.amend(
+        "UPDATE participant SET last_read = $4, read_up_to = $5
+         WHERE app_id = $1 AND user_id = $2 AND conversation_id = $3",
+        args![app.text().as_str(), user.text().as_str(), conversation.text().as_str(), tx.now(), posted],
+    )?;
+    Ok(())
+}
+
+fn count(tx: &Tx<'_>, app: AppId, conversation: ConversationId) -> Result<i64> {
+    let rows = tx.query(
+        "SELECT COUNT(*) FROM participant WHERE app_id = $1 AND conversation_id = $2",
+        args![app.text().as_str(), conversation.text().as_str()],
+    )?;
+    Ok(rows.first().map_or(Ok(0), |row| row.int(0))?)
+}
+
+fn user_of(tx: &Tx<'_>, app: AppId, conversation: ConversationId, participant: &str) -> Result<Option<UserId>> {
+    let rows = tx.query(
+        "SELECT user_id FROM participant WHERE app_id = $1 AND conversation_id = $2 AND id = $3",
+        args![app.text().as_str(), conversation.text().as_str(), participant],
+    )?;
+    Ok(rows.first().map(|row| row.parse(0)).transpose()?)
+}
+
+/// A user's part in a conversation, if they take part.
+pub fn of_user(tx: &Tx<'_>, app: AppId, conversation: ConversationId, user: UserId) -> Result<Option<Participant>> {
+    let rows = tx.query(
+        "SELECT p.id, p.user_id, c.posted - p.read_up_to, u.external_id, p.last_read, c.message_count FROM participant p
+         JOIN conversation c ON c.app_id = p.app_id AND c.id = p.conversation_id
+         JOIN app_user u ON u.app_id = p.app_id AND u.id = p.user_id
+         WHERE p.app_id = $1 AND p.user_id = $2 AND p.conversation_id = $3",
+        args![app.text().as_str(), user.text().as_str(), conversation.text().as_str()],
+    )?;
+    rows.first().map(kept).transpose()
+}
+
+fn all(tx: &Tx<'_>, app: AppId, conversation: ConversationId, window: &Window) -> Result<Vec<Participant>> {
+    let (app, conversation) = (app.text(), conversation.text());
+    let rows = match window.before() {
+        None => tx.query(
+            "SELECT p.id, p.user_id, c.posted - p.read_up_to, u.external_id, p.last_read, c.message_count FROM participant p
+             JOIN conversation c ON c.app_id = p.app_id AND c.id = p.conversation_id
+             JOIN app_user u ON u.app_id = p.app_id AND u.id = p.user_id
+             WHERE p.app_id = $1 AND p.conversation_id = $2 AND p.id > $3 ORDER BY p.id LIMIT $4",
+            args![app.as_str(), conversation.as_str(), window.after(), window.limit()],
+        ),
+        Some(before) => tx.query(
+            "SELECT p.id, p.user_id, c.posted - p.read_up_to, u.external_id, p.last_read, c.message_count FROM participant p
+             JOIN conversation c ON c.app_id = p.app_id AND c.id = p.conversation_id
+             JOIN app_user u ON u.app_id = p.app_id AND u.id = p.user_id
+             WHERE p.app_id = $1 AND p.conversation_id = $2 AND p.id < $3 ORDER BY p.id DESC LIMIT $4",
+            args![app.as_str(), conversation.as_str(), before, window.limit()],
+        ),
+    }?;
+    rows.iter().map(kept).collect()
+}
+
+fn kept(row: &Row) -> Result<Participant> {
+    Ok(Participant {
+        id: row.parse(0)?,
+        user_id: row.parse(1)?,
+        // Messages that are gone are not unread any more.
+        unread_count: row.int(2)?.clamp(0, row.int(5)?.max(0)),
+        client_associations: Vec::new(),
+        user_external_id: row.opt_text(3)?.map(str::to_owned),
+        last_read: row.opt_int(4)?.map(Timestamp),
+    })
+}

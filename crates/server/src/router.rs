@@ -1,0 +1,143 @@
+//! The table of contents: each operation's handler, and the way from a path to it.
+
+use crate::{
+    app_keys, apps,
+    call::{Endpoint, Rules, endpoint, raw_endpoint},
+    conversations, integration_keys, integrations, messages, participants, token_info, users, webhooks,
+};
+use heliograph_wire::{check::Checker, op::Operation};
+use http::Method;
+use serde_json::{Map, Value, json};
+
+/// What a path answers, by method.
+pub struct Route {
+    methods: Vec<(Method, Target)>,
+}
+
+/// An operation and what it does.
+pub struct Target {
+    /// The `operationId`, for logs and metrics.
+    pub id: &'static str,
+    /// What it does.
+    pub endpoint: Endpoint,
+}
+
+/// What was found for a request.
+pub enum Found<'r> {
+    /// An operation.
+    Target(&'r Target),
+    /// The path, but not with this method; these it has.
+    Methods(String),
+    /// Nothing.
+    Nothing,
+}
+
+/// From paths to operations.
+pub struct Router {
+    paths: matchit::Router<usize>,
+    routes: Vec<Route>,
+    templates: Vec<String>,
+}
+
+impl Router {
+    /// All operations, their rules compiled from the document that the server publishes.
+    pub fn new(document: &Value) -> Self {
+        let mut builder = Builder {
+            document,
+            router: Self { paths: matchit::Router::new(), routes: Vec::new(), templates: Vec::new() },
+        };
+        apps::routes(&mut builder);
+        app_keys::routes(&mut builder);
+        integrations::routes(&mut builder);
+        integration_keys::routes(&mut builder);
+        webhooks::routes(&mut builder);
+        users::routes(&mut builder);
+        conversations::routes(&mut builder);
+        participants::routes(&mut builder);
+        messages::routes(&mut builder);
+        token_info::routes(&mut builder);
+        builder.router
+    }
+
+    /// What answers a request. The path is still percent-encoded: an id may hold an encoded slash.
+    pub fn find(&self, method: &Method, path: &str) -> Found<'_> {
+        let Ok(matched) = self.paths.at(path) else { return Found::Nothing };
+        let methods = &self.routes[*matched.value].methods;
+        // What is asked for by HEAD is what GET answers; its body stays behind.
+        let wanted = if method == Method::HEAD { &Method::GET } else { method };
+        match methods.iter().find(|(m, _)| m == wanted) {
+            Some((_, target)) => Found::Target(target),
+            None => Found::Methods(methods.iter().map(|(m, _)| m.as_str()).collect::<Vec<_>>().join(", ")),
+        }
+    }
+}
+
+/// Takes the handlers in.
+pub struct Builder<'d> {
+    document: &'d Value,
+    router: Router,
+}
+
+impl Builder<'_> {
+    /// Hangs a handler on its operation.
+    pub fn on<O, F>(&mut self, handler: fn(crate::call::Call<O>) -> F) -> &mut Self
+    where
+        O: Operation,
+        F: Future<Output = crate::error::Result<O::Reply>> + Send + 'static,
+    {
+        let endpoint = endpoint(self.rules::<O>(), handler);
+        self.add::<O>(endpoint)
+    }
+
+    /// Hangs a handler that writes its JSON itself on its operation.
+    pub fn on_raw<O, F>(&mut self, handler: fn(crate::call::Call<O>) -> F) -> &mut Self
+    where
+        O: Operation,
+        F: Future<Output = crate::error::Result<Vec<u8>>> + Send + 'static,
+    {
+        let endpoint = raw_endpoint(self.rules::<O>(), handler);
+        self.add::<O>(endpoint)
+    }
+
+    fn add<O: Operation>(&mut self, endpoint: Endpoint) -> &mut Self {
+        let template = unnamed(O::PATH);
+        let router = &mut self.router;
+        let place = router.templates.iter().position(|t| *t == template).unwrap_or_else(|| {
+            let place = router.routes.len();
+            router.paths.insert(&template, place).expect("the contract's paths do not collide");
+            router.templates.push(template);
+            router.routes.push(Route { methods: Vec::new() });
+            place
+        });
+        router.routes[place].methods.push((O::METHOD, Target { id: O::ID, endpoint }));
+        self
+    }
+
+    fn rules<O: Operation>(&self) -> Rules {
+        let operation = &self.document["paths"][O::PATH][O::METHOD.as_str().to_lowercase()];
+        let empty = Map::new();
+        let schemas = self.document["components"]["schemas"].as_object().unwrap_or(&empty);
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let query = query_schema(&operation["parameters"]);
+        Rules {
+            body: body.is_object().then(|| Checker::compile(body, schemas)),
+            query: query.map(|schema| Checker::compile(&schema, schemas).coercing()),
+        }
+    }
+}
+
+/// The query's parameters as one object.
+fn query_schema(parameters: &Value) -> Option<Value> {
+    let in_query = parameters.as_array()?.iter().filter(|p| p["in"] == "query");
+    let properties: Map<String, Value> =
+        in_query.map(|p| (p["name"].as_str().unwrap_or_default().to_owned(), p["schema"].clone())).collect();
+    (!properties.is_empty()).then(|| json!({ "type": "object", "properties": properties }))
+}
+
+/// A template whose parameters are called by their place: paths that name one place differently are still one path.
+fn unnamed(template: &str) -> String {
+    let parts = template.split('/').enumerate();
+    let parts: Vec<String> =
+        parts.map(|(at, part)| if part.starts_with('{') { format!("{{p{at}}}") } else { part.to_owned() }).collect();
+    parts.join("/")
+}

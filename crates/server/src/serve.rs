@@ -1,0 +1,125 @@
+//! A server's life: opening what it keeps, answering, draining.
+
+use crate::{
+    admin::account_key,
+    auth::KeyCache,
+    delivery::Dispatcher,
+    edge::Edge,
+    master_key::{Database, open_vault},
+    metrics::Metrics,
+    migrations,
+    router::Router,
+    settings::{Settings, StartError},
+    state::{Parts, Public, State},
+    vault::Vault,
+};
+use heliograph_http::{DoorLimits, Outbound, OutboundOptions};
+use heliograph_store::Store;
+use heliograph_wire::openapi;
+use std::{
+    fs::{DirBuilder, OpenOptions},
+    io::Write,
+    net::SocketAddr,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// What a server tells once it answers.
+pub struct Started {
+    /// Where it answers.
+    pub url: String,
+    /// The first credential, if this is the first start.
+    pub first_key: Option<FirstKey>,
+    /// What an operator should know.
+    pub notes: Vec<String>,
+}
+
+/// The first credential of a new database.
+pub struct FirstKey {
+    /// Its id.
+    pub id: String,
+    /// Its secret.
+    pub secret: String,
+    /// Where it was written down.
+    pub file: PathBuf,
+}
+
+/// Runs a server until `stop` is cancelled and it has drained. `started` is called once it answers.
+pub async fn serve(
+    settings: Settings,
+    stop: CancellationToken,
+    started: impl FnOnce(&Started) + Send,
+) -> Result<(), StartError> {
+    let failed = |error| StartError::Listen { address: settings.listen.clone(), error };
+    let listener = TcpListener::bind(&settings.listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    create_folder(&settings.data)?;
+    let (options, master_key) = (settings.store_options(true), settings.master_key_path());
+    let opening = tokio::task::spawn_blocking(move || Store::open(&options, migrations::ALL));
+    let store = opening.await.map_err(|error| StartError::Database(error.to_string()))??;
+    let (vault, database) = open_vault(&store, &master_key).await?;
+    let vault = Arc::new(vault);
+    let first_key = match database {
+        Database::New => Some(first_key(&store, &vault, &settings.data).await?),
+        Database::Known => None,
+    };
+    let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
+    let (state, notes) = assemble(&settings, address, store.clone(), vault);
+    Dispatcher::recover(&state).await?;
+    let url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let router = Router::new(&openapi::document(&url));
+    let door = heliograph_http::serve(listener, Edge::new(state.clone(), router), DoorLimits::default(), stop.clone());
+    let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state, stop)));
+    started(&Started { url, first_key, notes });
+    // A task ends early only by a panic, which is in the log.
+    let _ = tokio::join!(door, delivery);
+    let closing = tokio::task::spawn_blocking(move || store.close());
+    closing.await.map_err(|error| StartError::Database(error.to_string()))
+}
+
+fn assemble(settings: &Settings, address: SocketAddr, store: Store, vault: Vault) -> (State, Vec<String>) {
+    let mut notes = Vec::new();
+    let allow_private = settings.allow_private_targets.unwrap_or_else(|| {
+        if address.ip().is_loopback() {
+            notes.push("webhooks may name private addresses, because this server listens on loopback alone".to_owned());
+        }
+        address.ip().is_loopback()
+    });
+    let outbound = Outbound::new(OutboundOptions {
+        allow_private,
+        user_agent: concat!("Heliograph/", env!("CARGO_PKG_VERSION")).to_owned(),
+        ..OutboundOptions::default()
+    });
+    let node = heliograph_wire::id::EventId::new(heliograph_store::fresh_id()).to_string();
+    let url = settings.public_url.as_deref().unwrap_or("/");
+    let public = Public {
+        url: settings.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
+        cors_origins: settings.cors_origins.clone(),
+        metrics_token: settings.metrics_token.clone(),
+        document: openapi::document(url).to_string().into(),
+    };
+    let dispatcher = Dispatcher::new(outbound, settings.webhook_retry_gaps.clone(), node);
+    let (keys, metrics) = (KeyCache::default(), Metrics::default());
+    (State::new(Parts { store, vault, keys, dispatcher, metrics, public }), notes)
+}
+
+/// Makes a folder that only its owner may enter.
+pub(crate) fn create_folder(path: &Path) -> Result<(), StartError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| StartError::File { path: path.to_owned(), error })
+}
+
+/// Makes the account key that a new database begins with, and writes it down for its owner alone.
+async fn first_key(store: &Store, vault: &Arc<Vault>, data: &Path) -> Result<FirstKey, StartError> {
+    let vault = Arc::clone(vault);
+    let key = store.write(move |tx| account_key(tx, &vault, None, "First key")).await?;
+    let file = data.join("first-key.json");
+    let text = serde_json::json!({ "keyId": key.id, "secret": *key.secret }).to_string();
+    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&file);
+    let written = written.and_then(|mut opened| opened.write_all(text.as_bytes()).and_then(|()| opened.sync_all()));
+    written.map_err(|error| StartError::File { path: file.clone(), error })?;
+    Ok(FirstKey { id: key.id, secret: key.secret.to_string(), file })
+}

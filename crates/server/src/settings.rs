@@ -1,0 +1,118 @@
+//! What an operator may set, and what can keep a server from starting.
+
+use crate::{delivery::policy, error::Error};
+use heliograph_store::{OpenError, Options};
+use std::{fmt, io, path::PathBuf, time::Duration};
+
+/// What an operator may set.
+#[derive(Clone)]
+pub struct Settings {
+    /// The address to listen on.
+    pub listen: String,
+    /// The folder for everything the server keeps.
+    pub data: PathBuf,
+    /// The database; by default SQLite in the data folder.
+    pub database_url: Option<String>,
+    /// The file with the master key; by default beside the data folder, so that a copy of that folder tells nothing.
+    pub master_key_file: Option<PathBuf>,
+    /// The address that links name; by default the one the caller used.
+    pub public_url: Option<String>,
+    /// Whether webhooks may name private addresses; by default only when the server itself is for this machine alone.
+    pub allow_private_targets: Option<bool>,
+    /// The origins whose pages may call; `*` for any.
+    pub cors_origins: Vec<String>,
+    /// What a reader of the metrics must show.
+    pub metrics_token: Option<String>,
+    /// The pauses between attempts of a webhook's call.
+    pub webhook_retry_gaps: Vec<Duration>,
+    /// How many connections to hold to PostgreSQL.
+    pub postgres_connections: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            data: PathBuf::from("heliograph-data"),
+            database_url: None,
+            master_key_file: None,
+            public_url: None,
+            allow_private_targets: None,
+            cors_origins: Vec::new(),
+            metrics_token: None,
+            webhook_retry_gaps: policy::GAPS.to_vec(),
+            postgres_connections: 16,
+        }
+    }
+}
+
+/// Only where the data is: other settings may hold secrets.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("listen", &self.listen).field("data", &self.data).finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// How to open the database.
+    pub(crate) fn store_options(&self, exclusive: bool) -> Options {
+        let url = self
+            .database_url
+            .clone()
+            .unwrap_or_else(|| format!("sqlite:{}", self.data.join("heliograph.db").display()));
+        Options { url, exclusive, connections: self.postgres_connections }
+    }
+
+    /// Where the master key is.
+    pub(crate) fn master_key_path(&self) -> PathBuf {
+        self.master_key_file.clone().unwrap_or_else(|| {
+            let mut name = self.data.file_name().unwrap_or("heliograph".as_ref()).to_owned();
+            name.push("-master.key");
+            self.data.with_file_name(name)
+        })
+    }
+}
+
+/// Why a server did not start, in one line that an operator can act on.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It cannot listen there.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// A file or folder cannot be used.
+    #[error("cannot use {}: {error}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The database cannot be opened.
+    #[error("{0}")]
+    Open(#[from] OpenError),
+    /// The master key is not the one the database was made with, or not one at all.
+    #[error("master key {}: {why}", path.display())]
+    MasterKey {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A setting is not one that is understood.
+    #[error("{0}")]
+    Setting(String),
+    /// The database did not do what was asked.
+    #[error("the database: {0}")]
+    Database(String),
+}
+
+impl From<Error> for StartError {
+    fn from(error: Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}

@@ -1,0 +1,52 @@
+//! What every request may reach for. There is no other: two servers in one process do not meet.
+
+use crate::{auth::KeyCache, delivery::Dispatcher, metrics::Metrics, vault::Vault};
+use heliograph_store::Store;
+use std::{ops::Deref, sync::Arc};
+
+/// What every request may reach for. Clones share it.
+#[derive(Clone)]
+pub struct State(Arc<Parts>);
+
+/// The parts of [`State`].
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// Secrets at rest.
+    pub vault: Vault,
+    /// Credentials in memory.
+    pub keys: KeyCache,
+    /// Who delivers webhooks.
+    pub dispatcher: Dispatcher,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// How the server presents itself.
+    pub public: Public,
+}
+
+/// How the server presents itself over HTTP.
+#[derive(Default)]
+pub struct Public {
+    /// The address that answers name in links; by default the one the caller used.
+    pub url: Option<String>,
+    /// The origins whose pages may call; `*` for any.
+    pub cors_origins: Vec<String>,
+    /// What a reader of the metrics must show.
+    pub metrics_token: Option<String>,
+    /// The OpenAPI document, as it is sent.
+    pub document: bytes::Bytes,
+}
+
+impl State {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for State {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,157 @@
+//! The vault: secrets at rest.
+//!
+//! Each app has a random data key, sealed under a key that is derived from the master key; secrets are sealed under the
+//! data key of their app. Every seal is bound to the place it stands in, so that a sealed text moved elsewhere does not
+//! open. A database without its master key tells nothing; a new master key means sealing one row per app anew.
+//!
+//! Secrets are sealed, not hashed: the contract shows them again, webhooks send them, and for one longer than 64 bytes
+//! its SHA-256 would be the signing key itself.
+
+use crate::error::{Error, Result};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use chacha20poly1305::{
+    KeyInit, XChaCha20Poly1305, XNonce,
+    aead::{Aead, Payload},
+};
+use heliograph_store::{Tx, args};
+use hkdf::Hkdf;
+use sha2::Sha256;
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+use zeroize::Zeroizing;
+
+/// How many random bytes a key's secret has; it is printed in base64url without padding: 86 characters.
+pub const SECRET_BYTES: usize = 64;
+const NONCE_BYTES: usize = 24;
+
+/// Seals and opens secrets.
+pub struct Vault {
+    wrapping: XChaCha20Poly1305,
+    data: RwLock<HashMap<String, Arc<XChaCha20Poly1305>>>,
+}
+
+/// Where a secret stands: table, app and row. It opens nowhere else.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The table.
+    pub table: &'static str,
+    /// The app, or '' for the server itself.
+    pub app: &'a str,
+    /// The row.
+    pub row: &'a str,
+}
+
+impl Place<'_> {
+    fn bytes(self) -> Vec<u8> {
+        // None of the three holds the separator.
+        [self.table, self.app, self.row].join("\n").into_bytes()
+    }
+}
+
+impl Vault {
+    /// A vault under this master key.
+    pub fn new(master: &[u8; 32]) -> Self {
+        let mut wrapping = Zeroizing::new([0; 32]);
+        Hkdf::<Sha256>::new(None, master)
+            .expand(b"heliograph data keys 1", wrapping.as_mut())
+            .expect("32 bytes are a length that HKDF gives");
+        Self { wrapping: XChaCha20Poly1305::new((&*wrapping).into()), data: RwLock::default() }
+    }
+
+    /// Makes the data key of a new app.
+    pub fn create(&self, tx: &mut Tx<'_>, app: &str) -> Result<()> {
+        let key = Zeroizing::new(tx.random::<32>());
+        let wrapped = seal(&self.wrapping, Self::own_place(app), key.as_ref(), tx.random())?;
+        tx.append(
+            "INSERT INTO data_key (app_id, wrapped, created_at) VALUES ($1, $2, $3)",
+            args![app, &wrapped, tx.now()],
+        )?;
+        // Not kept in memory yet: this transaction may still roll back.
+        Ok(())
+    }
+
+    /// Seals a secret of an app.
+    pub fn seal(&self, tx: &Tx<'_>, place: Place<'_>, secret: &str) -> Result<String> {
+        seal(&*self.data_key(tx, place.app)?, place, secret.as_bytes(), tx.random())
+    }
+
+    /// Opens what was sealed in the same place.
+    pub fn open(&self, tx: &Tx<'_>, place: Place<'_>, sealed: &str) -> Result<Zeroizing<String>> {
+        let plain = open(&*self.data_key(tx, place.app)?, place, sealed)?;
+        let text = String::from_utf8(plain.to_vec()).map_err(|_| Error::Internal("a secret is not text".into()))?;
+        Ok(Zeroizing::new(text))
+    }
+
+    /// Whether the master key is the one that an app's data key was sealed under.
+    pub fn opens(&self, tx: &Tx<'_>, app: &str) -> bool {
+        self.data_key(tx, app).is_ok()
+    }
+
+    /// Forgets the data key of an app that is gone.
+    pub fn forget(&self, app: &str) {
+        self.data.write().unwrap_or_else(PoisonError::into_inner).remove(app);
+    }
+
+    fn data_key(&self, tx: &Tx<'_>, app: &str) -> Result<Arc<XChaCha20Poly1305>> {
+        if let Some(key) = self.data.read().unwrap_or_else(PoisonError::into_inner).get(app) {
+            return Ok(Arc::clone(key));
+        }
+        let rows = tx.query("SELECT wrapped FROM data_key WHERE app_id = $1", args![app])?;
+        let row = rows.first().ok_or_else(|| Error::Internal("an app has no data key".into()))?;
+        let key = open(&self.wrapping, Self::own_place(app), row.text(0)?)?;
+        let key: &[u8; 32] =
+            key.as_slice().try_into().map_err(|_| Error::Internal("a data key is too short".into()))?;
+        Ok(self.keep(app, key))
+    }
+
+    fn keep(&self, app: &str, key: &[u8; 32]) -> Arc<XChaCha20Poly1305> {
+        let cipher = Arc::new(XChaCha20Poly1305::new(key.into()));
+        let mut data = self.data.write().unwrap_or_else(PoisonError::into_inner);
+        data.insert(app.to_owned(), Arc::clone(&cipher));
+        cipher
+    }
+
+    const fn own_place(app: &str) -> Place<'_> {
+        Place { table: "data_key", app, row: "" }
+    }
+}
+
+/// A fresh secret for a key.
+pub fn secret(tx: &Tx<'_>) -> Zeroizing<String> {
+    Zeroizing::new(BASE64.encode(tx.random::<SECRET_BYTES>()))
+}
+
+fn seal(key: &XChaCha20Poly1305, place: Place<'_>, plain: &[u8], nonce: [u8; NONCE_BYTES]) -> Result<String> {
+    let sealed = key
+        .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: &place.bytes() })
+        .map_err(|_| Error::Internal("sealing failed".into()))?;
+    Ok(BASE64.encode([nonce.as_slice(), &sealed].concat()))
+}
+
+fn open(key: &XChaCha20Poly1305, place: Place<'_>, sealed: &str) -> Result<Zeroizing<Vec<u8>>> {
+    let refused = || Error::Internal(format!("a secret in {} does not open", place.table));
+    let bytes = BASE64.decode(sealed).map_err(|_| refused())?;
+    let (nonce, sealed) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or_else(refused)?;
+    key.decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: &place.bytes() })
+        .map(Zeroizing::new)
+        .map_err(|_| refused())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: Place<'_> = Place { table: "api_key", app: "a", row: "1" };
+
+    #[test]
+    fn what_is_sealed_opens_in_its_place_alone() {
+        let key = XChaCha20Poly1305::new(&[7; 32].into());
+        let sealed = seal(&key, HERE, b"secret", [9; 24]).unwrap();
+        assert_eq!(open(&key, HERE, &sealed).unwrap().as_slice(), b"secret");
+        assert!(open(&key, Place { row: "2", ..HERE }, &sealed).is_err());
+        assert!(open(&XChaCha20Poly1305::new(&[8; 32].into()), HERE, &sealed).is_err());
+        assert!(!sealed.contains("secret") && open(&key, HERE, "short").is_err());
+    }
+}
