@@ -1,0 +1,207 @@
+//! Which server the commands call, and with which credential: flags over environment over a profile.
+
+use crate::config::{self, Lookup, from_environment, read_toml};
+use clap::Args;
+use heliograph_client::{Client, jwt::Signer};
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+/// Where a server is that nobody said anything about.
+pub const DEFAULT_URL: &str = "http://127.0.0.1:8080";
+/// The profile that is taken when none is named.
+const DEFAULT_PROFILE: &str = "default";
+
+/// One source of what is needed to call.
+#[derive(Args, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Source {
+    /// The address of the server, with the `/sc` if it has one. Default: http://127.0.0.1:8080. [env: HELIOGRAPH_URL]
+    #[arg(long, global = true, help_heading = "Connection")]
+    url: Option<String>,
+    /// The id of a key (act_…, svc_…, app_… or int_…). [env: HELIOGRAPH_KEY_ID]
+    #[arg(long, global = true, help_heading = "Connection", value_name = "ID")]
+    key_id: Option<String>,
+    /// The secret of the key. Others on the machine can see flags: better give it by the environment or a profile.
+    /// [env: HELIOGRAPH_SECRET]
+    #[arg(long, global = true, help_heading = "Connection")]
+    secret: Option<String>,
+    /// A token (JWT) in place of a key. [env: HELIOGRAPH_TOKEN]
+    #[arg(long, global = true, help_heading = "Connection")]
+    token: Option<String>,
+}
+
+/// The flags that every command has that calls a server.
+#[derive(Args, Clone, Default)]
+pub struct Flags {
+    #[command(flatten)]
+    given: Source,
+    /// A section of ~/.config/heliograph/profiles.toml, with the keys url, key-id, secret, token. Default: the one
+    /// called `default`, if there is one. [env: HELIOGRAPH_PROFILE]
+    #[arg(long, global = true, help_heading = "Connection", value_name = "NAME")]
+    profile: Option<String>,
+}
+
+impl Flags {
+    /// A client for the server that is meant.
+    pub fn client(self) -> Result<Client, String> {
+        let source = self.resolve(&config::environment)?;
+        let builder = Client::builder(source.url.as_deref().unwrap_or(DEFAULT_URL));
+        let builder = match &source {
+            Source { token: Some(token), .. } => builder.token(token),
+            source => {
+                let (key_id, secret) = source.key()?;
+                builder.basic(key_id, secret)
+            }
+        };
+        builder.build().map_err(|error| error.to_string())
+    }
+
+    /// A signer for the key that is meant.
+    pub fn signer(self) -> Result<Signer, String> {
+        let mut source = self.resolve(&config::environment)?;
+        source.token = None;
+        let (key_id, secret) = source.key()?;
+        Signer::new(key_id, secret).map_err(|error| error.to_string())
+    }
+
+    fn resolve(self, environment: Lookup) -> Result<Source, String> {
+        let variables: Self = from_environment(environment)?;
+        let profile = profile(self.profile.or(variables.profile), profiles_path(environment).as_deref())?;
+        for (source, place) in
+            [(&self.given, "the flags"), (&variables.given, "the environment"), (&profile, "the profile")]
+        {
+            if source.token.is_some() && source.key_id.is_some() {
+                return Err(format!("{place} give both a token and a key: only one of them can be shown"));
+            }
+        }
+        Ok(self.given.over(variables.given).over(profile))
+    }
+}
+
+impl Source {
+    /// A credential is taken from one source as a whole, save that a key's secret may come from below: a token in the
+    /// environment does not go before a key that the flags name.
+    fn over(self, below: Self) -> Self {
+        let named = self.token.is_some() || self.key_id.is_some();
+        let below = if named { Self { key_id: None, token: None, ..below } } else { below };
+        Self {
+            url: self.url.or(below.url),
+            key_id: self.key_id.or(below.key_id),
+            secret: self.secret.or(below.secret),
+            token: self.token.or(below.token),
+        }
+    }
+
+    fn key(&self) -> Result<(&str, &str), String> {
+        match (&self.key_id, &self.secret) {
+            (Some(key_id), Some(secret)) => Ok((key_id, secret)),
+            (Some(key_id), None) => Err(format!("the secret of {key_id} is missing: set HELIOGRAPH_SECRET")),
+            (None, _) => Err("no credential: set HELIOGRAPH_KEY_ID and HELIOGRAPH_SECRET, or HELIOGRAPH_TOKEN, or \
+                write a profile (see heliograph --help)"
+                .to_owned()),
+        }
+    }
+}
+
+fn profiles_path(environment: Lookup) -> Option<PathBuf> {
+    let folder = environment("XDG_CONFIG_HOME").map(PathBuf::from);
+    let folder = folder.or_else(|| Some(Path::new(&environment("HOME")?).join(".config")))?;
+    Some(folder.join("heliograph").join("profiles.toml"))
+}
+
+/// The profile of this name; without a name the default one, and nothing when there is none.
+fn profile(name: Option<String>, path: Option<&Path>) -> Result<Source, String> {
+    let Some(path) = path.filter(|path| name.is_some() || path.exists()) else {
+        return match name {
+            Some(_) => Err("profiles are kept in the home folder, but HOME is not set".to_owned()),
+            None => Ok(Source::default()),
+        };
+    };
+    let mut profiles: BTreeMap<String, Source> = read_toml(path)?;
+    if let Some(warning) = readable_by_others(path) {
+        eprintln!("heliograph: {warning}");
+    }
+    let found = profiles.remove(name.as_deref().unwrap_or(DEFAULT_PROFILE));
+    match (found, name) {
+        (None, Some(name)) => Err(format!("there is no profile [{name}] in {}", path.display())),
+        (found, _) => Ok(found.unwrap_or_default()),
+    }
+}
+
+fn readable_by_others(path: &Path) -> Option<String> {
+    let mode = fs::metadata(path).ok()?.permissions().mode();
+    let path = path.display();
+    (mode & 0o077 != 0).then(|| format!("others may read the secrets in {path}: run chmod 600 {path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(key_id: &str, secret: Option<&str>) -> Source {
+        Source { key_id: Some(key_id.to_owned()), secret: secret.map(str::to_owned), ..Source::default() }
+    }
+    fn token(token: &str) -> Source {
+        Source { token: Some(token.to_owned()), ..Source::default() }
+    }
+    fn resolve(given: Source, profile: Option<&str>, environment: &[(&str, &str)]) -> Result<Source, String> {
+        let lookup =
+            |name: &str| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Flags { given, profile: profile.map(str::to_owned) }.resolve(&lookup)
+    }
+
+    #[test]
+    fn a_credential_is_taken_from_the_highest_source_that_names_one() {
+        let environment = [("HELIOGRAPH_TOKEN", "t"), ("HELIOGRAPH_URL", "http://e")];
+        let source = resolve(key("act_1", Some("s")), None, &environment).expect("a source");
+        assert_eq!(source.key(), Ok(("act_1", "s")));
+        assert_eq!((source.token, source.url.as_deref()), (None, Some("http://e")));
+
+        let environment = [("HELIOGRAPH_KEY_ID", "act_2"), ("HELIOGRAPH_SECRET", "s2")];
+        let source = resolve(token("mine"), None, &environment).expect("a source");
+        assert_eq!((source.token.as_deref(), source.key_id), (Some("mine"), None));
+        let source = resolve(key("act_1", None), None, &environment).expect("a source");
+        assert_eq!(source.key(), Ok(("act_1", "s2")), "the secret alone may come by the environment");
+    }
+
+    #[test]
+    fn two_credentials_of_one_source_are_refused() {
+        let environment = [("HELIOGRAPH_TOKEN", "t"), ("HELIOGRAPH_KEY_ID", "act_1")];
+        assert!(resolve(Source::default(), None, &environment).is_err_and(|error| error.contains("the environment")));
+    }
+
+    #[test]
+    fn a_profile_is_the_last_source() {
+        let home = std::env::temp_dir().join(format!("heliograph-profiles-{}", std::process::id()));
+        let folder = home.join("heliograph");
+        fs::create_dir_all(&folder).expect("a folder");
+        let file = folder.join("profiles.toml");
+        fs::write(&file, "[default]\nkey-id = 'act_1'\nsecret = 's1'\n[shop]\nurl = 'http://shop'\ntoken = 't'\n")
+            .expect("a file");
+        let home_text = home.display().to_string();
+        let environment = [("XDG_CONFIG_HOME", home_text.as_str()), ("HELIOGRAPH_URL", "http://e")];
+        let source = resolve(Source::default(), None, &environment).expect("a source");
+        assert_eq!((source.key(), source.url.as_deref()), (Ok(("act_1", "s1")), Some("http://e")));
+        let source = resolve(Source::default(), Some("shop"), &environment[..1]).expect("a source");
+        assert_eq!((source.token.as_deref(), source.url.as_deref()), (Some("t"), Some("http://shop")));
+        assert!(resolve(Source::default(), Some("none"), &environment).is_err_and(|error| error.contains("[none]")));
+
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("a mode");
+        assert!(readable_by_others(&file).is_some());
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a mode");
+        assert!(readable_by_others(&file).is_none());
+        fs::remove_dir_all(home).expect("a folder");
+    }
+
+    #[test]
+    fn without_anything_the_way_is_shown() {
+        let source = resolve(Source::default(), None, &[]).expect("a source");
+        assert!(source.key().is_err_and(|error| error.contains("HELIOGRAPH_KEY_ID")));
+        assert!(resolve(Source::default(), Some("shop"), &[]).is_err());
+    }
+}

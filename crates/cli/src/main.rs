@@ -1,0 +1,134 @@
+//! The binary: the server and the command line for it. Here stands the table of its commands.
+
+mod admin;
+mod api;
+mod config;
+mod connection;
+mod output;
+mod serve;
+mod token;
+
+use api::{Api, apps, integrations, keys, webhooks};
+use clap::{Parser, Subcommand};
+use output::Outcome;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A self-hosted server for the Sunshine Conversations API, and the command line for it.
+///
+/// The commands `apps`, `integrations`, `keys` and `webhooks` call a server. Which one, and with which credential, they
+/// are told by flags, by the environment (HELIOGRAPH_URL, HELIOGRAPH_KEY_ID, HELIOGRAPH_SECRET, HELIOGRAPH_TOKEN) or by
+/// a profile in ~/.config/heliograph/profiles.toml. Whoever can list the processes of a machine sees their flags: give
+/// secrets by the environment or by a profile.
+#[derive(Parser)]
+#[command(name = "heliograph", version, arg_required_else_help = true, after_long_help = PROFILES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What the end of `--help` says of profiles.
+const PROFILES: &str = "\
+A profile is a section of ~/.config/heliograph/profiles.toml (chmod 600); the one called default is taken when --profile \
+names none:
+
+  [default]
+  url = \"http://127.0.0.1:8080\"
+  key-id = \"act_…\"
+  secret = \"…\"";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the server.
+    Serve(config::ServeFlags),
+    /// Works on the server's database itself: makes, lists and deletes the keys of accounts.
+    Admin(admin::Admin),
+    /// Apps: what holds everything else.
+    Apps(Api<apps::Verb>),
+    /// Integrations: the channels of an app, and the programs that talk for it.
+    Integrations(Api<integrations::Verb>),
+    /// API keys: of an integration with --integration, of the app without.
+    Keys(Api<keys::Verb>),
+    /// Webhooks: where an integration is told of what happens. They take a key or token of the app or integration.
+    Webhooks(Api<webhooks::Verb>),
+    /// Prints a token (JWT), signed with a key.
+    Token(token::Token),
+    /// Prints the OpenAPI document of the server.
+    Openapi(Openapi),
+}
+
+#[derive(clap::Args)]
+struct Openapi {
+    /// The address of the server that the document names.
+    #[arg(long, value_name = "URL", default_value = connection::DEFAULT_URL)]
+    server: String,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(flags) => serve::run(flags),
+        Command::Admin(admin) => admin::run(admin),
+        Command::Apps(api) => api::run(api),
+        Command::Integrations(api) => api::run(api),
+        Command::Keys(api) => api::run(api),
+        Command::Webhooks(api) => api::run(api),
+        Command::Token(token) => token::run(token),
+        Command::Openapi(openapi) => print_openapi(&openapi),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("heliograph: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_openapi(openapi: &Openapi) -> Outcome {
+    output::json(&heliograph_wire::openapi::document(&openapi.server))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::{CommandFactory, Parser};
+
+    #[test]
+    fn the_table_of_commands_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn everything_is_explained() {
+        fn walk(command: &clap::Command, path: &str) {
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{path} {}", argument.get_id());
+            }
+            for command in command.get_subcommands() {
+                assert!(command.get_about().is_some(), "{path} {}", command.get_name());
+                walk(command, &format!("{path} {}", command.get_name()));
+            }
+        }
+        walk(&Cli::command(), "heliograph");
+    }
+
+    #[test]
+    fn flags_of_the_connection_may_stand_anywhere() {
+        let app = "65f1c0ffee65f1c0ffee65f1";
+        for line in [
+            format!("keys create --app {app} --integration {app} --display-name Key --url http://h --json"),
+            format!("keys --url http://h --json create --app {app} --display-name Key"),
+            format!("integrations create --app {app} --type custom --target http://t --trigger user:remove"),
+            format!("webhooks list --app {app} --integration me --profile shop"),
+            "serve --allow-private-targets --listen 127.0.0.1:0 --webhook-retry-gaps 1,2".to_owned(),
+            "admin keys create --service --grant 65f1c0ffee65f1c0ffee65f1".to_owned(),
+            "token --expires-in never".to_owned(),
+        ] {
+            let parsed = Cli::try_parse_from(std::iter::once("heliograph").chain(line.split(' ')));
+            assert!(parsed.is_ok(), "{line}: {:?}", parsed.err().map(|error| error.to_string()));
+        }
+        assert!(Cli::try_parse_from(["heliograph", "apps", "get", "not-an-id"]).is_err());
+    }
+}
