@@ -1,0 +1,89 @@
+"""Fixtures. Every test that asks for a server runs on both stores; see tests/README.md."""
+
+import subprocess
+
+import pytest
+
+from lib import world
+from lib.server import ROOT, SHORT_GAPS, Server
+from lib.sink import Sink
+
+
+def pytest_addoption(parser):
+    parser.addoption("--store", choices=["sqlite", "postgres"], help="run on this store alone (both otherwise)")
+
+
+def pytest_generate_tests(metafunc):
+    if "store" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--store")
+        stores = [chosen] if chosen else ["sqlite", "postgres"]
+        metafunc.parametrize("store", stores, scope="session", indirect=True)
+
+
+@pytest.fixture(scope="session")
+def store(request):
+    """The store under test."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def server(store, tmp_path_factory):
+    """The server that ordinary tests share, one per store."""
+    shared = Server(store, tmp_path_factory.mktemp(f"shared-{store}"), *SHORT_GAPS).start()
+    yield shared
+    assert shared.stop() == 0, shared.stderr[-2000:]
+
+
+@pytest.fixture
+def launch(store, tmp_path):
+    """Starts servers of a test's own: `launch(*flags, env=…)`. They are ended afterwards, whatever happened."""
+    started = []
+
+    def start(*flags, **options):
+        one = Server(store, tmp_path / f"server-{len(started) + 1}", *flags, **options)
+        started.append(one)
+        return one.start()
+
+    yield start
+    for one in started:
+        one.kill9()
+
+
+@pytest.fixture(scope="session")
+def sink():
+    """The webhook receiver."""
+    receiver = Sink()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def account(server):
+    """A caller with an account key."""
+    return server.account
+
+
+@pytest.fixture
+def app(server):
+    """A fresh app."""
+    return world.new_app(server)
+
+
+@pytest.fixture
+def other(server):
+    """A second fresh app, for isolation."""
+    return world.new_app(server)
+
+
+@pytest.fixture(scope="session")
+def node():
+    """Runs a program of tests/node; returns the completed process."""
+    folder = ROOT / "tests" / "node"
+    assert (folder / "node_modules").is_dir(), f"no node_modules in {folder}: run ./test front"
+
+    def run(*command, **options):
+        return subprocess.run(
+            list(map(str, command)), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+            check=False, **options)
+
+    return run

@@ -1,0 +1,82 @@
+"""Every integration type but `custom`: what creation requires, what may be set, what is never shown."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Kind:
+    """One integration type. Values are examples that a server must accept."""
+
+    required: dict = field(default_factory=dict)
+    settable: dict = field(default_factory=dict)
+    # Names, of the two above, that no answer may contain.
+    hidden: tuple = ()
+    # Fields the server makes: ignored when sent.
+    read_only: tuple = ()
+    update: dict = field(default_factory=dict)
+
+    @property
+    def body(self):
+        return {**self.required, **self.settable}
+
+
+MORE = {"canUserSeeConversationList": True, "canUserCreateMoreConversations": True}
+SDK_UPDATE = {"canUserSeeConversationList": False}
+
+KINDS = {
+    "android": Kind(
+        settable={"senderId": "sender-7", "projectId": "project-7", "clientEmail": "push@example.org",
+                  "privateKey": "android-private-key-1", "serverKey": "android-server-key-1", **MORE},
+        hidden=("projectId", "clientEmail", "privateKey", "serverKey"), read_only=("attachmentsEnabled",),
+        update={"senderId": "sender-8", **SDK_UPDATE}),
+    "apple": Kind(
+        required={"businessId": "2740f141", "apiSecret": "apple-api-secret-1", "mspId": "e7e495d5"},
+        settable={"authenticationMessageSecret": "apple-authentication-1"}, hidden=("apiSecret",),
+        update={"authenticationMessageSecret": "apple-authentication-2"}),
+    "instagram": Kind(
+        required={"pageAccessToken": "instagram-page-token-1", "appId": "1234", "appSecret": "instagram-app-secret-1"},
+        settable={"storyRepliesEnabled": True, "storyMentionsEnabled": False}, hidden=("pageAccessToken", "appSecret"),
+        read_only=("businessName", "businessUsername", "pageId", "businessId", "username", "userId"),
+        update={"storyMentionsEnabled": True}),
+    "ios": Kind(
+        settable={"certificate": "ios-certificate-base64-1", "password": "ios-password-12345", "production": True,
+                  "autoUpdateBadge": True, **MORE},
+        hidden=("certificate", "password"), read_only=("attachmentsEnabled",),
+        update={"production": False, **SDK_UPDATE}),
+    "line": Kind(
+        settable={"channelId": "1286564967", "channelSecret": "line-channel-secret-1",
+                  "channelAccessToken": "line-channel-token-1", "serviceCode": "line-service-code",
+                  "switcherSecret": "line-switcher-secret-1", "qrCodeUrl": "https://example.org/qr.png"},
+        read_only=("lineId",)),
+    "mailgun": Kind(
+        required={"apiKey": "mailgun-api-key-123", "domain": "mail.example.org", "incomingAddress": "in@example.org"},
+        settable={"signingKey": "mailgun-signing-key-1", "hideUnsubscribeLink": True, "fromAddress": "from@example.org"},
+        hidden=("apiKey",), update={"hideUnsubscribeLink": False, "fromAddress": "new@example.org"}),
+    "messagebird": Kind(
+        required={"accessKey": "messagebird-access-1", "signingKey": "messagebird-signing-1", "originator": "12262121021"},
+        hidden=("accessKey", "signingKey"), read_only=("webhookSecret",)),
+    "messenger": Kind(
+        required={"pageAccessToken": "messenger-page-token-1", "appId": "1234", "appSecret": "messenger-app-secret-1"},
+        hidden=("appSecret",), update={"pageAccessToken": "messenger-page-token-2"}),
+    "telegram": Kind(required={"token": "telegram-token-12345"}, hidden=("token",), read_only=("username", "botId")),
+    "twilio": Kind(
+        required={"accountSid": "ACa1b4c65ee0722712", "authToken": "twilio-auth-token-1"},
+        settable={"phoneNumberSid": "PN0674df0ecee0c9819"}, hidden=("authToken",)),
+    "twitter": Kind(
+        required={"tier": "enterprise", "consumerKey": "twitter-consumer-key-1", "consumerSecret": "twitter-consumer-secret",
+                  "accessTokenKey": "twitter-access-key-1", "accessTokenSecret": "twitter-access-secret"},
+        hidden=("consumerKey", "consumerSecret", "accessTokenKey", "accessTokenSecret"), read_only=("envName",)),
+    "unity": Kind(settable=dict(MORE), read_only=("attachmentsEnabled",), update=SDK_UPDATE),
+    "viber": Kind(required={"token": "viber-token-1234567"}, hidden=("token",), read_only=("uri", "accountId")),
+    "web": Kind(
+        settable={"brandColor": "112233", "fixedIntroPane": True, "conversationColor": "445566", "actionColor": "778899",
+                  "displayStyle": "tab", "buttonIconUrl": "https://example.org/icon.png", "buttonWidth": "60",
+                  "buttonHeight": "60", "businessName": "Kent Shop", "businessIconUrl": "https://example.org/shop.png",
+                  "backgroundImageUrl": "https://example.org/tile.png", "originWhitelist": ["https://example.org"],
+                  **MORE},
+        read_only=("attachmentsEnabled",), update={"brandColor": "aabbcc", "displayStyle": "button", **SDK_UPDATE}),
+    "whatsapp": Kind(
+        settable={"hsmFallbackLanguage": "en_US", "accountId": "whatsapp-account",
+                  "accountManagementAccessToken": "whatsapp-management-token"},
+        read_only=("phoneNumber",), update={"hsmFallbackLanguage": "de"}),
+}

@@ -1,0 +1,97 @@
+"""The operations that exist so far: who may call each, and what a harmless, permitted call of it gets.
+
+The scopes are the reference's, written down here by hand on purpose: read from the server they would prove nothing.
+"""
+
+import re
+from dataclasses import dataclass
+
+from lib.world import MISSING
+
+ACCOUNT, APP, INTEGRATION = "account", "app", "integration"
+ALL = {ACCOUNT, APP, INTEGRATION}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One row. `probe` is the status of a permitted call with the ids and the body given here."""
+
+    id: str
+    method: str
+    path: str
+    scopes: frozenset
+    probe: int
+    body: dict | None = None
+
+    @property
+    def template(self):
+        """The path with `{}` for every id: what this row and an OpenAPI document have in common."""
+        return bare(self.path.split("?")[0].replace("int_{", "{"))
+
+    def url(self, ids):
+        """The path for these ids; what they do not name is an id that does not exist."""
+        names = {"keyId": f"app_{MISSING}", "webhookId": MISSING, "messageId": MISSING, "missing": MISSING, **ids}
+        return self.path.format(**names)
+
+
+def bare(path):
+    """A path template without the names of its ids."""
+    return re.sub(r"\{[^}]*\}", "{}", path)
+
+
+def row(id, method, path, scopes, probe, body=None):
+    return Operation(id, method, path, frozenset(scopes), probe, body)
+
+
+A = "/v2/apps/{appId}"
+I = A + "/integrations/{integrationId}"
+C = A + "/conversations/{conversationId}"
+HOOK = {"target": "http://127.0.0.1:9/", "triggers": ["conversation:message"]}
+MESSAGE = {"author": {"type": "business"}, "content": {"type": "text", "text": "Who may say this?"}}
+
+OPERATIONS = [
+    row("CreateApp", "POST", "/v2/apps", {ACCOUNT}, 201, {"displayName": "Made by a probe"}),
+    row("ListApps", "GET", "/v2/apps", {ACCOUNT}, 200),
+    row("GetApp", "GET", A, {ACCOUNT, APP}, 200),
+    row("UpdateApp", "PATCH", A, {ACCOUNT, APP}, 200, {"displayName": "Renamed by a probe"}),
+    row("CreateAppKey", "POST", A + "/keys", {ACCOUNT}, 201, {"displayName": "Probe"}),
+    row("ListAppKeys", "GET", A + "/keys", {ACCOUNT}, 200),
+    row("GetAppKey", "GET", A + "/keys/{keyId}", {ACCOUNT}, 404),
+    row("DeleteAppKey", "DELETE", A + "/keys/{keyId}", {ACCOUNT}, 404),
+    row("CreateIntegration", "POST", A + "/integrations", {ACCOUNT, APP}, 201, {"type": "custom", "webhooks": [HOOK]}),
+    row("ListIntegrations", "GET", A + "/integrations", {ACCOUNT, APP}, 200),
+    row("GetIntegration", "GET", I, {ACCOUNT, APP}, 200),
+    row("UpdateIntegration", "PATCH", I, {ACCOUNT, APP}, 200, {"displayName": "Renamed"}),
+    row("DeleteIntegration", "DELETE", A + "/integrations/{missing}", {ACCOUNT, APP}, 404),
+    row("CreateCustomIntegrationKey", "POST", I + "/keys", {ACCOUNT, APP}, 201, {"displayName": "Probe"}),
+    row("ListCustomIntegrationKeys", "GET", I + "/keys", {ACCOUNT, APP}, 200),
+    row("GetCustomIntegrationKey", "GET", I + "/keys/int_{missing}", {ACCOUNT, APP}, 404),
+    row("DeleteCustomIntegrationKey", "DELETE", I + "/keys/int_{missing}", {ACCOUNT, APP}, 404),
+    # The integration has its one webhook already, so a permitted second is a bad request.
+    row("CreateWebhook", "POST", I + "/webhooks", {APP, INTEGRATION}, 400, HOOK),
+    row("ListWebhooks", "GET", I + "/webhooks", {APP, INTEGRATION}, 200),
+    row("GetWebhook", "GET", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
+    row("UpdateWebhook", "PATCH", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404, {"includeFullUser": True}),
+    row("DeleteWebhook", "DELETE", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
+    row("CreateUser", "POST", A + "/users", ALL, 201, {}),
+    row("GetUser", "GET", A + "/users/{userId}", ALL, 200),
+    row("UpdateUser", "PATCH", A + "/users/{userId}", ALL, 200, {"metadata": {"probe": True}}),
+    row("DeleteUser", "DELETE", A + "/users/{missing}", ALL, 404),
+    row("CreateConversation", "POST", A + "/conversations", ALL, 201, {"type": "sdkGroup"}),
+    row("ListConversations", "GET", A + "/conversations?filter[userId]={userId}", ALL, 200),
+    row("GetConversation", "GET", C, ALL, 200),
+    row("UpdateConversation", "PATCH", C, ALL, 200, {"displayName": "Renamed"}),
+    row("DeleteConversation", "DELETE", A + "/conversations/{missing}", ALL, 404),
+    row("JoinConversation", "POST", C + "/join", ALL, 404, {"userId": MISSING}),
+    row("ListParticipants", "GET", C + "/participants", ALL, 200),
+    row("LeaveConversation", "POST", C + "/leave", ALL, 404, {"userId": MISSING}),
+    row("PostMessage", "POST", C + "/messages", ALL, 201, MESSAGE),
+    row("ListMessages", "GET", C + "/messages", ALL, 200),
+    row("DeleteMessage", "DELETE", C + "/messages/{messageId}", ALL, 404),
+    row("DeleteAllMessages", "DELETE", C + "/messages", ALL, 200),
+    # Last: what is permitted to delete the app really deletes it.
+    row("DeleteApp", "DELETE", A, {ACCOUNT}, 200),
+]
+
+# Open to any token, so no row of the matrix: its own tests are in test_journey.py.
+TOKEN_INFO = "GetTokenInfo"

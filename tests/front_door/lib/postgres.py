@@ -1,0 +1,38 @@
+"""Fresh databases in the throw-away PostgreSQL cluster that `./test` starts."""
+
+import itertools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+ADMIN = "HELIOGRAPH_TEST_POSTGRES"
+numbers = itertools.count(1)
+
+
+def tool(name):
+    """The path of a PostgreSQL program: on PATH, or where Debian keeps it."""
+    found = shutil.which(name)
+    versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4]))
+    assert found or versions, f"{name} is not installed"
+    return found or str(versions[-1])
+
+
+def admin_url():
+    """The address of the cluster; the tests are not to be skipped, so its absence is an error."""
+    url = os.environ.get(ADMIN)
+    assert url, f"{ADMIN} is not set: run ./test front, or choose one store with --store sqlite"
+    return url
+
+
+def fresh_database():
+    """Creates an empty database and returns its URL."""
+    name = f"front_door_{os.getpid()}_{next(numbers)}"
+    subprocess.run([tool("psql"), "-qX", admin_url(), "-c", f"create database {name}"], check=True, timeout=60)
+    return urlunsplit(urlsplit(admin_url())._replace(path=f"/{name}"))
+
+
+def dump(url):
+    """Everything a database holds, as text."""
+    return subprocess.run([tool("pg_dump"), url], check=True, capture_output=True, timeout=60).stdout

@@ -1,0 +1,137 @@
+"""The server under test: the real binary in its own process, with its own data folder and database."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from lib import postgres, secrets
+from lib.api import Api
+from lib.contract import Contract
+
+ROOT = Path(__file__).resolve().parents[3]
+BINARY = os.environ.get("HELIOGRAPH_BIN", str(ROOT / "target" / "debug" / "heliograph"))
+START_S = 30
+STOP_S = 20
+# Gaps of a few hundred milliseconds instead of minutes, so that retries can be watched.
+SHORT_GAPS = ["--webhook-retry-gaps", "0.2,0.2,0.2,0.2"]
+
+
+def clean_environment(**extra):
+    """The environment without any setting of ours, so that a developer's shell changes nothing."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HELIOGRAPH_")}
+    return {**kept, **extra}
+
+
+def run(*arguments, env=None, timeout=START_S, **options):
+    """Runs the binary to its end."""
+    return subprocess.run(
+        [BINARY, *map(str, arguments)], env=clean_environment(**(env or {})), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=timeout, check=False, **options)
+
+
+class Server:
+    """One server. Its folder keeps the data, the master key and what it printed."""
+
+    def __init__(self, store, folder, *flags, env=None, listen="127.0.0.1:0"):
+        self.store, self.folder, self.flags, self.env, self.listen = store, Path(folder), list(flags), env or {}, listen
+        self.data = self.folder / "data"
+        self.database_url = postgres.fresh_database() if store == "postgres" else None
+        self.process, self.url, self._contract = None, None, None
+
+    def place(self):
+        """The flags that say where the data is: the same for `serve` and for `admin`."""
+        database = ["--database-url", self.database_url] if self.database_url else []
+        return ["--data", str(self.data), *database]
+
+    def start(self):
+        """Starts the process and waits for its ready line."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        out, err = open(self.folder / "stdout", "ab"), open(self.folder / "stderr", "ab")
+        offset = out.tell()
+        command = [BINARY, "serve", "--listen", self.listen, *self.place(), *self.flags]
+        with out, err:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=self.folder,
+                env=clean_environment(**self.env))
+        self.url = self.wait_ready(offset)
+        secrets.note(self.first_key["secret"])
+        return self
+
+    def wait_ready(self, offset):
+        until = time.monotonic() + START_S
+        while time.monotonic() < until:
+            for line in (self.folder / "stdout").read_bytes()[offset:].decode().splitlines(keepends=True):
+                if line.startswith("ready ") and line.endswith("\n"):
+                    return line.split()[1]
+            if self.process.poll() is not None:
+                raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.stderr[-2000:]}")
+            time.sleep(0.01)
+        self.kill9()
+        raise AssertionError(f"no ready line within {START_S} s:\n{self.stderr[-2000:]}")
+
+    @property
+    def port(self):
+        return int(self.url.rsplit(":", 1)[1])
+
+    @property
+    def stdout(self):
+        return (self.folder / "stdout").read_text(errors="replace")
+
+    @property
+    def stderr(self):
+        return (self.folder / "stderr").read_text(errors="replace")
+
+    @property
+    def first_key(self):
+        """The account key made at the first start, in the shape the API gives keys."""
+        kept = json.loads((self.data / "first-key.json").read_text())
+        return {"id": kept["keyId"], "secret": kept["secret"]}
+
+    @property
+    def account(self):
+        """A caller with the first account key."""
+        return Api(self, self.first_key)
+
+    @property
+    def contract(self):
+        """The server's own OpenAPI document (read once)."""
+        if self._contract is None:
+            self._contract = Contract.of(self.url)
+        return self._contract
+
+    def admin_key(self, *flags):
+        """`heliograph admin keys create`: a key made beside the running server."""
+        made = run("admin", "keys", "create", *flags, "--json", *self.place())
+        assert made.returncode == 0, made.stderr
+        printed = json.loads(made.stdout)
+        secrets.note(printed["secret"])
+        return {"id": printed["keyId"], "secret": printed["secret"], "serviceAccountId": printed.get("serviceAccountId")}
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill9(self):
+        """Ends the process without any warning."""
+        if self.alive():
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self):
+        """SIGTERM, and the exit status."""
+        if self.alive():
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_S)
+            except subprocess.TimeoutExpired as error:
+                self.kill9()
+                raise AssertionError(f"still running {STOP_S} s after SIGTERM:\n{self.stderr[-2000:]}") from error
+        return self.process.returncode if self.process else 0
+
+    def restart(self, *flags):
+        """Starts again on the same data (with other flags, when given)."""
+        self.stop()
+        self.flags = list(flags) or self.flags
+        return self.start()

@@ -1,0 +1,167 @@
+"""kill -9: nothing acknowledged is lost, neither the change nor its webhook."""
+
+import threading
+import time
+
+import pytest
+import requests
+from lib.server import SHORT_GAPS
+from lib.world import EVERY_TRIGGER, new_app, text_message
+
+THREADS = 8
+STORM_S = 1.0
+
+
+class Storm:
+    """Threads that post messages until the server dies, keeping the ledger of what was acknowledged."""
+
+    def __init__(self, app, conversations):
+        self.app, self.conversations = app, conversations
+        self.ledger, self.lock, self.over = {}, threading.Lock(), threading.Event()
+        self.threads = [threading.Thread(target=self.post, args=(number,), daemon=True) for number in range(THREADS)]
+
+    def post(self, number):
+        conversation = self.conversations[number % len(self.conversations)]
+        url = self.app.server.url + f"{self.app.conversation_path(conversation)}/messages"
+        key, count = self.app.key, 0
+        with requests.Session() as session:
+            session.trust_env = False
+            while not self.over.is_set():
+                count += 1
+                text = f"storm {number}.{count}"
+                try:
+                    answer = session.post(
+                        url, json=text_message(text), auth=(key["id"], key["secret"]), timeout=10)
+                except requests.RequestException:
+                    return
+                if answer.status_code == 201:
+                    message = answer.json()["messages"][0]
+                    with self.lock:
+                        self.ledger[message["id"]] = (conversation["id"], text)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join(15)
+
+
+def all_messages(app, conversation):
+    """Every message of a conversation, page by page: id -> text."""
+    found, query = {}, ""
+    while True:
+        answer = app.messages(conversation, query)
+        found.update({one["id"]: one["content"]["text"] for one in answer["messages"]})
+        if not answer["meta"]["hasMore"]:
+            return found
+        query = f"?page[before]={answer['meta']['beforeCursor']}"
+
+
+@pytest.mark.parametrize("round_number", range(3))
+def test_kill_during_writes(launch, sink, round_number):
+    target = sink.target()
+    server = launch(*SHORT_GAPS)
+    app = new_app(server)
+    app.custom(target)
+    conversations = [app.group(), app.group()]
+    assert app.key
+    with Storm(app, conversations) as storm:
+        # Not at the same moment of a batch each time.
+        time.sleep(STORM_S + 0.137 * round_number)
+        server.kill9()
+    assert len(storm.ledger) > 20, "the storm was none"
+    server.start()
+
+    stored = {}
+    for conversation in conversations:
+        for message, text in all_messages(app, conversation).items():
+            stored[message] = (conversation["id"], text)
+    lost = {message: entry for message, entry in storm.ledger.items() if stored.get(message) != entry}
+    assert not lost, f"{len(lost)} of {len(storm.ledger)} acknowledged messages are lost"
+
+    # Every message that is there was announced, whether or not its answer got through.
+    deadline = time.monotonic() + 30
+    missing = set(stored)
+    while missing and time.monotonic() < deadline:
+        time.sleep(0.1)
+        missing = set(stored) - {event["payload"]["message"]["id"] for event in target.events()}
+    assert not missing, f"{len(missing)} of {len(stored)} messages never reached the webhook"
+    announced = {event["payload"]["message"]["id"] for event in target.events()}
+    assert announced <= set(stored), "a webhook told of a message that does not exist"
+    assert server.stop() == 0
+
+
+def test_kill_during_delivery(launch, sink):
+    """Events under way when the server dies are delivered by its successor, under the same event id."""
+    target = sink.target(always=(200, 60))
+    server = launch(*SHORT_GAPS)
+    app = new_app(server)
+    app.custom(target)
+    group = app.group()
+    sent = {app.say(group, f"under way {number}")["id"] for number in range(5)}
+    target.wait_deliveries(1)
+    server.kill9()
+    first = {event["payload"]["message"]["id"]: event["id"] for event in target.events()}
+    target.always = (200, 0)
+    target.deliveries.clear()
+    server.start()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and {e["payload"]["message"]["id"] for e in target.events()} != sent:
+        time.sleep(0.1)
+    again = {event["payload"]["message"]["id"]: event["id"] for event in target.events()}
+    assert set(again) == sent
+    assert all(again[message] == event for message, event in first.items()), "the same event has the same id"
+
+
+def test_kill_while_retrying(launch, sink):
+    """A retry that was due in a while survives the crash."""
+    target = sink.target(500)
+    server = launch("--webhook-retry-gaps", "2,0.2,0.2,0.2")
+    app = new_app(server)
+    app.custom(target)
+    message = app.say(app.group(), "Try later")
+    target.wait_deliveries(1)
+    # The failure must be on record before the crash; were it not, an early first attempt would be right too.
+    time.sleep(0.5)
+    server.kill9()
+    server.start()
+    target.wait_deliveries(2)
+    ids = {event["id"] for event in target.events()}
+    assert len(ids) == 1
+    assert target.events()[1]["payload"]["message"]["id"] == message["id"]
+
+
+def test_everything_survives_a_restart(launch):
+    server = launch()
+    app = new_app(server)
+    integration, user = app.custom(), app.user(metadata={"kept": True})
+    conversation = app.personal(user)
+    app.say(conversation, "Still here")
+    paths = [app.path, f"{app.path}/integrations", f"{integration.path}/keys", f"{integration.path}/webhooks",
+             f"{app.path}/users/{user['id']}", app.conversation_path(conversation),
+             f"{app.conversation_path(conversation)}/participants", f"{app.conversation_path(conversation)}/messages"]
+    assert integration.key and app.key
+    before = [app.api.get(path).ok(200) for path in paths]
+    assert server.stop() == 0
+    server.start()
+    assert [app.api.get(path).ok(200) for path in paths] == before
+    integration.bearer.get(f"{app.path}/integrations/me/webhooks").ok(200)
+
+
+def test_refused_changes_leave_no_webhook(launch, sink):
+    """Even when the server dies right after: neither the change nor its webhook exists."""
+    target = sink.target()
+    server = launch()
+    app = new_app(server)
+    app.custom(target, EVERY_TRIGGER)
+    user = app.user()
+    body = {"type": "sdkGroup", "participants": [{"userId": user["id"]}, {"userExternalId": "nobody"}]}
+    app.api.post(f"{app.path}/conversations", body).refused(404, "user_not_found")
+    server.kill9()
+    server.start()
+    assert app.api.get(f"{app.path}/conversations?filter[userId]={user['id']}").ok()["conversations"] == []
+    target.stays_at(0, 1)

@@ -1,0 +1,157 @@
+"""Integrations: `custom` complete, every other type accepted, validated, stored and answered with its own fields."""
+
+import re
+
+import pytest
+from lib.catalogue import KINDS
+from lib.world import MISSING, NOWHERE
+
+HOOK = {"target": NOWHERE, "triggers": ["conversation:message"]}
+NOT_FOUND = (404, "integration_not_found", "Integration not found")
+# Shown as sent, unless the server must hide it: these credentials may be hidden or shown (the reference is silent).
+EITHER_WAY = {
+    "channelSecret", "channelAccessToken", "switcherSecret", "pageAccessToken", "authenticationMessageSecret",
+    "signingKey", "accountManagementAccessToken",
+}
+
+
+def test_custom(app):
+    path = f"{app.path}/integrations"
+    hook = {"target": "https://example.org/hook", "triggers": ["conversation:message", "user:remove"], "includeFullUser": True}
+    made = app.api.post(path, {"type": "custom", "displayName": "Bot", "status": "error", "webhooks": [hook]}).ok(201)
+    assert list(made) == ["integration"]
+    bot = made["integration"]
+    assert re.fullmatch("[0-9a-f]{24}", bot["id"])
+    assert (bot["type"], bot["displayName"], bot["status"]) == ("custom", "Bot", "active")
+    (webhook,) = bot["webhooks"]
+    assert re.fullmatch("[0-9a-f]{24}", webhook["id"])
+    assert len(webhook["secret"]) >= 20
+    expected = {**hook, "includeFullSource": False, "version": "v2", "id": webhook["id"], "secret": webhook["secret"]}
+    assert webhook == expected
+    one = f"{path}/{bot['id']}"
+    assert app.api.get(one).ok(200)["integration"] == bot
+    assert app.api.get(path).ok(200) == {"integrations": [bot], "meta": {"hasMore": False}}
+
+    renamed = app.api.patch(one, {"displayName": "Robot", "webhooks": [HOOK], "type": "web"}).ok(200)["integration"]
+    assert renamed == {**bot, "displayName": "Robot"}
+    cleared = app.api.patch(one, {"displayName": None}).ok(200)["integration"]
+    assert cleared.get("displayName") is None
+    assert app.api.delete(one).ok(200) == {}
+    for again in (app.api.get(one), app.api.patch(one, {}), app.api.delete(one)):
+        again.refused(*NOT_FOUND)
+    app.api.get(f"{one}/webhooks").refused(*NOT_FOUND)
+
+
+@pytest.mark.parametrize("body, title", [
+    ({"type": "custom"}, "should have required property 'webhooks'"),
+    ({"type": "custom", "webhooks": []}, "webhooks should NOT have fewer than 1 items"),
+    ({"type": "custom", "webhooks": [HOOK, HOOK]}, "webhooks should NOT have more than 1 items"),
+    ({"type": "custom", "webhooks": {}}, "webhooks should be array"),
+    ({"type": "custom", "webhooks": [{"triggers": []}]}, "webhooks[0] should have required property 'target'"),
+    ({"type": "custom", "webhooks": [{"target": NOWHERE}]}, "webhooks[0] should have required property 'triggers'"),
+    ({"type": "custom", "webhooks": [HOOK], "displayName": "x" * 101},
+     "displayName should NOT be longer than 100 characters"),
+])
+def test_bad_custom(app, body, title):
+    assert title in app.api.post(f"{app.path}/integrations", body).refused(400, "bad_request").titles
+    assert app.api.get(f"{app.path}/integrations").ok()["integrations"] == []
+
+
+@pytest.mark.parametrize("body", [{"type": "smoke-signals"}, {"type": "Custom", "webhooks": [HOOK]}, {"type": ""}])
+def test_unknown_type(app, body):
+    app.api.post(f"{app.path}/integrations", body).refused(400, "bad_request", "Invalid integration type")
+
+
+def test_missing_type(app):
+    app.api.post(f"{app.path}/integrations", {"displayName": "x"}).refused(400, "bad_request")
+    app.api.post(f"{app.path}/integrations", {"type": 5}).refused(400, "bad_request")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_type(app, kind):
+    """Create, get and list show the same: everything settable as sent, nothing hidden, nothing invented by the caller."""
+    spec = KINDS[kind]
+    path = f"{app.path}/integrations"
+    invented = {name: "sent by the caller" for name in spec.read_only}
+    body = {"type": kind, "displayName": f"My {kind}", **spec.body, **invented}
+    made = app.api.post(path, body).ok(201)["integration"]
+    assert (made["type"], made["displayName"]) == (kind, f"My {kind}")
+    assert made["status"] in ("active", "inactive", "error")
+    for name in spec.hidden:
+        assert name not in made, f"{kind}.{name} is write-only"
+    for name in spec.read_only:
+        assert made.get(name) != "sent by the caller", f"{kind}.{name} is read-only"
+    for name, value in spec.body.items():
+        if name not in spec.hidden and (name in made or name not in EITHER_WAY):
+            assert made.get(name) == value, f"{kind}.{name}"
+    assert app.api.get(f"{path}/{made['id']}").ok(200)["integration"] == made
+    assert app.api.get(path).ok(200)["integrations"] == [made]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if KINDS[kind].required])
+def test_required_fields(app, kind):
+    spec = KINDS[kind]
+    for name in spec.required:
+        body = {"type": kind, **{other: value for other, value in spec.body.items() if other != name}}
+        answer = app.api.post(f"{app.path}/integrations", body).refused(400, "bad_request")
+        assert f"should have required property '{name}'" in answer.titles, (kind, name, answer.titles)
+    assert app.api.get(f"{app.path}/integrations").ok()["integrations"] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_update(app, kind):
+    """PATCH changes what its type allows and leaves everything else."""
+    spec = KINDS[kind]
+    made = app.api.post(f"{app.path}/integrations", {"type": kind, **spec.body}).ok(201)["integration"]
+    path = f"{app.path}/integrations/{made['id']}"
+    changed = app.api.patch(path, {"displayName": "New name", **spec.update}).ok(200)["integration"]
+    shown = {name: value for name, value in spec.update.items() if name in made}
+    assert changed == {**made, "displayName": "New name", **shown}
+    fixed = {name: f"{value}-changed" for name, value in spec.required.items() if name not in spec.update and name in made}
+    app.api.patch(path, fixed)
+    assert app.api.get(path).ok(200)["integration"] == changed, "fields beyond the update's own stay"
+
+
+def test_twilio_needs_a_sender(app):
+    body = {"type": "twilio", **KINDS["twilio"].required}
+    app.api.post(f"{app.path}/integrations", body).refused(400, "bad_request")
+    app.api.post(f"{app.path}/integrations", {**body, "messagingServiceSid": "MG1"}).ok(201)
+
+
+def test_web_defaults(app):
+    made = app.api.post(f"{app.path}/integrations", {"type": "web"}).ok(201)["integration"]
+    defaults = {"brandColor": "65758e", "conversationColor": "0099ff", "actionColor": "0099ff", "displayStyle": "button"}
+    assert {name: made[name] for name in defaults} == defaults
+
+
+def test_wrong_types_of_values(app):
+    for kind, field, value, title in [
+        ("web", "fixedIntroPane", "yes", "fixedIntroPane should be boolean"),
+        ("telegram", "token", 7, "token should be string"),
+        ("twitter", "tier", "basic", "tier should be equal to one of the allowed values"),
+        ("web", "originWhitelist", "x", "originWhitelist should be array"),
+    ]:
+        body = {"type": kind, **KINDS[kind].body, field: value}
+        assert title in app.api.post(f"{app.path}/integrations", body).refused(400, "bad_request").titles
+
+
+def test_list_filter(app):
+    custom = app.custom()
+    ids = {"custom": custom.id}
+    for kind in ("web", "telegram"):
+        body = {"type": kind, **KINDS[kind].body}
+        ids[kind] = app.api.post(f"{app.path}/integrations", body).ok(201)["integration"]["id"]
+
+    def listed(query):
+        return [one["id"] for one in app.api.get(f"{app.path}/integrations?{query}").ok(200)["integrations"]]
+
+    assert listed("") == list(ids.values())
+    assert listed("filter[types]=custom,web") == [ids["custom"], ids["web"]]
+    assert listed("filter%5Btypes%5D=custom%2Cweb") == [ids["custom"], ids["web"]]
+    assert listed('filter={"types":"telegram"}') == [ids["telegram"]]
+    assert listed("filter[types]=viber") == []
+
+
+def test_unknown_id(app):
+    app.api.get(f"{app.path}/integrations/{MISSING}").refused(*NOT_FOUND)
+    app.api.delete(f"{app.path}/integrations/{MISSING}").refused(*NOT_FOUND)

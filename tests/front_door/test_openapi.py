@@ -1,0 +1,111 @@
+"""The server's own OpenAPI document. (That its answers keep to it is checked on every answer of every test.)"""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from jsonschema import Draft202012Validator
+from lib import server as servers
+from lib.operations import OPERATIONS, TOKEN_INFO, bare
+
+# The reference's comparison program lies beside the repository where one is given.
+COMPARE = servers.ROOT.parent / "shared" / "contract" / "compare"
+
+
+@pytest.fixture
+def document(server):
+    return server.contract.document
+
+
+def operations(document):
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method in ("get", "post", "put", "patch", "delete"):
+                yield method.upper(), path, operation
+
+
+def walk(node):
+    yield node
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for child in children:
+        yield from walk(child)
+
+
+def test_is_openapi_3_1(document):
+    assert re.fullmatch(r"3\.1\.\d+", document["openapi"])
+    assert document["info"]["title"] and document["info"]["version"]
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(ids) == len(set(ids))
+    for method, path, operation in operations(document):
+        where = f"{method} {path}"
+        assert operation.get("summary") or operation.get("description"), where
+        assert operation["responses"], where
+        named = set(re.findall(r"\{([^}]*)\}", path))
+        shared = document["paths"][path].get("parameters", [])
+        given = [resolve(document, one) for one in [*shared, *operation.get("parameters", [])]]
+        assert {one["name"] for one in given if one["in"] == "path"} == named, where
+        assert all(one.get("required") for one in given if one["in"] == "path"), where
+        for response in operation["responses"].values():
+            assert resolve(document, response)["description"], where
+
+
+def resolve(document, node):
+    while "$ref" in node:
+        target = document
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            target = target[step.replace("~1", "/").replace("~0", "~")]
+        node = target
+    return node
+
+
+def test_every_reference_leads_somewhere(document):
+    for node in walk(document):
+        if isinstance(node, dict) and isinstance(node.get("$ref"), str):
+            assert resolve(document, node), node["$ref"]
+
+
+def test_every_schema_is_valid(document):
+    schemas = list(document["components"]["schemas"].values())
+    for _, _, operation in operations(document):
+        for holder in [operation.get("requestBody"), *operation["responses"].values()]:
+            content = resolve(document, holder or {}).get("content", {})
+            schemas += [media["schema"] for media in content.values() if "schema" in media]
+    for schema in schemas:
+        Draft202012Validator.check_schema(schema)
+
+
+def test_knows_every_operation(document):
+    known = {(method, bare(path)): operation for method, path, operation in operations(document)}
+    wanted = [(one.method, one.template, one.id) for one in OPERATIONS]
+    for method, path, name in [*wanted, ("GET", "/v2/tokenInfo", TOKEN_INFO)]:
+        assert (method, path) in known, f"{method} {path} is missing"
+        assert known[method, path]["operationId"].lower() == name.lower()
+
+
+def test_security_is_described(document):
+    schemes = document["components"]["securitySchemes"].values()
+    assert {(scheme["type"], scheme["scheme"].lower()) for scheme in schemes} >= {("http", "basic"), ("http", "bearer")}
+
+
+def test_command_prints_the_same(document):
+    printed = servers.run("openapi")
+    assert printed.returncode == 0, printed.stderr
+    mine = json.loads(printed.stdout)
+    # The address is the running server's own.
+    mine.pop("servers", None)
+    assert mine == {name: value for name, value in document.items() if name != "servers"}
+
+
+def test_no_difference_from_the_reference(document, tmp_path):
+    if not COMPARE.exists():
+        pytest.skip("no reference beside the repository")
+    (tmp_path / "ours.json").write_text(json.dumps(document))
+    report = tmp_path / "differences.json"
+    subprocess.run(
+        [sys.executable, str(COMPARE), str(tmp_path / "ours.json"), "--quiet", "--json", str(report)], timeout=120, check=False)
+    ours = {f"{one.method} {one.template}" for one in OPERATIONS} | {"GET /v2/tokenInfo"}
+    lines = json.loads(report.read_text())
+    differences = [line for line in lines if bare(re.match(r"[A-Z]+ [^ :]+", line).group()) in ours]
+    assert not differences, f"{len(differences)} differences:\n" + "\n".join(differences)

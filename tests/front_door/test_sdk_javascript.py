@@ -1,0 +1,18 @@
+"""The official JavaScript SDK doing the whole job (tests/node/sdk_job.js), by Basic and by Bearer."""
+
+import json
+
+import pytest
+
+
+@pytest.mark.parametrize("scheme", ["basic", "bearer"])
+@pytest.mark.parametrize("prefix", ["", "/sc"])
+def test_whole_job(server, node, sink, tmp_path, scheme, prefix):
+    target = sink.target()
+    job = {"url": server.url + prefix, "key": server.first_key, "scheme": scheme, "target": target.url}
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    done = node("node", "sdk_job.js", tmp_path / "job.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    target.wait_deliveries(len(said["messages"]))
+    assert sorted(event["payload"]["message"]["id"] for event in target.events()) == sorted(said["messages"])

@@ -1,0 +1,127 @@
+"""Users: creation, lookup by id or externalId (of any spelling), PATCH, deletion."""
+
+import re
+
+import pytest
+from lib.api import segment
+from lib.world import MISSING, unique
+
+NOT_FOUND = (404, "user_not_found", "User not found")
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+def test_create_with_nothing(app):
+    user = app.api.post(f"{app.path}/users", {}).ok(201)["user"]
+    assert re.fullmatch("[0-9a-f]{24}", user["id"])
+    assert "externalId" not in user
+    assert re.fullmatch(TIME, user["signedUpAt"])
+    assert user["metadata"] == {} and user["identities"] == [] and user["hasPaymentInfo"] is False
+    assert isinstance(user["profile"], dict)
+    assert app.api.get(f"{app.path}/users/{user['id']}").ok(200)["user"] == user
+
+
+def test_create_with_everything(app):
+    profile = {"givenName": "Jane", "surname": "Doe", "email": "jane@example.org", "avatarUrl": "https://example.org/a.png",
+               "locale": "fr-CA"}
+    body = {"externalId": "jane", "signedUpAt": "2020-01-02T03:04:05.678Z", "toBeRetained": True, "profile": profile,
+            "metadata": {"tier": "gold", "age": 7, "vip": True}}
+    user = app.api.post(f"{app.path}/users", body).ok(201)["user"]
+    assert user["externalId"] == "jane"
+    assert user["signedUpAt"] == body["signedUpAt"]
+    assert user["profile"].items() >= profile.items()
+    assert user["metadata"] == body["metadata"]
+    assert user["toBeRetained"] is True
+
+
+def test_same_external_id_twice(app, other):
+    first = app.user(externalId="twin")
+    app.api.post(f"{app.path}/users", {"externalId": "twin"}).refused(409, "conflict", "User already exists")
+    elsewhere = other.user(externalId="twin")
+    assert elsewhere["id"] != first["id"], "externalId is unique per app, not beyond"
+    app.api.delete(f"{app.path}/users/twin").ok(200)
+    assert app.user(externalId="twin")["id"] != first["id"], "free again after deletion"
+
+
+@pytest.mark.parametrize("external", [
+    "plain", "with space", "a/b/c", "what?", "frag#ment", "100%", "%2F", "+plus+", "a&b=c", "semi;colon", "quote'\"", "back\\slash",
+    "jané@exämple.org", "用户", "🛰️", "a:b@c", "[page]", "x" * 1024, "UPPER", "0123456789abcdef01234567",
+])
+def test_lookup_by_external_id(app, external):
+    user = app.user(externalId=external)
+    path = f"{app.path}/users/{segment(external)}"
+    assert app.api.get(path).ok(200)["user"] == user
+    assert app.api.patch(path, {"metadata": {"seen": True}}).ok(200)["user"]["id"] == user["id"]
+    assert app.api.delete(path).ok(200) == {}
+    app.api.get(path).refused(*NOT_FOUND)
+
+
+def test_external_ids_are_exact(app):
+    app.user(externalId="Case")
+    app.api.get(f"{app.path}/users/case").refused(*NOT_FOUND)
+    app.user(externalId="case")
+    app.api.get(f"{app.path}/users/Case%20").refused(*NOT_FOUND)
+
+
+def test_update(app):
+    user = app.user(profile={"givenName": "Jane", "surname": "Doe"}, metadata={"a": 1, "b": 2})
+    path = f"{app.path}/users/{user['id']}"
+    changed = app.api.patch(path, {"profile": {"surname": "Roe"}, "metadata": {"b": 3, "c": "x"}}).ok(200)["user"]
+    assert changed["profile"]["surname"] == "Roe"
+    assert changed["metadata"] == {"a": 1, "b": 3, "c": "x"}, "metadata is merged key by key"
+    assert app.api.patch(path, {"metadata": {"a": None}}).ok(200)["user"]["metadata"] == {"b": 3, "c": "x"}
+    ignored = {"externalId": "other", "identities": [{"type": "email", "value": "x@example.org"}], "id": MISSING}
+    after = app.api.patch(path, ignored).ok(200)["user"]
+    assert (after["id"], after["externalId"], after["identities"]) == (user["id"], user["externalId"], [])
+    assert app.api.patch(path, {"profile": {"givenName": None}}).ok(200)["user"]["profile"].get("givenName") is None
+
+
+def test_metadata_limit(app):
+    user = app.user(metadata={"k": "x" * 4000})
+    path = f"{app.path}/users/{user['id']}"
+    app.api.patch(path, {"metadata": {"more": "y" * 200}}).refused(400, "bad_request")
+    app.api.patch(path, {"metadata": {"k": None, "more": "y" * 4000}}).ok(200)
+    app.api.post(f"{app.path}/users", {"metadata": {"k": "x" * 4097}}).refused(400, "bad_request")
+    assert app.api.get(path).ok()["user"]["metadata"] == {"more": "y" * 4000}
+
+
+@pytest.mark.parametrize("body, title", [
+    ({"externalId": ""}, "externalId should NOT be shorter than 1 characters"),
+    ({"externalId": "x" * 1025}, "externalId should NOT be longer than 1024 characters"),
+    ({"externalId": 5}, "externalId should be string"),
+    ({"profile": {"email": "nobody"}}, 'profile.email should match format "email"'),
+    ({"profile": {"avatarUrl": "not a url"}}, 'profile.avatarUrl should match format "uri"'),
+    ({"profile": {"givenName": "x" * 129}}, "profile.givenName should NOT be longer than 128 characters"),
+    ({"profile": {"locale": "x" * 65}}, "profile.locale should NOT be longer than 64 characters"),
+    ({"profile": "Jane"}, "profile should be object"),
+    ({"toBeRetained": "yes"}, "toBeRetained should be boolean"),
+])
+def test_bad_bodies(app, body, title):
+    body = {"externalId": unique("bad"), **body}
+    assert title in app.api.post(f"{app.path}/users", body).refused(400, "bad_request").titles
+    if isinstance(body["externalId"], str) and 0 < len(body["externalId"]) <= 1024:
+        app.api.get(f"{app.path}/users/{body['externalId']}").refused(*NOT_FOUND)
+
+
+def test_several_mistakes_are_all_named(app):
+    body = {"externalId": 5, "profile": {"email": "nobody"}, "toBeRetained": 1}
+    titles = app.api.post(f"{app.path}/users", body).refused(400, "bad_request").titles
+    assert len(titles) == 3, titles
+
+
+def test_delete_takes_conversations_along(app):
+    user = app.user()
+    conversation = app.personal(user)
+    group = app.group(user, app.user())
+    app.api.delete(f"{app.path}/users/{user['id']}").ok(200)
+    app.api.get(f"{app.path}/users/{user['id']}").refused(*NOT_FOUND)
+    app.api.delete(f"{app.path}/users/{user['id']}").refused(*NOT_FOUND)
+    app.api.get(app.conversation_path(conversation)).refused(404, "conversation_not_found")
+    # The group goes on without the user.
+    left = app.api.get(f"{app.conversation_path(group)}/participants").ok(200)["participants"]
+    assert len(left) == 1 and left[0]["userId"] != user["id"]
+
+
+def test_unknown_user(app):
+    path = f"{app.path}/users/{MISSING}"
+    for answer in (app.api.get(path), app.api.patch(path, {}), app.api.delete(path)):
+        answer.refused(*NOT_FOUND)
