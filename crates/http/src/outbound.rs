@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::USER_AGENT;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error};
@@ -54,6 +54,15 @@ pub struct Answer {
     pub status: StatusCode,
     /// The body, or its first [`MAX_ANSWER_BYTES`].
     pub body: Bytes,
+}
+
+/// The start of an answer whose body is not read.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// The status, whatever it is: redirects are answers too.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
 }
 
 /// Why no answer came back. Says what went wrong and nothing of what was sent or found on the way.
@@ -119,22 +128,39 @@ impl Outbound {
         body: Bytes,
         deadline: Duration,
     ) -> Result<Answer, Failure> {
+        let exchange = async {
+            let (head, answer) = self.exchange(Method::POST, target, headers, body).await?.into_parts();
+            Ok(Answer { status: head.status, body: read_start(answer).await.map_err(|_| Failure::Broken)? })
+        };
+        tokio::time::timeout(deadline, exchange).await.unwrap_or(Err(Failure::Timeout))
+    }
+
+    /// What a HEAD or GET is answered within `deadline`, up to where the body begins. A body is left unread: its
+    /// connection is closed.
+    pub async fn head_of(&self, method: Method, target: &Uri, deadline: Duration) -> Result<Head, Failure> {
+        let exchange = self.exchange(method, target, HeaderMap::new(), Bytes::new());
+        let answer = tokio::time::timeout(deadline, exchange).await.unwrap_or(Err(Failure::Timeout))?;
+        let (head, _) = answer.into_parts();
+        Ok(Head { status: head.status, headers: head.headers })
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        target: &Uri,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Failure> {
         check_target(target).map_err(|_| Failure::Refused)?;
         let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
+        *request.method_mut() = method;
         *request.uri_mut() = target.clone();
         *request.headers_mut() = headers;
         if let Some(user_agent) = &self.user_agent {
             let named = request.headers_mut().entry(USER_AGENT);
             named.or_insert_with(|| user_agent.clone());
         }
-        tokio::time::timeout(deadline, self.exchange(request)).await.unwrap_or(Err(Failure::Timeout))
-    }
-
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
-        let response = self.client.request(request).await.map_err(|e| name(&e))?;
-        let (head, body) = response.into_parts();
-        Ok(Answer { status: head.status, body: read_start(body).await.map_err(|_| Failure::Broken)? })
+        self.client.request(request).await.map_err(|e| name(&e))
     }
 }
 

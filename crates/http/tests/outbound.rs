@@ -102,6 +102,25 @@ async fn a_call_carries_its_headers_and_body() {
 }
 
 #[tokio::test]
+async fn the_head_of_an_answer_is_had_without_its_body() {
+    let server = Server::saying("HTTP/1.1 200 OK\r\ncontent-type: image/png\r\ncontent-length: 1000000\r\n\r\n").await;
+    let target = parse_target(&format!("http://{}/a.png", server.address)).unwrap();
+    for method in [http::Method::HEAD, http::Method::GET] {
+        let head = open_door().head_of(method, &target, DEADLINE).await.unwrap();
+        assert_eq!(
+            (head.status.as_u16(), &head.headers["content-type"]),
+            (200, &HeaderValue::from_static("image/png"))
+        );
+        assert_eq!(head.headers["content-length"], "1000000");
+    }
+    let silent = Server::saying("").await;
+    let target = parse_target(&format!("http://{}/", silent.address)).unwrap();
+    assert_eq!(open_door().head_of(http::Method::GET, &target, DEADLINE).await.unwrap_err(), Failure::Timeout);
+    let guarded = Outbound::new(OutboundOptions::default());
+    assert_eq!(guarded.head_of(http::Method::GET, &target, DEADLINE).await.unwrap_err(), Failure::Refused);
+}
+
+#[tokio::test]
 async fn servers_that_stall_cost_no_more_than_the_deadline() {
     let stalls = ["", "HTTP/1.1 200 OK\r\ncontent-le", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"];
     for start in stalls {
