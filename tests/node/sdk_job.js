@@ -116,8 +116,33 @@ async function talk(app, worker, bot) {
   assert.deepEqual((await messages.listMessages(app, conversation.id)).messages.map((one) => one.id), ids);
   const older = await messages.listMessages(app, conversation.id, { page: { before: ids[1] } });
   assert.deepEqual(older.messages.map((one) => one.id), [ids[0]]);
+  await new sdk.ActivitiesApi(worker).postActivity(app, conversation.id, { author: { type: 'business' }, type: 'typing:start' });
   await messages.deleteMessage(app, conversation.id, ids[0]);
   return { conversation: conversation.id, messages: ids };
+}
+
+/** By what a user is reached. (This SDK does not know syncUser.) */
+async function reach(app, worker) {
+  const users = new sdk.UsersApi(worker);
+  const clients = new sdk.ClientsApi(worker);
+  const devices = new sdk.DevicesApi(worker);
+  const { user } = await users.createUser(app, { externalId: 'mary' });
+  const { integration } = await new sdk.IntegrationsApi(worker).createIntegration(app, { type: 'whatsapp' });
+  const { conversation } = await new sdk.ConversationsApi(worker).createConversation(app, {
+    type: 'personal', participants: [{ userId: user.id, subscribeSDKClient: true }],
+  });
+  const link = await clients.createClient(app, 'mary', {
+    matchCriteria: { type: 'whatsapp', integrationId: integration.id, phoneNumber: '+1 212-555-2368' },
+    confirmation: { type: 'immediate' },
+    target: { conversationId: conversation.id },
+  });
+  assert.equal(link.client.status, 'pending');
+  const listed = await clients.listClients(app, 'mary', { page: { size: 5 } });
+  assert.deepEqual(listed.clients.map((one) => one.type), ['sdk', 'whatsapp']);
+  await clients.removeClient(app, 'mary', link.client.id);
+  assert.deepEqual((await devices.listDevices(app, 'mary')).devices, []);
+  await refused(devices.getDevice(app, 'mary', link.client.id), 404, 'device_not_found');
+  assert.equal((await users.deleteUserPersonalInformation(app, 'mary')).user.id, user.id);
 }
 
 /** Deletes one of everything; the bot's own webhook stays, its deliveries may still be under way. */
@@ -139,6 +164,7 @@ async function main() {
   const worker = client(key);
   const bot = await integrations(app, worker);
   const said = await talk(app, worker, bot);
+  await reach(app, worker);
   await cleanUp(app, worker, bot);
   console.log(JSON.stringify({ app, ...said }));
 }

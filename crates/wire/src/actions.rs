@@ -38,6 +38,63 @@ pub enum ItemAction {
     Webview(Webview),
 }
 
+/// An action of either list, for rules that do not ask which list it is from.
+#[derive(Debug)]
+pub enum AnyAction<'a> {
+    /// Pay.
+    Buy(&'a mut Buy),
+    /// Open a page.
+    Link(&'a mut Link),
+    /// Tell where they are.
+    LocationRequest(&'a mut LocationRequest),
+    /// Send a payload back unseen.
+    Postback(&'a mut Postback),
+    /// Answer with a prepared text.
+    Reply(&'a mut Reply),
+    /// Open a page inside the conversation.
+    Webview(&'a mut Webview),
+}
+
+impl Action {
+    /// As one of either list.
+    pub fn any(&mut self) -> AnyAction<'_> {
+        match self {
+            Self::Buy(buy) => AnyAction::Buy(buy),
+            Self::Link(link) => AnyAction::Link(link),
+            Self::LocationRequest(request) => AnyAction::LocationRequest(request),
+            Self::Postback(postback) => AnyAction::Postback(postback),
+            Self::Reply(reply) => AnyAction::Reply(reply),
+            Self::Webview(webview) => AnyAction::Webview(webview),
+        }
+    }
+}
+
+impl ItemAction {
+    /// As one of either list.
+    pub fn any(&mut self) -> AnyAction<'_> {
+        match self {
+            Self::Buy(buy) => AnyAction::Buy(buy),
+            Self::Link(link) => AnyAction::Link(link),
+            Self::Postback(postback) => AnyAction::Postback(postback),
+            Self::Webview(webview) => AnyAction::Webview(webview),
+        }
+    }
+}
+
+impl AnyAction<'_> {
+    /// Its custom properties.
+    pub fn metadata(&mut self) -> &mut Option<Metadata> {
+        match self {
+            Self::Buy(buy) => &mut buy.metadata,
+            Self::Link(link) => &mut link.metadata,
+            Self::LocationRequest(request) => &mut request.metadata,
+            Self::Postback(postback) => &mut postback.metadata,
+            Self::Reply(reply) => &mut reply.metadata,
+            Self::Webview(webview) => &mut webview.metadata,
+        }
+    }
+}
+
 /// Pay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "buy")]
