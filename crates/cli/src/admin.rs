@@ -1,5 +1,7 @@
 //! `heliograph admin`: works on the database itself, for what no key may do over the API: make the first keys.
 
+mod oauth;
+
 use crate::{
     config::{self, StoreFlags},
     output::{self, Outcome},
@@ -26,6 +28,11 @@ enum Noun {
     /// The keys of accounts (act_) and service accounts (svc_).
     #[command(subcommand)]
     Keys(Verb),
+    /// OAuth clients: partners whose programs people may let into their apps.
+    #[command(subcommand)]
+    OauthClients(oauth::Verb),
+    /// Prints a link by which a browser signs in, once and within a quarter of an hour, to answer an OAuth client.
+    LoginLink(oauth::LoginLink),
 }
 
 #[derive(Subcommand)]
@@ -67,20 +74,27 @@ struct Create {
 /// Runs the command.
 pub fn run(admin: Admin) -> Outcome {
     let settings = config::ServeFlags::from(admin.store).resolve(&config::environment)?.settings;
-    let Noun::Keys(verb) = admin.noun;
     serve::runtime()?.block_on(async {
-        match verb {
-            Verb::Create(new) => create(&settings, new).await,
-            Verb::List { json } => {
-                let keys: Vec<Value> = list_keys(&settings).await?.iter().map(info).collect();
-                output::list(json, &json!({ "keys": keys }), "keys", COLUMNS)
-            }
-            Verb::Delete { key_id, json } => {
-                delete_key(&settings, &key_id).await?;
-                output::done(json, &json!({}), &format!("Deleted {key_id}."))
-            }
+        match admin.noun {
+            Noun::Keys(verb) => keys(&settings, verb).await,
+            Noun::OauthClients(verb) => oauth::clients(&settings, verb).await,
+            Noun::LoginLink(link) => oauth::login_link(&settings, link).await,
         }
     })
+}
+
+async fn keys(settings: &Settings, verb: Verb) -> Outcome {
+    match verb {
+        Verb::Create(new) => create(settings, new).await,
+        Verb::List { json } => {
+            let keys: Vec<Value> = list_keys(settings).await?.iter().map(info).collect();
+            output::list(json, &json!({ "keys": keys }), "keys", COLUMNS)
+        }
+        Verb::Delete { key_id, json } => {
+            delete_key(settings, &key_id).await?;
+            output::done(json, &json!({}), &format!("Deleted {key_id}."))
+        }
+    }
 }
 
 async fn create(settings: &Settings, new: Create) -> Outcome {

@@ -43,7 +43,7 @@ names none:
 enum Command {
     /// Runs the server.
     Serve(config::ServeFlags),
-    /// Works on the server's database itself: makes, lists and deletes the keys of accounts.
+    /// Works on the server's database itself: keys of accounts, OAuth clients, links to sign in with.
     Admin(admin::Admin),
     /// Apps: what holds everything else.
     Apps(Api<apps::Verb>),
@@ -124,6 +124,8 @@ mod tests {
             format!("webhooks list --app {app} --integration me --profile shop"),
             "serve --allow-private-targets --listen 127.0.0.1:0 --webhook-retry-gaps 1,2".to_owned(),
             "admin keys create --service --grant 65f1c0ffee65f1c0ffee65f1".to_owned(),
+            "admin oauth-clients create --display-name Shop --redirect-uri https://a.example/cb --client-id shop".to_owned(),
+            "admin login-link --app 65f1c0ffee65f1c0ffee65f1 --url https://h.example".to_owned(),
             "token --expires-in never".to_owned(),
         ] {
             let parsed = Cli::try_parse_from(std::iter::once("heliograph").chain(line.split(' ')));

@@ -1,4 +1,5 @@
-//! What an operator does on the database itself: credentials of accounts and service accounts.
+//! What an operator does on the database itself: credentials of accounts and service accounts, OAuth
+//! clients, and links to sign in with.
 
 use crate::{
     apps,
@@ -7,12 +8,14 @@ use crate::{
     keys::{self, Kept, Owner},
     master_key::open_vault,
     migrations,
+    oauth::{clients, secrets},
     settings::{Settings, StartError},
     vault::Vault,
 };
 use heliograph_store::{Row, Store, Tx, args};
 use heliograph_wire::{
     id::{AccountKeyId, AppId, ServiceAccountId, ServiceKeyId},
+    oauth_clients::{NewOAuthClient, NewOAuthClientReply, OAuthClient},
     problem::Missing,
     time::Timestamp,
 };
@@ -100,6 +103,49 @@ pub async fn delete_key(settings: &Settings, id: &str) -> Result<(), StartError>
         0 => Err(StartError::Setting(format!("there is no key {id}"))),
         _ => Ok(()),
     }
+}
+
+/// Registers an OAuth client.
+pub async fn create_oauth_client(settings: &Settings, new: NewOAuthClient) -> Result<NewOAuthClientReply, StartError> {
+    let (store, _) = open(settings).await?;
+    let made = store.write(move |tx| clients::make(tx, &new)).await;
+    store.close();
+    Ok(made?)
+}
+
+/// All OAuth clients, by id.
+pub async fn list_oauth_clients(settings: &Settings) -> Result<Vec<OAuthClient>, StartError> {
+    let (store, _) = open(settings).await?;
+    let all = store.read(clients::all).await;
+    store.close();
+    Ok(all?)
+}
+
+/// Deletes an OAuth client with its integrations in all apps. A running server refuses its tokens within a second.
+pub async fn delete_oauth_client(settings: &Settings, id: &str) -> Result<(), StartError> {
+    let (store, _) = open(settings).await?;
+    let wanted = id.to_owned();
+    let gone = store.write(move |tx| clients::remove(tx, &wanted)).await;
+    store.close();
+    gone.map_err(|error| match error {
+        Error::Missing(_) => StartError::Setting(format!("there is no OAuth client {id}")),
+        other => other.into(),
+    })
+}
+
+/// Makes the token of a link by which a browser signs in once, for one app or for all.
+pub async fn create_login(settings: &Settings, app: Option<&str>) -> Result<String, StartError> {
+    let wrong = |id: &str| StartError::Setting(format!("{id} is not the id of an app"));
+    let app = app.map(|id| id.parse::<AppId>().map_err(|_| wrong(id))).transpose()?;
+    let (store, _) = open(settings).await?;
+    let made = store
+        .write(move |tx| {
+            app.map_or(Ok(()), |app| apps::require(tx, app))?;
+            secrets::issue_login(tx, app)
+        })
+        .await;
+    store.close();
+    Ok(made?)
 }
 
 async fn open(settings: &Settings) -> Result<(Store, Arc<Vault>), StartError> {

@@ -9,7 +9,7 @@ use crate::{
 use heliograph_store::{Row, Tx, args};
 use heliograph_wire::{
     app_keys::MAX_KEYS,
-    id::{AppId, IntegrationId},
+    id::{AppId, AppKeyId, IntegrationId},
     problem::Missing,
 };
 use zeroize::Zeroizing;
@@ -82,6 +82,22 @@ pub fn insert(
     Ok(Kept { id, display_name: display_name.to_owned(), secret })
 }
 
+/// The key that signs the access tokens of an OAuth client's integration, made when it is first asked for. It stands
+/// beside the keys of custom integrations, where no list of keys looks.
+pub fn of_oauth(tx: &mut Tx<'_>, vault: &Vault, app: AppId, integration: IntegrationId, client: &str) -> Result<Kept> {
+    let owner = Owner::integration(app, integration);
+    if let Some(kept) = list(tx, vault, &owner)?.into_iter().next() {
+        return Ok(kept);
+    }
+    let id = AppKeyId::new(tx.id()).to_string();
+    let kept = insert(tx, vault, &owner, None, id, client)?;
+    tx.amend(
+        "UPDATE api_key SET oauth_client_id = $4 WHERE app_id = $1 AND integration_id = $2 AND id = $3",
+        args![&owner.app, &owner.integration, &kept.id, client],
+    )?;
+    Ok(kept)
+}
+
 fn kept(tx: &Tx<'_>, vault: &Vault, owner: &Owner, row: &Row) -> Result<Kept> {
     let id = row.text(0)?;
     let secret = vault.open(tx, place(&owner.app, id), row.text(2)?)?;
@@ -120,9 +136,8 @@ pub fn delete(tx: &mut Tx<'_>, state: &State, owner: &Owner, id: &str) -> Result
 }
 
 /// Deletes all keys of an integration.
-pub fn delete_all(tx: &mut Tx<'_>, state: &State, owner: &Owner) -> Result<()> {
+pub fn delete_all(tx: &mut Tx<'_>, owner: &Owner) -> Result<()> {
     tx.execute("DELETE FROM api_key WHERE app_id = $1 AND integration_id = $2", args![&owner.app, &owner.integration])?;
-    forget_after_commit(tx, state);
     Ok(())
 }
 
@@ -134,15 +149,19 @@ pub fn forget_after_commit(tx: &mut Tx<'_>, state: &State) {
 
 /// The key with this id, ready to check credentials with.
 pub fn load(tx: &Tx<'_>, vault: &Vault, id: &str, kind: KeyKind) -> Result<Option<Key>> {
-    let rows =
-        tx.query("SELECT app_id, integration_id, service_account_id, secret FROM api_key WHERE id = $1", args![id])?;
+    let rows = tx.query(
+        "SELECT app_id, integration_id, service_account_id, secret, oauth_client_id FROM api_key WHERE id = $1",
+        args![id],
+    )?;
     let Some(row) = rows.first() else { return Ok(None) };
     let app = row.text(0)?;
     let secret = vault.open(tx, place(app, id), row.text(3)?)?;
+    let oauth_client = row.opt_text(4)?;
     Ok(Some(Key {
         app: app.parse().ok(),
         integration: row.text(1)?.parse().ok(),
         service_account: row.opt_text(2)?.map(str::to_owned),
-        ..Key::new(id.to_owned(), kind, secret)
+        oauth_client: oauth_client.map(str::to_owned),
+        ..Key::new(id.to_owned(), oauth_client.map_or(kind, |_| KeyKind::OAuth), secret)
     }))
 }

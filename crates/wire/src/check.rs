@@ -225,7 +225,9 @@ impl<'d> Compiler<'d> {
     }
 
     fn list(&mut self, schemas: &'d Value) -> Vec<usize> {
-        schemas.as_array().into_iter().flatten().map(|schema| self.node(schema)).collect()
+        // A request is not held against a variant that only answers have.
+        let variants = schemas.as_array().into_iter().flatten().filter(|schema| schema["readOnly"] != true);
+        variants.map(|schema| self.node(schema)).collect()
     }
 
     /// If every variant demands one constant of the same property, that property says which variant is meant.

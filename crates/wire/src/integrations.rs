@@ -85,7 +85,8 @@ impl JsonSchema for Integration {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let webhook = generator.subschema_for::<Webhook>().to_value();
         generator.subschema_for::<PrechatCapture>();
-        let variants: Vec<Value> = TYPES.iter().map(|t| type_schema(t, &webhook)).collect();
+        let mut variants: Vec<Value> = TYPES.iter().map(|t| type_schema(t, &webhook)).collect();
+        variants.push(partner_schema());
         schemars::json_schema!({
             "description": "An integration. Its type says which fields it has.",
             "required": ["type"],
@@ -118,6 +119,19 @@ fn type_schema(kind: &IntegrationType, webhook: &Value) -> Value {
         }
     }
     json!({ "type": "object", "title": kind.name, "properties": properties, "required": required })
+}
+
+/// The integration of an OAuth client. It comes by consent, never by a request.
+fn partner_schema() -> Value {
+    let names: Vec<&str> = TYPES.iter().map(|t| t.name).collect();
+    json!({ "type": "object", "title": "OAuth client", "readOnly": true, "required": ["id", "type", "status"],
+        "properties": {
+            "id": { "type": "string", "description": "Its id." },
+            "type": { "type": "string", "not": { "enum": names }, "description": "The id of the OAuth client." },
+            "status": { "type": "string", "enum": ["inactive", "active", "error"], "description": "Whether it works." },
+            "displayName": { "type": "string", "description": "A name for people." },
+        },
+    })
 }
 
 /// What all types but `custom` have.

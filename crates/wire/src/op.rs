@@ -39,7 +39,7 @@ pub trait Operation: Send + Sync + 'static {
     const METHOD: Method;
     /// The path template, with `{names}` in braces.
     const PATH: &'static str;
-    /// Who may call it. This and nothing else decides, for every route.
+    /// Who may call it. This and nothing else decides, for every route. Empty: anybody, without a credential.
     const SCOPES: &'static [Scope];
     /// The status of success.
     const STATUS: u16;
@@ -71,7 +71,7 @@ pub struct Description {
     pub method: Method,
     /// The path template.
     pub path: &'static str,
-    /// Who may call it.
+    /// Who may call it. Empty: anybody.
     pub scopes: &'static [Scope],
     /// The status of success.
     pub status: u16,
@@ -151,6 +151,7 @@ macro_rules! operations {
         pub const OPERATIONS: &[fn() -> $crate::op::Description] =
             &[$(|| $crate::op::describe::<$name>($tag)),+];
     };
+    (@scopes [public]) => { &[] };
     (@scopes [any]) => { $crate::op::Scope::ALL };
     (@scopes [$($scope:ident)+]) => { &[$($crate::op::Scope::$scope),+] };
 }

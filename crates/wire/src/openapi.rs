@@ -59,16 +59,31 @@ fn describe(operation: &Description, generator: &mut SchemaGenerator, refusal: &
         "operationId": operation.id,
         "tags": [operation.tag],
         "summary": summary.trim_end_matches('.'),
-        "description": format!("{}\n\nScopes: {}.", operation.about, scope_names(operation.scopes).join(", ")),
+        "description": format!("{}\n\n{}", operation.about, who(operation.scopes)),
         "x-scopes": scope_names(operation.scopes),
         "parameters": parameters(operation, generator),
         "responses": responses(operation, generator, refusal),
     });
+    if operation.scopes.is_empty() {
+        item["security"] = json!([]);
+    }
     if let Some(body) = operation.body {
-        item["requestBody"] = json!({ "required": true,
-            "content": { "application/json": { "schema": body(generator).to_value() } } });
+        item["requestBody"] = json!({ "required": true, "content": request_content(body(generator).to_value()) });
     }
     item
+}
+
+fn who(scopes: &[Scope]) -> String {
+    match scopes {
+        [] => "Needs no credential.".to_owned(),
+        _ => format!("Scopes: {}.", scope_names(scopes).join(", ")),
+    }
+}
+
+/// A body is JSON, unless its schema says otherwise.
+fn request_content(mut schema: Value) -> Value {
+    let media = schema.as_object_mut().and_then(|object| object.remove("x-media-type"));
+    json!({ media.as_ref().and_then(Value::as_str).unwrap_or("application/json"): { "schema": schema } })
 }
 
 fn scope_names(scopes: &[Scope]) -> Vec<&'static str> {
@@ -85,12 +100,16 @@ fn parameters(operation: &Description, generator: &mut SchemaGenerator) -> Vec<V
 
 fn query_parameters(query: &Value) -> Vec<Value> {
     let properties = query["properties"].as_object().into_iter().flatten();
+    let required = |name: &str| query["required"].as_array().is_some_and(|names| names.iter().any(|n| n == name));
     properties
         .map(|(name, schema)| {
             let mut parameter = json!({ "name": name, "in": "query", "schema": schema });
             if name == "page" || name == "filter" {
                 parameter["style"] = "deepObject".into();
                 parameter["explode"] = true.into();
+            }
+            if required(name) {
+                parameter["required"] = true.into();
             }
             if let Some(about) = schema["description"].as_str() {
                 parameter["description"] = about.into();
@@ -102,13 +121,22 @@ fn query_parameters(query: &Value) -> Vec<Value> {
 
 fn responses(operation: &Description, generator: &mut SchemaGenerator, refusal: &Value) -> Value {
     let content = |schema: Value| json!({ "application/json": { "schema": schema } });
-    let mut responses = json!({ operation.status.to_string(): {
-        "description": "Done.",
-        "content": content((operation.reply)(generator).to_value()),
-    } });
+    let success = match operation.status {
+        // A browser is sent elsewhere: what it is told is in the header.
+        302 => json!({
+            "description": "Found.",
+            "headers": { "Location": { "description": "Where to go on.", "schema": { "type": "string" } } },
+            "content": { "text/plain": { "schema": { "type": "string" } } },
+        }),
+        _ => json!({ "description": "Done.", "content": content((operation.reply)(generator).to_value()) }),
+    };
+    let mut responses = json!({ operation.status.to_string(): success });
     // Beside what is particular to it, any operation may meet these.
     let common: &[u16] =
         if operation.body.is_some() { &[400, 401, 403, 408, 413, 415, 429] } else { &[400, 401, 403, 429] };
+    // Who needs no credential is not refused for one, and not counted by it.
+    let open = operation.scopes.is_empty();
+    let common = common.iter().filter(|status| !(open && [401, 403, 429].contains(*status)));
     for &status in operation.refusals.iter().chain(common) {
         let description =
             http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Refused");

@@ -33,6 +33,8 @@ pub struct Key {
     pub integration: Option<IntegrationId>,
     /// The service account it belongs to.
     pub service_account: Option<String>,
+    /// The OAuth client whose access tokens it signs.
+    pub oauth_client: Option<String>,
     /// Its secret.
     pub secret: Zeroizing<String>,
     /// Its secret, ready for signing.
@@ -43,7 +45,7 @@ impl Key {
     /// From what the store keeps.
     pub fn new(id: String, kind: KeyKind, secret: Zeroizing<String>) -> Self {
         let mac = signing_key(&secret);
-        Self { id, kind, app: None, integration: None, service_account: None, secret, mac }
+        Self { id, kind, app: None, integration: None, service_account: None, oauth_client: None, secret, mac }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who calls: a key by Basic authentication, or a token that a key signed.
 
 mod cache;
-mod token;
+pub mod token;
 
 pub use cache::{Key, KeyCache};
 
@@ -31,6 +31,9 @@ pub enum KeyKind {
     App,
     /// A custom integration's.
     Integration,
+    /// The key that signs the access tokens of an OAuth client's integration. Its id looks like an app's; its secret is
+    /// shown to nobody.
+    OAuth,
 }
 
 impl KeyKind {
@@ -54,7 +57,7 @@ impl KeyKind {
         match self {
             Self::Account | Self::Service => Scope::Account,
             Self::App => Scope::App,
-            Self::Integration => Scope::Integration,
+            Self::Integration | Self::OAuth => Scope::Integration,
         }
     }
 
@@ -65,6 +68,7 @@ impl KeyKind {
             Self::Service => "service account",
             Self::App => "app",
             Self::Integration => "integration",
+            Self::OAuth => "OAuth",
         }
     }
 }
@@ -89,6 +93,10 @@ impl Caller {
     /// The service account they are.
     pub fn service_account(&self) -> Option<&str> {
         self.0.service_account.as_deref()
+    }
+    /// The OAuth client they are.
+    pub fn oauth_client(&self) -> Option<&str> {
+        self.0.oauth_client.as_deref()
     }
     /// The id of their key.
     pub fn key_id(&self) -> &str {
@@ -129,16 +137,27 @@ async fn basic(state: &State, credential: &str) -> Result<Caller> {
     let decoded = BASE64.decode(credential).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let decoded = zeroize::Zeroizing::new(decoded.ok_or(Error::Unauthorized)?);
     let (id, secret) = decoded.split_once(':').ok_or(Error::Unauthorized)?;
-    match state.find_key(id).await? {
-        Some(key) if bool::from(key.secret.as_bytes().ct_eq(secret.as_bytes())) => Ok(Caller(key)),
-        _ => Err(Error::Unauthorized),
-    }
+    with_secret(state, id, secret).await?.ok_or(Error::Unauthorized)
+}
+
+/// Who has this key: by its id and its secret.
+pub async fn with_secret(state: &State, id: &str, secret: &str) -> Result<Option<Caller>> {
+    let key = state.find_key(id).await?;
+    Ok(key.filter(|key| bool::from(key.secret.as_bytes().ct_eq(secret.as_bytes()))).map(Caller))
+}
+
+/// Who has this key, for one that was shown before.
+pub async fn with_key(state: &State, id: &str) -> Result<Option<Caller>> {
+    Ok(state.find_key(id).await?.map(Caller))
 }
 
 async fn bearer(state: &State, text: &str) -> Result<Caller> {
     let token = token::parse(text)?;
     let unknown = || Error::InvalidToken("Invalid JWT header. Unknown key id (kid)".to_owned());
     let key = state.find_key(&token.key_id).await?.ok_or_else(unknown)?;
-    token.verify(key.kind, &key.mac, clock::now_ms())?;
+    let claims = token.verify(key.kind, &key.mac, clock::now_ms())?;
+    if let Some(client) = &key.oauth_client {
+        token.check_party(&claims, client, key.app)?;
+    }
     Ok(Caller(key))
 }

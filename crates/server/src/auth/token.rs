@@ -6,9 +6,10 @@
 use super::KeyKind;
 use crate::error::{Error, Result};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use heliograph_wire::{id::AppId, op::Scope};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use std::borrow::Cow;
 
@@ -24,6 +25,8 @@ pub fn signing_key(secret: &str) -> SigningKey {
 pub struct Token<'t> {
     /// The id of the key it says it was signed with.
     pub key_id: Cow<'t, str>,
+    /// The party the token says it was issued to.
+    party: Option<Value>,
     signed: &'t str,
     body: &'t str,
     signature: [u8; 32],
@@ -35,6 +38,8 @@ struct Header<'h> {
     alg: Option<Cow<'h, str>>,
     #[serde(borrow, default)]
     kid: Option<Cow<'h, str>>,
+    #[serde(default)]
+    azp: Option<Value>,
     #[serde(default)]
     crit: Option<Value>,
 }
@@ -66,12 +71,12 @@ pub fn parse(text: &str) -> Result<Token<'_>> {
         _ => return Err(defect("signature", "It is not 32 bytes in base64url without padding")),
     }
     let key_id = Cow::Owned(key_id.into_owned());
-    Ok(Token { key_id, signed: &text[..header.len() + 1 + body.len()], body, signature: mac })
+    Ok(Token { key_id, party: header_json.azp, signed: &text[..header.len() + 1 + body.len()], body, signature: mac })
 }
 
 impl Token<'_> {
-    /// Checks signature, times and scope. Nothing of the body is believed before the signature is.
-    pub fn verify(&self, kind: KeyKind, key: &SigningKey, now_ms: i64) -> Result<()> {
+    /// Checks signature, times and scope, and answers the claims. Nothing of the body is believed before the signature is.
+    pub fn verify(&self, kind: KeyKind, key: &SigningKey, now_ms: i64) -> Result<Map<String, Value>> {
         let mut mac = key.clone();
         mac.update(self.signed.as_bytes());
         mac.verify((&self.signature).into())
@@ -80,7 +85,20 @@ impl Token<'_> {
         let claims: Map<String, Value> =
             serde_json::from_slice(&decoded).map_err(|_| defect("body", "It is not a JSON object"))?;
         self.check_times(&claims, now_ms)?;
-        check_scope(&claims, kind)
+        check_scope(&claims, kind)?;
+        Ok(claims)
+    }
+
+    /// Checks that an access token is for this client and this app, as its key is.
+    pub fn check_party(&self, claims: &Map<String, Value>, client: &str, app: Option<AppId>) -> Result<()> {
+        if self.party.as_ref().and_then(Value::as_str) != Some(client) {
+            return Err(defect("header", "Authorized party (azp) should be the OAuth client of the key"));
+        }
+        let named = claims.get("appId").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        if named.is_none() || named != app {
+            return Err(defect("body", "appId should be the app of the key"));
+        }
+        Ok(())
     }
 
     fn check_times(&self, claims: &Map<String, Value>, now_ms: i64) -> Result<()> {
@@ -102,6 +120,17 @@ impl Token<'_> {
     }
 }
 
+/// Writes an access token: as a partner of an app would sign one, if it had the key.
+pub fn access_token(key_id: &str, secret: &str, client: &str, app: AppId, now_ms: i64) -> String {
+    let header = json!({ "alg": "HS256", "typ": "JWT", "kid": key_id, "azp": client });
+    let body = json!({ "scope": Scope::Integration.name(), "appId": app, "iat": now_ms / 1000 });
+    let signed = format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(body.to_string()));
+    let mut mac = signing_key(secret);
+    mac.update(signed.as_bytes());
+    let signature = BASE64.encode(mac.finalize().into_bytes());
+    format!("{signed}.{signature}")
+}
+
 fn check_scope(claims: &Map<String, Value>, kind: KeyKind) -> Result<()> {
     let scope = match claims.get("scope") {
         None => return Err(defect("body", "Missing scope")),
@@ -121,13 +150,12 @@ mod tests {
     use super::*;
     use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header as Head, Validation, decode, encode};
     use proptest::prelude::*;
-    use serde_json::json;
 
     const SECRET: &str = "5XJ85yjUtRcaQu_pDINblPZb0m1cXlwJp3bV6Hq0e2Y1ab";
     const NOW: i64 = 1_800_000_000_000;
 
     fn accepts(token: &str) -> Result<()> {
-        parse(token)?.verify(KeyKind::App, &signing_key(SECRET), NOW)
+        parse(token)?.verify(KeyKind::App, &signing_key(SECRET), NOW).map(drop)
     }
 
     fn mint(claims: &Value) -> String {
@@ -177,6 +205,20 @@ mod tests {
             assert_eq!(error, format!("Invalid JWT {sentence}"), "{token}");
         }
         assert_eq!(accepts("a.b").unwrap_err().to_string(), "Invalid JWT. Expected three parts separated by dots");
+    }
+
+    #[test]
+    fn an_access_token_is_its_clients_and_its_apps_alone() {
+        let (app, other) = (AppId::new([1; 12]), AppId::new([2; 12]));
+        let written = access_token("app_0123456789abcdef01234567", SECRET, "shoplifter", app, NOW);
+        let token = parse(&written).unwrap();
+        let claims = token.verify(KeyKind::OAuth, &signing_key(SECRET), NOW).unwrap();
+        assert!(token.check_party(&claims, "shoplifter", Some(app)).is_ok());
+        assert!(token.check_party(&claims, "another", Some(app)).is_err());
+        assert!(token.check_party(&claims, "shoplifter", Some(other)).is_err());
+        assert!(token.check_party(&Map::new(), "shoplifter", None).is_err());
+        // An ordinary key of an app signs none.
+        assert!(token.verify(KeyKind::App, &signing_key(SECRET), NOW).is_err());
     }
 
     proptest! {
