@@ -3,7 +3,7 @@
 use crate::{
     apps,
     call::Call,
-    conversations,
+    client_rows, conversations,
     error::{Error, Result},
     events::{self, Subscribers},
     router::Builder,
@@ -14,6 +14,7 @@ use heliograph_wire::{
     id::{AppId, UserId},
     metadata::Metadata,
     op::Nothing,
+    patch::Patch,
     path::UserRef,
     problem::Missing,
     time::Timestamp,
@@ -26,15 +27,28 @@ const DEFAULT_LOCALE: &str = "en";
 /// Where that comes from, in the contract's words.
 const DEFAULT_LOCALE_ORIGIN: &str = "zendeskAccount";
 
+/// What is answered to one who wants an id for a user that another user has.
+const ALREADY_THERE: Error = Error::Conflict("User already exists");
+
 // ---- Handlers
 
 /// The operations of this file.
 pub fn routes(on: &mut Builder<'_>) {
-    on.on(create).on(get).on(update).on(delete);
+    on.on(create).on(list).on(get).on(update).on(delete).on(forget);
 }
 
 async fn create(call: Call<CreateUser>) -> Result<UserReply> {
     call.write(make).await
+}
+
+async fn list(call: Call<ListUsers>) -> Result<UserList> {
+    call.read(|tx, call| {
+        let app = call.path.app_id;
+        apps::require(tx, app)?;
+        let found = by_identity(tx, app, Identity::EMAIL, &call.query.filter.email, call.query.brand_id.as_deref())?;
+        Ok(UserList { users: found.into_iter().collect() })
+    })
+    .await
 }
 
 async fn get(call: Call<GetUser>) -> Result<UserReply> {
@@ -52,6 +66,10 @@ async fn delete(call: Call<DeleteUser>) -> Result<Nothing> {
     call.write(remove).await
 }
 
+async fn forget(call: Call<DeleteUserPersonalInformation>) -> Result<UserReply> {
+    call.write(forget_person).await
+}
+
 // ---- Rules
 
 fn make(tx: &mut Tx<'_>, call: &Call<CreateUser>) -> Result<UserReply> {
@@ -61,7 +79,12 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateUser>) -> Result<UserReply> {
     if let Some(external_id) = &new.external_id
         && by_external_id(tx, app, external_id, new.brand_id.as_deref())?.is_some()
     {
-        return Err(Error::Conflict("User already exists"));
+        return Err(ALREADY_THERE);
+    }
+    if let Some(zendesk_id) = &new.zendesk_id
+        && by_zendesk_id(tx, app, zendesk_id)?.is_some()
+    {
+        return Err(ALREADY_THERE);
     }
     let mut profile = Profile {
         locale: Some(DEFAULT_LOCALE.to_owned()),
@@ -74,7 +97,7 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateUser>) -> Result<UserReply> {
             id: UserId::new(tx.id()),
             authenticated: new.external_id.is_some(),
             external_id: new.external_id,
-            zendesk_id: None,
+            zendesk_id: new.zendesk_id,
             brand_id: new.brand_id,
         },
         signed_up_at: new.signed_up_at.unwrap_or(Timestamp(tx.now())),
@@ -111,7 +134,13 @@ fn merge(profile: &mut Profile, given: ProfileUpdate) {
 fn change(tx: &mut Tx<'_>, call: &Call<UpdateUser>) -> Result<UserReply> {
     let app = call.path.app_id;
     let mut user = find(tx, app, &call.path.user, call.query.brand_id.as_deref())?;
-    let UserUpdate { signed_up_at, to_be_retained, profile, metadata } = call.body.clone();
+    let UserUpdate { zendesk_id, signed_up_at, to_be_retained, profile, metadata } = call.body.clone();
+    if let Patch::Set(wanted) = &zendesk_id
+        && by_zendesk_id(tx, app, wanted)?.is_some_and(|other| other.key.id != user.key.id)
+    {
+        return Err(ALREADY_THERE);
+    }
+    zendesk_id.apply(&mut user.key.zendesk_id);
     user.signed_up_at = signed_up_at.unwrap_or(user.signed_up_at);
     user.to_be_retained = to_be_retained.or(user.to_be_retained);
     merge(&mut user.profile, profile.unwrap_or_default());
@@ -127,21 +156,25 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteUser>) -> Result<Nothing> {
     let user = find(tx, app, &call.path.user, call.query.brand_id.as_deref())?;
     let subscribers = Subscribers::of(tx, app)?;
     conversations::without_user(tx, &call.state, &subscribers, app, &user)?;
-    tx.execute(
-        "DELETE FROM app_user WHERE app_id = $1 AND id = $2",
-        args![app.text().as_str(), user.key.id.text().as_str()],
-    )?;
+    client_rows::delete_of_user(tx, app, user.key.id)?;
+    delete_row(tx, app, user.key.id)?;
     events::record(tx, &call.state, &subscribers, Trigger::UserRemove, None, |_| UserRemovePayload {
         user: user.key.clone(),
     })?;
     Ok(Nothing {})
 }
 
-/// The name that a user's messages show: their own, or one that tells them apart.
-pub fn shown_name(user: &User) -> String {
-    let Profile { given_name, surname, .. } = &user.profile;
-    let name: Vec<&str> = [given_name, surname].into_iter().flatten().map(String::as_str).collect();
-    if name.is_empty() { format!("User {}", user.key.id) } else { name.join(" ") }
+/// The ids of a user stay, and so does what was said.
+fn forget_person(tx: &mut Tx<'_>, call: &Call<DeleteUserPersonalInformation>) -> Result<UserReply> {
+    let app = call.path.app_id;
+    let mut user = find(tx, app, &call.path.user, call.query.brand_id.as_deref())?;
+    user.profile = Profile::default();
+    user.metadata = Metadata::default();
+    user.identities.clear();
+    save(tx, app, &user)?;
+    save_identities(tx, app, &user)?;
+    client_rows::forget_person(tx, app, user.key.id)?;
+    Ok(UserReply { user })
 }
 
 // ---- Rows
@@ -167,19 +200,53 @@ fn insert(tx: &mut Tx<'_>, app: AppId, user: &User) -> Result<()> {
     Ok(())
 }
 
-fn save(tx: &mut Tx<'_>, app: AppId, user: &User) -> Result<()> {
+/// Writes down all that may change of a user. By what identities they are found is [`save_identities`].
+pub fn save(tx: &mut Tx<'_>, app: AppId, user: &User) -> Result<()> {
     tx.execute(
-        "UPDATE app_user SET signed_up_at = $3, to_be_retained = $4, profile = $5, metadata = $6
-         WHERE app_id = $1 AND id = $2",
+        "UPDATE app_user SET signed_up_at = $3, to_be_retained = $4, profile = $5, metadata = $6, external_id = $7,
+         zendesk_id = $8, identities = $9 WHERE app_id = $1 AND id = $2",
         args![
             app.text().as_str(),
             user.key.id.text().as_str(),
             user.signed_up_at.0,
             user.to_be_retained,
             &serde_json::to_string(&user.profile)?,
-            &serde_json::to_string(&user.metadata)?
+            &serde_json::to_string(&user.metadata)?,
+            &user.key.external_id,
+            &user.key.zendesk_id,
+            &serde_json::to_string(&user.identities)?
         ],
     )?;
+    Ok(())
+}
+
+/// Has a user found by the identities they have now, and by no others.
+pub fn save_identities(tx: &mut Tx<'_>, app: AppId, user: &User) -> Result<()> {
+    let (app, id) = (app.text(), user.key.id.text());
+    tx.execute("DELETE FROM user_identity WHERE app_id = $1 AND user_id = $2", args![app.as_str(), id.as_str()])?;
+    for identity in &user.identities {
+        tx.execute(
+            "INSERT INTO user_identity (app_id, brand_id, type, value, user_id) VALUES ($1, $2, $3, $4, $5)",
+            args![
+                app.as_str(),
+                user.key.brand_id.as_deref().unwrap_or_default(),
+                &identity.r#type,
+                &identity.value.to_lowercase(),
+                id.as_str()
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// Deletes the user's own rows.
+pub fn delete_row(tx: &mut Tx<'_>, app: AppId, id: UserId) -> Result<()> {
+    for statement in [
+        "DELETE FROM user_identity WHERE app_id = $1 AND user_id = $2",
+        "DELETE FROM app_user WHERE app_id = $1 AND id = $2",
+    ] {
+        tx.execute(statement, args![app.text().as_str(), id.text().as_str()])?;
+    }
     Ok(())
 }
 
@@ -220,11 +287,33 @@ pub fn by_id(tx: &Tx<'_>, app: AppId, id: UserId) -> Result<Option<User>> {
     rows.first().map(kept).transpose()
 }
 
-fn by_external_id(tx: &Tx<'_>, app: AppId, external_id: &str, brand: Option<&str>) -> Result<Option<User>> {
+/// A user by external id, within their brand.
+pub fn by_external_id(tx: &Tx<'_>, app: AppId, external_id: &str, brand: Option<&str>) -> Result<Option<User>> {
     let rows = tx.query(
         "SELECT id, external_id, brand_id, zendesk_id, signed_up_at, to_be_retained, profile, metadata, identities
          FROM app_user WHERE app_id = $1 AND external_id = $2 AND brand_id = $3",
         args![app.text().as_str(), external_id, brand.unwrap_or_default()],
+    )?;
+    rows.first().map(kept).transpose()
+}
+
+/// A user by their id in Zendesk.
+pub fn by_zendesk_id(tx: &Tx<'_>, app: AppId, zendesk_id: &str) -> Result<Option<User>> {
+    let rows = tx.query(
+        "SELECT id, external_id, brand_id, zendesk_id, signed_up_at, to_be_retained, profile, metadata, identities
+         FROM app_user WHERE app_id = $1 AND zendesk_id = $2",
+        args![app.text().as_str(), zendesk_id],
+    )?;
+    rows.first().map(kept).transpose()
+}
+
+/// The user to whom an identity belongs, in whatever case it is spelled.
+pub fn by_identity(tx: &Tx<'_>, app: AppId, kind: &str, value: &str, brand: Option<&str>) -> Result<Option<User>> {
+    let rows = tx.query(
+        "SELECT u.id, u.external_id, u.brand_id, u.zendesk_id, u.signed_up_at, u.to_be_retained, u.profile, u.metadata,
+         u.identities FROM user_identity i JOIN app_user u ON u.app_id = i.app_id AND u.id = i.user_id
+         WHERE i.app_id = $1 AND i.brand_id = $2 AND i.type = $3 AND i.value = $4",
+        args![app.text().as_str(), brand.unwrap_or_default(), kind, &value.to_lowercase()],
     )?;
     rows.first().map(kept).transpose()
 }

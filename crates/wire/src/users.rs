@@ -6,7 +6,7 @@ use crate::{
     op::Nothing,
     operations,
     patch::Patch,
-    path::{AppPath, UserPath},
+    path::{AppPath, UserPath, UserSyncPath},
     time::Timestamp,
 };
 use schemars::JsonSchema;
@@ -15,13 +15,22 @@ use serde::{Deserialize, Serialize};
 operations! { "Users"
     /// Creates a user.
     CreateUser = POST "/v2/apps/{appId}/users" [Account App Integration] (AppPath, Nothing, NewUser) -> 201 UserReply | 400 404 409;
+    /// Lists the users that have an address for mail among their identities. Addresses in profiles do not count.
+    ListUsers = GET "/v2/apps/{appId}/users" [Account App Integration] (AppPath, UsersQuery, Nothing) -> 200 UserList | 400 404;
     /// Fetches a user, by id or external id.
     GetUser = GET "/v2/apps/{appId}/users/{userIdOrExternalId}" [Account App Integration] (UserPath, BrandQuery, Nothing) -> 200 UserReply | 404;
     /// Updates a user.
-    UpdateUser = PATCH "/v2/apps/{appId}/users/{userIdOrExternalId}" [Account App Integration] (UserPath, BrandQuery, UserUpdate) -> 200 UserReply | 400 404;
+    UpdateUser = PATCH "/v2/apps/{appId}/users/{userIdOrExternalId}" [Account App Integration] (UserPath, BrandQuery, UserUpdate) -> 200 UserReply | 400 404 409;
     /// Deletes a user, with its clients and the conversations that only this user had. It is gone when `user:remove` is
     /// sent.
     DeleteUser = DELETE "/v2/apps/{appId}/users/{userIdOrExternalId}" [Account App Integration] (UserPath, BrandQuery, Nothing) -> 200 Nothing | 404;
+    /// Forgets who a user is: profile, identities, custom properties, and what channels tell of them. Ids and
+    /// conversations stay.
+    DeleteUserPersonalInformation = DELETE "/v2/apps/{appId}/users/{userIdOrExternalId}/personalinformation" [Account App Integration]
+        (UserPath, BrandQuery, Nothing) -> 200 UserReply | 404;
+    /// Brings a user in line with their record in Zendesk, which is given with the call. Users who turn out to be one
+    /// are merged; what belongs to a user with another record is taken from them.
+    SyncUser = POST "/v2/apps/{appId}/users/{zendeskId}/sync" [Account App Integration] (UserSyncPath, Nothing, UserSync) -> 200 UserReply | 400 404;
 }
 
 /// Which brand's user is meant, where brands keep their users apart.
@@ -32,6 +41,27 @@ pub struct BrandQuery {
     /// The brand of the user that has the external id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brand_id: Option<String>,
+}
+
+/// Whose identity, and of which brand.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct UsersQuery {
+    /// Whose identity.
+    pub filter: UsersFilter,
+    /// The brand of the users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brand_id: Option<String>,
+}
+
+/// The identity by which users are found.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "userListFilter")]
+pub struct UsersFilter {
+    /// An address for mail.
+    #[serde(rename = "identities.email")]
+    pub email: String,
 }
 
 /// What a new user is made from. Nothing is required.
@@ -47,6 +77,10 @@ pub struct NewUser {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 24), extend("x-clearable" = true))]
     pub brand_id: Option<String>,
+    /// The user's id in Zendesk, which no two users of an app share: by it a user can be synchronised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128), extend("x-clearable" = true))]
+    pub zendesk_id: Option<String>,
     /// When the user signed up. Default: now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_up_at: Option<Timestamp>,
@@ -67,6 +101,10 @@ pub struct NewUser {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "userUpdateBody")]
 pub struct UserUpdate {
+    /// The user's id in Zendesk.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    #[schemars(length(min = 1, max = 128))]
+    pub zendesk_id: Patch<String>,
     /// When the user signed up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_up_at: Option<Timestamp>,
@@ -79,6 +117,34 @@ pub struct UserUpdate {
     /// Custom properties.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
     pub metadata: Patch<Metadata>,
+}
+
+/// A user's record in Zendesk. This server does not know Zendesk, so whoever does gives the record; what is left out
+/// stays as it is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "syncUserBody")]
+pub struct UserSync {
+    /// The record into which this one was merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub surviving_zendesk_id: Option<String>,
+    /// First name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub given_name: Option<String>,
+    /// Last name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub surname: Option<String>,
+    /// The id the user has elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub external_id: Option<String>,
+    /// The user's primary address for mail. It becomes an identity and is no part of the profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128), extend("format" = "email"))]
+    pub email: Option<String>,
 }
 
 /// Changes to a profile. `null` takes a field away.
@@ -147,6 +213,18 @@ pub struct Identity {
     pub verification: Option<String>,
 }
 
+impl Identity {
+    /// The type of an address for mail.
+    pub const EMAIL: &'static str = "email";
+    /// How an address was verified that somebody else's sign-in vouches for.
+    pub const SSO: &'static str = "sso";
+
+    /// An address for mail that a directory vouches for.
+    pub fn email(address: &str) -> Self {
+        Self { r#type: Self::EMAIL.to_owned(), value: address.to_owned(), verification: Some(Self::SSO.to_owned()) }
+    }
+}
+
 /// Which user, without who it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -202,4 +280,12 @@ pub struct User {
 pub struct UserReply {
     /// The user.
     pub user: User,
+}
+
+/// Users.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "userListResponse")]
+pub struct UserList {
+    /// The users.
+    pub users: Vec<User>,
 }

@@ -1,0 +1,335 @@
+//! Clients: by what users are reached. This server runs no channels, so a link stays pending until whoever runs the
+//! channel reports what came of it.
+
+use crate::{
+    apps,
+    call::{Call, page_title},
+    client_rows as rows, conversations,
+    error::{Error, Result},
+    events::{self, Subscribers},
+    integrations,
+    pages::{Window, links},
+    participants,
+    router::Builder,
+    state::State,
+    users,
+};
+use heliograph_store::Tx;
+use heliograph_wire::{
+    actions::Action,
+    clients::*,
+    content::Content,
+    conversations::{ConversationTruncated, ConversationType},
+    events::EventUser,
+    id::{AppId, ClientId, ConversationId, IntegrationId},
+    messages::Source,
+    op::{Nothing, Operation},
+    problem::Missing,
+    time::Timestamp,
+    user_events::*,
+    users::User,
+    webhooks::Trigger,
+};
+use serde_json::{Map, Value};
+
+// ---- Handlers
+
+/// The operations of this file.
+pub fn routes(on: &mut Builder<'_>) {
+    on.on(create).on(list).on(remove).on(report);
+}
+
+async fn create(call: Call<CreateClient>) -> Result<ClientReply> {
+    call.write(make).await
+}
+
+async fn list(call: Call<ListClients>) -> Result<ClientList> {
+    call.read(page).await
+}
+
+async fn remove(call: Call<RemoveClient>) -> Result<Nothing> {
+    call.write(take_away).await
+}
+
+async fn report(call: Call<ReportClient>) -> Result<ClientReply> {
+    call.write(note).await
+}
+
+// ---- Rules
+
+/// A client of a user, and what is told about it.
+struct Subject<'c> {
+    state: &'c State,
+    subscribers: Subscribers,
+    app: AppId,
+    user: User,
+}
+
+impl Subject<'_> {
+    /// The conversation that a client takes part in first.
+    fn conversation_of(&self, tx: &Tx<'_>, client: ClientId) -> Result<Option<ConversationTruncated>> {
+        let Some(id) = rows::first_conversation(tx, self.app, self.user.key.id, client)? else { return Ok(None) };
+        Ok(Some(conversations::find(tx, self.app, id)?.shown.key))
+    }
+
+    fn tell_added(
+        &self,
+        tx: &mut Tx<'_>,
+        client: &Client,
+        conversation: Option<&ConversationTruncated>,
+        reason: ClientAddReason,
+    ) -> Result<()> {
+        events::record(tx, self.state, &self.subscribers, Trigger::ClientAdd, conversation, |to| ClientAddPayload {
+            conversation: conversation.cloned(),
+            user: EventUser::of(&self.user, to.full_user),
+            client: client.clone(),
+            reason,
+            source: Source::api(),
+        })
+    }
+
+    /// Takes a client away and tells of it. The conversation is named when the link was the reason.
+    fn discard(
+        &self,
+        tx: &mut Tx<'_>,
+        client: &Client,
+        reason: ClientRemoveReason,
+        error: Option<&Map<String, Value>>,
+    ) -> Result<()> {
+        let conversation = match reason {
+            ClientRemoveReason::Api | ClientRemoveReason::Sdk => None,
+            _ => self.conversation_of(tx, client.id)?,
+        };
+        rows::delete(tx, self.app, self.user.key.id, client.id)?;
+        let place = conversation.as_ref();
+        events::record(tx, self.state, &self.subscribers, Trigger::ClientRemove, place, |to| ClientRemovePayload {
+            conversation: conversation.clone(),
+            user: EventUser::of(&self.user, to.full_user),
+            client: client.clone(),
+            reason,
+            error: error.cloned(),
+            source: Source::api(),
+        })
+    }
+
+    fn tell_updated(&self, tx: &mut Tx<'_>, client: &Client, reason: ClientUpdateReason) -> Result<()> {
+        let conversation = self.conversation_of(tx, client.id)?;
+        let place = conversation.as_ref();
+        events::record(tx, self.state, &self.subscribers, Trigger::ClientUpdate, place, |to| ClientUpdatePayload {
+            conversation: conversation.clone(),
+            user: EventUser::of(&self.user, to.full_user),
+            client: client.clone(),
+            reason,
+        })
+    }
+}
+
+fn make(tx: &mut Tx<'_>, call: &Call<CreateClient>) -> Result<ClientReply> {
+    let app = call.path.app_id;
+    apps::require(tx, app)?;
+    let user = users::find(tx, app, &call.path.user, call.query.brand_id.as_deref())?;
+    let criteria = &call.body.match_criteria;
+    let integration = integration_of(tx, app, criteria)?;
+    let conversation = target(tx, app, &user, &call.body.target)?;
+    check_confirmation(&call.body.confirmation)?;
+    let address = criteria.address();
+    if rows::is_linked(tx, app, user.key.id, integration, &address)? {
+        return Err(Error::Conflict("Client already exists"));
+    }
+    let client = Client {
+        id: ClientId::new(tx.id()),
+        r#type: criteria.channel(),
+        status: ClientStatus::Pending,
+        integration_id: Some(integration),
+        external_id: None,
+        last_seen: None,
+        linked_at: None,
+        display_name: None,
+        avatar_url: None,
+        info: None,
+        raw: None,
+    };
+    rows::insert(tx, app, user.key.id, &client, Some(&address))?;
+    // One that is not to be the first of its conversation sorts after all that were ever used.
+    let used_at = if criteria.primary() { tx.now() } else { 0 };
+    rows::subscribe(tx, app, conversation.id, user.key.id, client.id, used_at)?;
+    let subject = Subject { state: &call.state, subscribers: Subscribers::of(tx, app)?, app, user };
+    subject.tell_added(tx, &client, Some(&conversation), ClientAddReason::ChannelLinking)?;
+    Ok(ClientReply { client })
+}
+
+/// The integration that is named, if it is of the type that is named.
+fn integration_of(tx: &Tx<'_>, app: AppId, criteria: &MatchCriteria) -> Result<IntegrationId> {
+    let id = criteria.integration_id().parse()?;
+    let channel = rows::text_of(&criteria.channel())?;
+    if integrations::kind(tx, app, id)? != channel {
+        return Err(Error::invalid(format!(
+            "matchCriteria.integrationId should be the id of an integration of type {channel}"
+        )));
+    }
+    Ok(id)
+}
+
+/// The conversation that is named: a personal one of the user.
+fn target(tx: &Tx<'_>, app: AppId, user: &User, target: &LinkTarget) -> Result<ConversationTruncated> {
+    let id: ConversationId = target.conversation_id.parse()?;
+    let conversation = conversations::find(tx, app, id)?.shown.key;
+    participants::of_user(tx, app, id, user.key.id)?.ok_or(Missing::MEMBER)?;
+    if conversation.r#type != ConversationType::Personal {
+        return Err(Error::invalid("target.conversationId should be the id of a personal conversation"));
+    }
+    Ok(conversation)
+}
+
+fn check_confirmation(confirmation: &Confirmation) -> Result<()> {
+    let Some(message) = &confirmation.message else {
+        return match confirmation.r#type {
+            ConfirmationType::UserActivity => {
+                Err(Error::invalid("confirmation should have required property 'message'"))
+            }
+            ConfirmationType::Immediate | ConfirmationType::Prompt => Ok(()),
+        };
+    };
+    let actions = match &message.content {
+        Content::Text(text) => text.actions.as_deref(),
+        Content::Image(image) => image.actions.as_deref(),
+        _ => return Err(Error::invalid("confirmation.message.content.type should be text or image")),
+    };
+    if actions.unwrap_or_default().iter().any(|action| !matches!(action, Action::Link(_))) {
+        return Err(Error::invalid("confirmation.message.content.actions should all be of type link"));
+    }
+    Ok(())
+}
+
+fn page(tx: &Tx<'_>, call: &Call<ListClients>) -> Result<ClientList> {
+    let app = call.path.app_id;
+    let window = Window::of(call.query.page.as_ref(), page_title(ListClients::ID))?;
+    let user = users::find(tx, app, &call.path.user, call.query.brand_id.as_deref())?;
+    let sheet = window.sheet(rows::all(tx, app, user.key.id, &window)?, |c| c.id.to_string());
+    let links = links(&sheet.meta, &call.url, &call.query)?;
+    Ok(ClientList { clients: sheet.rows, meta: sheet.meta, links })
+}
+
+fn take_away(tx: &mut Tx<'_>, call: &Call<RemoveClient>) -> Result<Nothing> {
+    let app = call.path.app_id;
+    let user = users::find(tx, app, &call.path.user, call.query.brand_id.as_deref())?;
+    let (client, _) = rows::find(tx, app, user.key.id, call.path.client_id)?;
+    if client.r#type == ClientType::Sdk {
+        return Err(Error::invalid("Cannot remove a client of type 'sdk'"));
+    }
+    let subject = Subject { state: &call.state, subscribers: Subscribers::of(tx, app)?, app, user };
+    subject.discard(tx, &client, ClientRemoveReason::Api, None)?;
+    Ok(Nothing {})
+}
+
+/// What a channel reports: each outcome has the one status it can follow upon.
+fn note(tx: &mut Tx<'_>, call: &Call<ReportClient>) -> Result<ClientReply> {
+    let app = call.path.app_id;
+    let user = users::find(tx, app, &call.path.user, call.query.brand_id.as_deref())?;
+    let (mut client, address) = rows::find(tx, app, user.key.id, call.path.client_id)?;
+    let report = &call.body;
+    let expected = match report.outcome {
+        ClientOutcome::Blocked => ClientStatus::Active,
+        ClientOutcome::Unblocked => ClientStatus::Blocked,
+        _ => ClientStatus::Pending,
+    };
+    if client.r#type == ClientType::Sdk || client.status != expected {
+        let expected = rows::text_of(&expected)?;
+        return Err(Error::invalid(format!(
+            "outcome should be reported of a channel's client whose status is {expected}"
+        )));
+    }
+    let subject = Subject { state: &call.state, subscribers: Subscribers::of(tx, app)?, app, user };
+    take_over(&mut client, report);
+    let reason = match report.outcome {
+        ClientOutcome::LinkFailed | ClientOutcome::LinkCancelled => {
+            let failed = report.outcome == ClientOutcome::LinkFailed;
+            let reason = if failed { ClientRemoveReason::LinkFailed } else { ClientRemoveReason::LinkCancelled };
+            subject.discard(tx, &client, reason, report.error.as_ref())?;
+            return Ok(ClientReply { client });
+        }
+        ClientOutcome::Confirmed => {
+            confirm(tx, &subject, &mut client, address)?;
+            ClientUpdateReason::Confirmed
+        }
+        ClientOutcome::Matched => ClientUpdateReason::Matched,
+        ClientOutcome::Blocked => {
+            client.status = ClientStatus::Blocked;
+            ClientUpdateReason::Blocked
+        }
+        ClientOutcome::Unblocked => {
+            client.status = ClientStatus::Active;
+            ClientUpdateReason::Unblocked
+        }
+    };
+    rows::save(tx, app, subject.user.key.id, &client)?;
+    subject.tell_updated(tx, &client, reason)?;
+    Ok(ClientReply { client })
+}
+
+/// Puts what the channel tells of the user into the client.
+fn take_over(client: &mut Client, report: &ClientReport) {
+    let ClientReport { external_id, display_name, avatar_url, info, raw, .. } = report.clone();
+    client.external_id = external_id.or(client.external_id.take());
+    client.display_name = display_name.or(client.display_name.take());
+    client.avatar_url = avatar_url.or(client.avatar_url.take());
+    client.info = info.or(client.info.take());
+    client.raw = raw.or(client.raw.take());
+}
+
+/// Makes a pending client an active one. An address on a channel is one user's: whoever had it loses it.
+fn confirm(tx: &mut Tx<'_>, subject: &Subject<'_>, client: &mut Client, address: Option<String>) -> Result<()> {
+    let now = Timestamp(tx.now());
+    client.status = ClientStatus::Active;
+    client.external_id = client.external_id.take().or(address);
+    (client.linked_at, client.last_seen) = (Some(now), Some(now));
+    if let (Some(integration), Some(external_id)) = (client.integration_id, &client.external_id) {
+        for (owner, theirs) in rows::linked_to(tx, subject.app, integration, external_id)? {
+            if theirs.id == client.id {
+                continue;
+            }
+            let Some(user) = users::by_id(tx, subject.app, owner)? else { continue };
+            let subscribers = Subscribers::of(tx, subject.app)?;
+            let robbed = Subject { state: subject.state, subscribers, app: subject.app, user };
+            robbed.discard(tx, &theirs, ClientRemoveReason::Theft, None)?;
+        }
+    }
+    rows::use_now(tx, subject.app, subject.user.key.id, client.id)
+}
+
+/// Has the SDKs of a user take part in a conversation; a user who has none gets the client that all of them share.
+pub fn subscribe_sdk(
+    tx: &mut Tx<'_>,
+    state: &State,
+    app: AppId,
+    conversation: ConversationId,
+    user: &User,
+) -> Result<()> {
+    let known = rows::sdk(tx, app, user.key.id)?;
+    let client = match known {
+        Some(client) => client,
+        None => make_sdk(tx, state, app, user)?,
+    };
+    rows::subscribe(tx, app, conversation, user.key.id, client.id, tx.now())
+}
+
+fn make_sdk(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User) -> Result<Client> {
+    let now = Timestamp(tx.now());
+    let client = Client {
+        id: ClientId::new(tx.id()),
+        r#type: ClientType::Sdk,
+        status: ClientStatus::Active,
+        integration_id: None,
+        external_id: None,
+        last_seen: Some(now),
+        linked_at: Some(now),
+        display_name: None,
+        avatar_url: None,
+        info: None,
+        raw: None,
+    };
+    rows::insert(tx, app, user.key.id, &client, None)?;
+    let subject = Subject { state, subscribers: Subscribers::of(tx, app)?, app, user: user.clone() };
+    subject.tell_added(tx, &client, None, ClientAddReason::SdkLogin)?;
+    Ok(client)
+}

@@ -1,0 +1,115 @@
+"""What is deleted leaves nothing behind: every table is walked after it. And messages that have had their time."""
+
+import time
+
+import pytest
+from lib import rows
+from lib.world import EVERY_TRIGGER, NOWHERE, new_app
+
+# What is on its way to a webhook tells of things that are gone; it is kept until it has arrived.
+OUTBOX = "delivery"
+
+
+class Town:
+    """One of everything in an app, as far as calls of the API can make it."""
+
+    def __init__(self, server):
+        self.server, self.app = server, new_app(server)
+        app = self.app
+        self.bot = app.custom(NOWHERE, EVERY_TRIGGER)
+        self.keys = [app.new_key(), self.bot.new_key()]
+        self.channel = app.api.post(f"{app.path}/integrations", {"type": "whatsapp"}).ok(201)["integration"]
+        self.email = f"{app.id}@example.org"
+        # Named, because what a nameless user has said shows their id.
+        self.user, self.friend = (app.user(zendeskId=f"{app.id}-{n}", profile={"givenName": "Sue"}) for n in range(2))
+        app.api.post(f"{app.path}/users/{self.user['zendeskId']}/sync", {"email": self.email}).ok(200)
+        self.conversation = app.personal(self.user)
+        self.group = app.group(self.friend)
+        app.api.post(f"{app.conversation_path(self.group)}/join", {"userId": self.user["id"], "subscribeSDKClient": True}).ok()
+        app.say(self.conversation, "Hello", self.user)
+        app.say(self.group, "Hello", self.friend)
+        self.clients = [self.link(self.conversation, "+12125552368"), self.link(self.conversation, "+12125552369")]
+        self.report(self.clients[0])
+        rows.insert(server, "device", app_id=app.id, user_id=self.user["id"], client_id=self.clients[0]["id"],
+                    integration_id=self.channel["id"], id="0" * 24, type="web", guid="g", status="active", last_seen=1)
+
+    def link(self, conversation, number):
+        body = {"matchCriteria": {"type": "whatsapp", "integrationId": self.channel["id"], "phoneNumber": number},
+                "confirmation": {"type": "prompt"}, "target": {"conversationId": conversation["id"]}}
+        return self.app.api.post(f"{self.app.path}/users/{self.user['id']}/clients", body).ok(201)["client"]
+
+    def report(self, client):
+        path = f"/heliograph/v1/apps/{self.app.id}/users/{self.user['id']}/clients/{client['id']}/report"
+        self.app.api.post(path, {"outcome": "confirmed"}).ok(200)
+
+    def left(self, *words):
+        """Rows in which an id still stands, but for what is on its way."""
+        return [(name, row) for name, row in rows.holding(self.server, *words) if name != OUTBOX]
+
+
+@pytest.fixture
+def town(server):
+    return Town(server)
+
+
+def test_the_walk_sees_rows(town):
+    """The other tests would pass on an empty walk."""
+    seen = {name for name, _ in town.left(town.app.id)}
+    assert seen >= {"app", "api_key", "integration", "webhook", "app_user", "user_identity", "client", "client_conversation",
+                    "device", "conversation", "participant", "message", "data_key"}
+
+
+def test_app(town):
+    words = [town.app.id, town.user["id"], town.channel["id"], town.conversation["id"]]
+    town.app.account.delete(town.app.path).ok(200)
+    assert rows.holding(town.server, *words) == [], "not even what was on its way: there is nobody to tell"
+
+
+def test_integration(town):
+    for integration in (town.channel["id"], town.bot.id):
+        town.app.api.delete(f"{town.app.path}/integrations/{integration}").ok(200)
+        assert town.left(integration) == []
+    assert town.left(*(client["id"] for client in town.clients)) == []
+    assert rows.holding(town.server, town.bot.webhook["id"]) == [], "what was on its way to its webhook goes with it"
+
+
+def test_user(town):
+    sdk = [one["id"] for one in town.app.api.get(f"{town.app.path}/users/{town.user['id']}/clients").ok(200)["clients"]]
+    town.app.api.delete(f"{town.app.path}/users/{town.user['id']}").ok(200)
+    assert town.left(town.user["id"], town.conversation["id"], town.email, *sdk) == []
+
+
+def test_conversation(town):
+    second = town.app.personal(town.user)
+    town.link(second, "+12125552370")
+    town.app.say(second, "Hello")
+    for conversation in (second, town.group):
+        town.app.api.delete(town.app.conversation_path(conversation)).ok(200)
+        assert town.left(conversation["id"]) == []
+
+
+def test_merge(town):
+    body = {"survivingZendeskId": town.friend["zendeskId"]}
+    town.app.api.post(f"{town.app.path}/users/{town.user['zendeskId']}/sync", body).ok(200)
+    assert town.left(town.user["id"]) == []
+
+
+def test_retention(app):
+    old, fresh = app.personal(), app.personal()
+    app.say(old, "Old")
+    time.sleep(1.2)
+    app.say(fresh, "Fresh")
+    assert app.api.patch(app.path, {"settings": {"conversationRetentionSeconds": 0}}).ok(200)
+    time.sleep(0.3)
+    assert len(app.messages(old)["messages"]) == 1, "0 is no limit"
+    app.api.patch(app.path, {"settings": {"conversationRetentionSeconds": 1}}).ok(200)
+    until = time.monotonic() + 10
+    while app.messages(old)["messages"] and time.monotonic() < until:
+        time.sleep(0.05)
+    assert app.messages(old)["messages"] == []
+    while app.messages(fresh)["messages"] and time.monotonic() < until:
+        time.sleep(0.05)
+    assert app.messages(fresh)["messages"] == [], "its second passes without a call"
+    # The conversations stay, and go on.
+    app.api.get(app.conversation_path(old)).ok(200)
+    app.say(old, "Anew")

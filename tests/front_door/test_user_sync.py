@@ -1,0 +1,215 @@
+"""Identities, synchronising with Zendesk, merging, and forgetting a person."""
+
+from urllib.parse import quote
+
+import pytest
+from lib.world import new_app, unique
+
+NOT_FOUND = (404, "user_not_found", "User not found")
+EVENTS = ["user:merge", "user:update", "user:remove", "conversation:remove"]
+
+
+@pytest.fixture
+def target(app, sink):
+    """Where an integration is told of users in full."""
+    target = sink.target()
+    app.custom(target, EVENTS, includeFullUser=True)
+    return target
+
+
+def in_zendesk(app, **fields):
+    """A user with an id in Zendesk."""
+    return app.user(zendeskId=unique("z"), **fields)
+
+
+def sync(app, user, **record):
+    return app.api.post(f"{app.path}/users/{quote(user['zendeskId'], safe='')}/sync", record)
+
+
+def by_email(app, email, more=""):
+    path = f"{app.path}/users?filter[identities.email]={quote(email)}{more}"
+    return [user["id"] for user in app.api.get(path).ok(200)["users"]]
+
+
+def fetch(app, user):
+    return app.api.get(f"{app.path}/users/{user['id']}")
+
+
+def test_zendesk_ids_are_one_users(app):
+    user = in_zendesk(app)
+    taken = user["zendeskId"]
+    app.api.post(f"{app.path}/users", {"zendeskId": taken}).refused(409, "conflict", "User already exists")
+    other = app.user()
+    path = f"{app.path}/users/{other['id']}"
+    app.api.patch(path, {"zendeskId": taken}).refused(409, "conflict", "User already exists")
+    assert app.api.patch(path, {"zendeskId": "z/free"}).ok(200)["user"]["zendeskId"] == "z/free"
+    assert app.api.post(f"{app.path}/users/z%2Ffree/sync", {}).ok(200)["user"]["id"] == other["id"]
+    assert "zendeskId" not in app.api.patch(path, {"zendeskId": None}).ok(200)["user"]
+    app.api.post(f"{app.path}/users/z%2Ffree/sync", {}).refused(*NOT_FOUND)
+
+
+def test_sync_takes_the_record_over(app, target):
+    user = app.api.post(f"{app.path}/users", {"zendeskId": "35436", "profile": {"email": "old@example.org"}}).ok(201)["user"]
+    record = {"givenName": "Sue", "surname": "Roe", "externalId": "sue", "email": "Sue@Example.org"}
+    synced = sync(app, user, **record).ok(200)["user"]
+    assert (synced["id"], synced["externalId"], synced["authenticated"]) == (user["id"], "sue", True)
+    assert synced["profile"].items() >= {"givenName": "Sue", "surname": "Roe", "email": "old@example.org"}.items()
+    assert synced["identities"] == [{"type": "email", "value": "Sue@Example.org", "verification": "sso"}]
+    assert fetch(app, user).ok(200)["user"] == synced
+    assert sync(app, user).ok(200)["user"] == synced, "a call without a record changes nothing"
+    payload = target.wait_event("user:update")["payload"]
+    assert payload == {"user": synced, "reason": "authentication", "source": {"type": "api:conversations"}}
+    renamed = sync(app, user, email="sue@new.example").ok(200)["user"]
+    assert [one["value"] for one in renamed["identities"]] == ["sue@new.example"], "a record has one primary address"
+    assert by_email(app, "Sue@Example.org") == []
+
+
+def test_list_by_email(app):
+    user = in_zendesk(app, profile={"email": "profile@example.org"})
+    sync(app, user, email="sue+a@example.org").ok(200)
+    assert by_email(app, "SUE+A@example.org") == [user["id"]]
+    assert by_email(app, "profile@example.org") == [], "addresses in profiles do not count"
+    assert by_email(app, "sue+a@example.org", "&brandId=other") == []
+    for query in ("", "?filter[email]=x", "?filter=x"):
+        app.api.get(f"{app.path}/users{query}").refused(400, "bad_request")
+    branded = in_zendesk(app, brandId="brand-1")
+    sync(app, branded, email="sue+a@example.org").ok(200)
+    assert by_email(app, "sue+a@example.org", "&brandId=brand-1") == [branded["id"]]
+    assert by_email(app, "sue+a@example.org") == [user["id"]], "each brand has identities of its own"
+    app.api.delete(f"{app.path}/users/{user['id']}").ok(200)
+    assert by_email(app, "sue+a@example.org") == []
+
+
+@pytest.mark.parametrize("what", ["externalId", "email"])
+def test_a_user_with_another_record_gives_up(app, target, what):
+    value = "mine@example.org"
+    other, user = in_zendesk(app), in_zendesk(app)
+    sync(app, other, **{what: value}).ok(200)
+    assert sync(app, user, **{what: value}).ok(200)["user"]["id"] == user["id"]
+    left = fetch(app, other).ok(200)["user"]
+    assert left["identities"] == [] and left.get("externalId") != value
+    assert left["authenticated"] is (what == "email")
+    assert not [event for event in target.events() if event["type"] == "user:merge"]
+
+
+@pytest.mark.parametrize("what", ["externalId", "survivingZendeskId"])
+def test_merge(app, target, what):
+    """One is merged into the other: because they share an external id, or because their records were merged."""
+    if what == "externalId":
+        gone = app.user(externalId="shared", metadata={"a": 1, "b": 2}, profile={"givenName": "Old", "surname": "Kept"})
+        stays = app.user(externalId=unique("e"), zendeskId="z1", metadata={"b": 3}, profile={"givenName": "New"})
+        merged = sync(app, stays, externalId="shared").ok(200)["user"]
+    else:
+        gone = in_zendesk(app, metadata={"a": 1, "b": 2}, profile={"givenName": "Old", "surname": "Kept"})
+        stays = in_zendesk(app, metadata={"b": 3}, profile={"givenName": "New"})
+        merged = sync(app, gone, survivingZendeskId=stays["zendeskId"]).ok(200)["user"]
+    assert merged["id"] == stays["id"] and merged["zendeskId"] == stays["zendeskId"]
+    assert merged["metadata"] == {"a": 1, "b": 3}
+    assert merged["profile"].items() >= {"givenName": "New", "surname": "Kept"}.items()
+    assert merged["externalId"] == ("shared" if what == "externalId" else stays["externalId"])
+    fetch(app, gone).refused(*NOT_FOUND)
+    payload = target.wait_event("user:merge")["payload"]
+    assert payload["mergedUsers"]["discarded"] == gone
+    assert payload["mergedUsers"]["surviving"]["id"] == stays["id"]
+    assert payload["reason"] == "api"
+    assert set(payload) == {"mergedUsers", "reason"}
+
+
+def test_a_surviving_record_without_a_user(app):
+    user = in_zendesk(app)
+    renamed = sync(app, user, survivingZendeskId="survivor").ok(200)["user"]
+    assert (renamed["id"], renamed["zendeskId"]) == (user["id"], "survivor")
+    sync(app, user).refused(*NOT_FOUND)
+    assert sync(app, renamed, survivingZendeskId="survivor").ok(200)["user"] == renamed
+
+
+def test_merge_without_room_for_all_metadata(app, target):
+    stays, gone = in_zendesk(app, metadata={"k": "x" * 4000}), in_zendesk(app, metadata={"big": "y" * 200, "s": 1})
+    merged = sync(app, gone, survivingZendeskId=stays["zendeskId"]).ok(200)["user"]
+    assert merged["metadata"] == {"k": "x" * 4000, "s": 1}
+    assert target.wait_event("user:merge")["payload"]["discardedMetadata"] == {"big": "y" * 200}
+
+
+def test_merge_of_conversations_where_there_are_several(app, target):
+    stays, gone = in_zendesk(app), in_zendesk(app)
+    kept, moved = app.personal(stays), app.personal(gone)
+    both, theirs = app.group(stays, gone), app.group(gone)
+    said = [app.say(moved, "One", gone), app.say(both, "Two", gone)]
+    sync(app, gone, survivingZendeskId=stays["zendeskId"]).ok(200)
+    listed = app.api.get(f"{app.path}/conversations?filter[userId]={stays['id']}").ok(200)["conversations"]
+    assert {one["id"]: one["isDefault"] for one in listed} == {
+        kept["id"]: True, moved["id"]: False, both["id"]: False, theirs["id"]: False}
+    for conversation in (moved, both, theirs):
+        members = app.api.get(f"{app.conversation_path(conversation)}/participants").ok(200)["participants"]
+        assert [one["userId"] for one in members] == [stays["id"]]
+    for conversation, message in zip((moved, both), said, strict=True):
+        [shown] = app.messages(conversation)["messages"]
+        assert shown == {**message, "author": {**message["author"], "userId": stays["id"]}}
+    assert "mergedConversations" not in target.wait_event("user:merge")["payload"]
+
+
+def test_merge_of_conversations_where_there_is_one(server, sink):
+    app, target = new_app(server, multiConvoEnabled=False), sink.target()
+    app.custom(target, EVENTS)
+    stays, gone = in_zendesk(app), in_zendesk(app)
+    kept, absorbed = app.personal(stays), app.personal(gone)
+    order = [app.say(kept, "One", stays)["id"], app.say(absorbed, "Two")["id"], app.say(kept, "Three")["id"],
+             app.say(absorbed, "Four")["id"]]
+    sync(app, gone, survivingZendeskId=stays["zendeskId"]).ok(200)
+    assert [one["id"] for one in app.messages(kept)["messages"]] == order, "messages keep their place in time"
+    app.api.get(app.conversation_path(absorbed)).refused(404, "conversation_not_found")
+    [member] = app.api.get(f"{app.conversation_path(kept)}/participants").ok(200)["participants"]
+    assert (member["userId"], member["unreadCount"]) == (stays["id"], 3)
+    payload = target.wait_event("user:merge")["payload"]
+    assert payload["mergedConversations"] == {
+        "surviving": {"id": kept["id"], "type": "personal"}, "discarded": {"id": absorbed["id"], "type": "personal"}}
+    assert payload["mergedUsers"]["discarded"] == {
+        "id": gone["id"], "authenticated": True, "externalId": gone["externalId"], "zendeskId": gone["zendeskId"]}
+    assert "conversation:remove" not in [event["type"] for event in target.events()]
+    app.say(kept, "Goes on", stays)
+
+
+def test_merge_of_sdk_clients(app, target):
+    stays, gone = in_zendesk(app), in_zendesk(app)
+    group, other = app.group(), app.group()
+    for user, where in ((stays, group), (gone, other)):
+        app.api.post(f"{app.conversation_path(where)}/join", {"userId": user["id"], "subscribeSDKClient": True}).ok(201)
+    [mine], [theirs] = (
+        app.api.get(f"{app.path}/users/{user['id']}/clients").ok(200)["clients"] for user in (stays, gone))
+    sync(app, gone, survivingZendeskId=stays["zendeskId"]).ok(200)
+    assert app.api.get(f"{app.path}/users/{stays['id']}/clients").ok(200)["clients"] == [mine]
+    assert target.wait_event("user:merge")["payload"]["mergedClients"] == {"surviving": mine, "discarded": theirs}
+    [member] = app.api.get(f"{app.conversation_path(other)}/participants").ok(200)["participants"]
+    assert member["clientAssociations"] == [{"type": "sdk", "clientId": mine["id"]}]
+
+
+def test_personal_information(app):
+    profile = {"givenName": "Jane", "surname": "Doe", "email": "j@example.org", "avatarUrl": "https://example.org/j.png"}
+    user = in_zendesk(app, profile=profile, metadata={"tier": "gold"})
+    sync(app, user, email="jane@example.org").ok(200)
+    conversation = app.personal(user)
+    message = app.say(conversation, "Hello", user)
+    forgotten = app.api.delete(f"{app.path}/users/{user['id']}/personalinformation").ok(200)["user"]
+    assert forgotten["profile"] == {} and forgotten["metadata"] == {} and forgotten["identities"] == []
+    for name in ("id", "externalId", "zendeskId", "signedUpAt", "authenticated"):
+        assert forgotten[name] == user[name]
+    assert fetch(app, user).ok(200)["user"] == forgotten
+    assert by_email(app, "jane@example.org") == []
+    assert [one["id"] for one in app.messages(conversation)["messages"]] == [message["id"]]
+    app.api.delete(f"{app.path}/users/0123456789abcdef01234567/personalinformation").refused(*NOT_FOUND)
+
+
+def test_personal_information_of_clients(app):
+    user = app.user()
+    conversation = app.personal(user)
+    integration = app.api.post(f"{app.path}/integrations", {"type": "whatsapp"}).ok(201)["integration"]
+    path = f"{app.path}/users/{user['id']}/clients"
+    client = app.api.post(path, {
+        "matchCriteria": {"type": "whatsapp", "integrationId": integration["id"], "phoneNumber": "+12125552368"},
+        "confirmation": {"type": "immediate"}, "target": {"conversationId": conversation["id"]}}).ok(201)["client"]
+    app.api.post(f"/heliograph/v1{path[3:]}/{client['id']}/report", {
+        "outcome": "confirmed", "displayName": "Steve", "avatarUrl": "https://example.org/s.png", "info": {"city": "X"},
+        "raw": {"From": "Y"}}).ok(200)
+    app.api.delete(f"{app.path}/users/{user['id']}/personalinformation").ok(200)
+    [left] = app.api.get(path).ok(200)["clients"]
+    assert set(left) == {"id", "type", "status", "integrationId", "externalId", "lastSeen", "linkedAt"}
