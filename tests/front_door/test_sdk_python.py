@@ -177,3 +177,30 @@ def test_token_info(hired):
     assert api.get_token_info(_headers=told).app.id == app
     with pytest.raises(UnauthorizedException):
         api.get_token_info()
+
+
+def test_users_by_record_clients_and_devices(hired):
+    app, worker = hired
+    users, clients, devices = sdk.UsersApi(worker), sdk.ClientsApi(worker), sdk.DevicesApi(worker)
+    user = users.create_user(app, sdk.UserCreateBody(external_id="jane", metadata={"vip": True})).user
+    with pytest.raises(NotFoundException):
+        users.sync_user(app, "35436", sdk.SyncUserBody(surviving_zendesk_id="35437"))
+    integration = sdk.IntegrationsApi(worker).create_integration(app, sdk.Whatsapp(type="whatsapp")).integration
+    personal = sdk.ConversationsApi(worker).create_conversation(app, sdk.ConversationCreateBody(
+        type="personal", participants=[sdk.ParticipantSubSchema(
+            sdk.ParticipantWithUserId(user_id=user.id, subscribe_sdk_client=True))])).conversation
+    criteria = sdk.MatchCriteriaWhatsapp(type="whatsapp", integration_id=integration.id, phone_number="+1 212-555-2368")
+    made = clients.create_client(app, "jane", sdk.ClientCreate(
+        match_criteria=sdk.MatchCriteria(criteria), confirmation=sdk.Confirmation(type="immediate"),
+        target=sdk.Target(conversation_id=personal.id))).client
+    assert (made.type, made.status) == ("whatsapp", "pending")
+    listed = clients.list_clients(app, "jane", page=sdk.Page(size=5)).clients
+    assert [one.type for one in listed] == ["sdk", "whatsapp"]
+    clients.remove_client(app, "jane", made.id)
+    with pytest.raises(NotFoundException):
+        clients.remove_client(app, "jane", made.id)
+    assert devices.list_devices(app, "jane").devices == []
+    with pytest.raises(NotFoundException):
+        devices.get_device(app, "jane", made.id)
+    forgotten = users.delete_user_personal_information(app, "jane").user
+    assert (forgotten.id, forgotten.metadata) == (user.id, {})

@@ -1,7 +1,7 @@
 //! Settings: flags over environment over file over defaults. The environment is read here and nowhere else.
 
 use clap::{Args, Command, ValueEnum, builder::BoolishValueParser};
-use heliograph_server::Settings;
+use heliograph_server::{RateLimit, S3, Settings};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     path::{Path, PathBuf},
@@ -54,10 +54,35 @@ pub struct Layer {
     /// environment than as a flag, which others on the machine can see. [env: HELIOGRAPH_METRICS_TOKEN]
     #[arg(long, value_name = "TOKEN")]
     metrics_token: Option<String>,
+    /// Where uploaded files are kept: a folder, or s3://BUCKET/PREFIX for a bucket of an S3-compatible storage. Default:
+    /// attachments in the data folder. [env: HELIOGRAPH_ATTACHMENTS]
+    #[arg(long, value_name = "PLACE")]
+    attachments: Option<String>,
+    /// Where that storage answers, if it is not Amazon's. [env: HELIOGRAPH_S3_ENDPOINT]
+    #[arg(long, value_name = "URL")]
+    s3_endpoint: Option<String>,
+    /// The region of the bucket. What is not said of the storage comes from the AWS_… variables, or from the machine.
+    /// [env: HELIOGRAPH_S3_REGION]
+    #[arg(long, value_name = "REGION")]
+    s3_region: Option<String>,
+    /// The id of the key to the storage. [env: HELIOGRAPH_S3_ACCESS_KEY_ID]
+    #[arg(long, value_name = "ID")]
+    s3_access_key_id: Option<String>,
+    /// Its secret. Better given by the environment or the file than as a flag, which others on the machine can see.
+    /// [env: HELIOGRAPH_S3_SECRET_ACCESS_KEY]
+    #[arg(long, value_name = "SECRET")]
+    s3_secret_access_key: Option<String>,
     /// The pauses between the attempts to deliver a webhook, in seconds. Default: 15,60,240,480.
     /// [env: HELIOGRAPH_WEBHOOK_RETRY_GAPS]
     #[arg(long, value_name = "SECONDS,…", value_delimiter = ',')]
     webhook_retry_gaps: Option<Vec<u64>>,
+    /// How often one key may ask: 50/s, 1000/m or 20000/h. What is beyond is answered with 429. Default: without limit.
+    /// [env: HELIOGRAPH_RATE_LIMIT_KEY]
+    #[arg(long, value_name = "COUNT/UNIT")]
+    rate_limit_key: Option<RateLimit>,
+    /// How often all callers of one app together may ask. Default: without limit. [env: HELIOGRAPH_RATE_LIMIT_APP]
+    #[arg(long, value_name = "COUNT/UNIT")]
+    rate_limit_app: Option<RateLimit>,
     /// The form of the log, which goes to stderr. Default: text. [env: HELIOGRAPH_LOG_FORMAT]
     #[arg(long, value_enum, value_name = "FORM")]
     log_format: Option<LogFormat>,
@@ -147,7 +172,14 @@ impl Layer {
             allow_private_targets: self.allow_private_targets.or(below.allow_private_targets),
             cors_origin: self.cors_origin.or(below.cors_origin),
             metrics_token: self.metrics_token.or(below.metrics_token),
+            attachments: self.attachments.or(below.attachments),
+            s3_endpoint: self.s3_endpoint.or(below.s3_endpoint),
+            s3_region: self.s3_region.or(below.s3_region),
+            s3_access_key_id: self.s3_access_key_id.or(below.s3_access_key_id),
+            s3_secret_access_key: self.s3_secret_access_key.or(below.s3_secret_access_key),
             webhook_retry_gaps: self.webhook_retry_gaps.or(below.webhook_retry_gaps),
+            rate_limit_key: self.rate_limit_key.or(below.rate_limit_key),
+            rate_limit_app: self.rate_limit_app.or(below.rate_limit_app),
             log_format: self.log_format.or(below.log_format),
             log: self.log.or(below.log),
         }
@@ -165,7 +197,16 @@ impl Layer {
             allow_private_targets: self.allow_private_targets,
             cors_origins: self.cors_origin.unwrap_or(default.cors_origins),
             metrics_token: self.metrics_token.or(default.metrics_token),
+            attachments: self.attachments.or(default.attachments),
+            s3: S3 {
+                endpoint: self.s3_endpoint,
+                region: self.s3_region,
+                access_key_id: self.s3_access_key_id,
+                secret_access_key: self.s3_secret_access_key,
+            },
             webhook_retry_gaps: gaps.unwrap_or(default.webhook_retry_gaps),
+            rate_limit_key: self.rate_limit_key.or(default.rate_limit_key),
+            rate_limit_app: self.rate_limit_app.or(default.rate_limit_app),
             postgres_connections: default.postgres_connections,
         };
         let log = self.log.unwrap_or_else(|| "info".to_owned());
@@ -274,6 +315,21 @@ mod tests {
             assert_eq!(resolved.settings.cors_origins, origins);
             assert_eq!((resolved.log_format, resolved.log.as_str()), (LogFormat::Json, "info"));
         }
+    }
+
+    #[test]
+    fn a_rate_limit_is_read_from_every_source() {
+        let sources = [
+            resolve("--rate-limit-key 50/s --rate-limit-app 9000/h", &[], None),
+            resolve("", &[("HELIOGRAPH_RATE_LIMIT_KEY", "50/s"), ("HELIOGRAPH_RATE_LIMIT_APP", "9000/h")], None),
+            resolve("", &[], Some("rate-limit-key = '50/s'\nrate-limit-app = '9000/h'")),
+        ];
+        for resolved in sources {
+            let settings = resolved.expect("settings").settings;
+            let texts = [settings.rate_limit_key, settings.rate_limit_app].map(|limit| limit.map(|l| l.to_string()));
+            assert_eq!(texts, [Some("50/s".to_owned()), Some("9000/h".to_owned())]);
+        }
+        assert!(resolve("--rate-limit-key often", &[], None).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Apps.
 
 use crate::{
+    attachments::Gone,
     auth::Caller,
     call::{Call, page_title},
     error::{Error, Result},
@@ -127,6 +128,8 @@ fn change(tx: &mut Tx<'_>, call: &Call<UpdateApp>) -> Result<AppReply> {
     app.metadata.merge(metadata);
     app.metadata = checked(app.metadata)?;
     save(tx, &app)?;
+    let state = call.state.clone();
+    tx.after_commit(move || state.retention.ring());
     Ok(AppReply { app: app.show() })
 }
 
@@ -144,6 +147,7 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteApp>) -> Result<Nothing> {
     tx.after_commit(move || {
         state.vault.forget(app.text().as_str());
         state.dispatcher.forget_targets();
+        state.files.forget(Gone::App(app));
     });
     Ok(Nothing {})
 }
@@ -151,15 +155,24 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteApp>) -> Result<Nothing> {
 // ---- Rows
 
 /// A table that is not here would keep its rows when their app is gone.
-const EVERYTHING_IN_AN_APP: [&str; 10] = [
+const EVERYTHING_IN_AN_APP: [&str; 19] = [
     "DELETE FROM delivery WHERE app_id = $1",
+    "DELETE FROM attachment WHERE app_id = $1",
     "DELETE FROM message WHERE app_id = $1",
     "DELETE FROM participant WHERE app_id = $1",
     "DELETE FROM conversation WHERE app_id = $1",
+    "DELETE FROM client_conversation WHERE app_id = $1",
+    "DELETE FROM client WHERE app_id = $1",
+    "DELETE FROM device WHERE app_id = $1",
+    "DELETE FROM user_identity WHERE app_id = $1",
     "DELETE FROM app_user WHERE app_id = $1",
+    "DELETE FROM switchboard_integration WHERE app_id = $1",
+    "DELETE FROM switchboard WHERE app_id = $1",
     "DELETE FROM webhook WHERE app_id = $1",
     "DELETE FROM integration WHERE app_id = $1",
     "DELETE FROM api_key WHERE app_id = $1",
+    "DELETE FROM oauth_code WHERE app_id = $1",
+    "DELETE FROM oauth_login WHERE app_id = $1",
     "DELETE FROM service_account_app WHERE app_id = $1",
     "DELETE FROM data_key WHERE app_id = $1",
 ];
@@ -212,6 +225,12 @@ fn all(tx: &Tx<'_>, account: Option<&str>, window: &Window) -> Result<Vec<Kept>>
         ),
     }?;
     rows.iter().map(kept).collect()
+}
+
+/// The ids and names of the first apps, of those that a service account may see or of all.
+pub fn names(tx: &Tx<'_>, account: Option<&str>, size: u32) -> Result<Vec<(AppId, String)>> {
+    let window = Window { from: crate::pages::From::Start, size };
+    Ok(all(tx, account, &window)?.into_iter().map(|app| (app.id, app.display_name)).collect())
 }
 
 fn save(tx: &mut Tx<'_>, app: &Kept) -> Result<()> {

@@ -12,11 +12,16 @@ use bytes::Bytes;
 use heliograph_store::Tx;
 use heliograph_wire::{
     check::Checker,
+    id::AppId,
     op::{Operation, Scope, is_nothing},
     path::{PathParams, segments},
     query,
 };
-use http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts};
+use http::{
+    HeaderMap, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+    request::Parts,
+};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
@@ -73,11 +78,25 @@ where
             .await
     }
 
+    /// Asks the store about the path, if the caller may see the app: for a handler that has more to do before it writes.
+    pub async fn ask<T: Send + 'static>(&self, rule: fn(&Tx<'_>, &O::Path) -> Result<T>) -> Result<T> {
+        let (caller, path) = (self.caller.clone(), self.path.clone());
+        let asking = move |tx: &Tx<'_>| {
+            admit(tx, &caller, path.app_id())?;
+            rule(tx, &path)
+        };
+        self.state.store.read(asking).await
+    }
+
     fn admit(&self, tx: &Tx<'_>) -> Result<()> {
-        match self.path.app_id() {
-            Some(app) if self.caller.scope() == Scope::Account => apps::admit(tx, &self.caller, app),
-            _ => Ok(()),
-        }
+        admit(tx, &self.caller, self.path.app_id())
+    }
+}
+
+fn admit(tx: &Tx<'_>, caller: &Caller, app: Option<AppId>) -> Result<()> {
+    match app {
+        Some(app) if caller.scope() == Scope::Account => apps::admit(tx, caller, app),
+        _ => Ok(()),
     }
 }
 
@@ -97,6 +116,8 @@ pub struct Answer {
     pub body: Bytes,
     /// Whose key it was that called, for the log.
     pub key_id: Option<String>,
+    /// Headers of its own: each replaces what the edge would say.
+    pub headers: HeaderMap,
 }
 
 /// A future that a route answers with.
@@ -123,6 +144,38 @@ where
     answering(rules, handler, Ok)
 }
 
+/// A body that its handler reads itself, piece by piece: it is larger than anybody would hold in memory.
+pub struct Streamed {
+    /// The request's headers.
+    pub headers: HeaderMap,
+    /// What follows them.
+    pub body: Incoming,
+}
+
+/// The same for a handler that reads the request's body itself. It is called once everything else is in order.
+pub fn streamed_endpoint<O, F>(rules: Rules, handler: fn(Call<O>, Streamed) -> F) -> Endpoint
+where
+    O: Operation,
+    F: Future<Output = Result<O::Reply>> + Send + 'static,
+{
+    let rules = std::sync::Arc::new(rules);
+    Box::new(move |state, parts, body| {
+        let rules = std::sync::Arc::clone(&rules);
+        Box::pin(async move {
+            let mut key_id = None;
+            let headers = parts.headers.clone();
+            let outcome = match enter::<O>(&rules, state, parts, None, &mut key_id).await {
+                Ok(call) => handler(call, Streamed { headers, body }).await,
+                Err(error) => {
+                    drain(body).await;
+                    Err(error)
+                }
+            };
+            leave::<O>(outcome.and_then(|reply| Ok(serde_json::to_vec(&reply)?)), key_id)
+        })
+    })
+}
+
 fn answering<O, F, T>(rules: Rules, handler: fn(Call<O>) -> F, write: fn(T) -> Result<Vec<u8>>) -> Endpoint
 where
     O: Operation,
@@ -135,34 +188,40 @@ where
         Box::pin(async move {
             let mut body = body;
             let mut key_id = None;
-            let outcome = match enter::<O>(&rules, state, parts, &mut body, &mut key_id).await {
+            let outcome = match enter::<O>(&rules, state, parts, Some(&mut body), &mut key_id).await {
                 Ok(call) => handler(call).await.and_then(write),
                 Err(error) => {
                     drain(body).await;
                     Err(error)
                 }
             };
-            match outcome {
-                Ok(json) => {
-                    let status = StatusCode::from_u16(O::STATUS).unwrap_or(StatusCode::OK);
-                    Answer { status, body: json.into(), key_id }
-                }
-                Err(error) => Answer { key_id, ..refusal(&error) },
-            }
+            leave::<O>(outcome, key_id)
         })
     })
 }
 
-/// Limits, then who, then whether, then what: nothing of the request is looked at before its caller is known.
+fn leave<O: Operation>(outcome: Result<Vec<u8>>, key_id: Option<String>) -> Answer {
+    match outcome {
+        Ok(json) => {
+            let status = StatusCode::from_u16(O::STATUS).unwrap_or(StatusCode::OK);
+            Answer { status, body: json.into(), key_id, headers: HeaderMap::new() }
+        }
+        Err(error) => Answer { key_id, ..refusal(&error) },
+    }
+}
+
+/// Limits, then who, then whether, then what: nothing of the request is looked at before its caller is known. Without
+/// a body here, the handler reads it.
 async fn enter<O: Operation>(
     rules: &Rules,
     state: State,
     parts: Parts,
-    body: &mut Incoming,
+    body: Option<&mut Incoming>,
     key_id: &mut Option<String>,
 ) -> Result<Call<O>> {
     let caller = authenticate(&state, &parts.headers).await?;
     *key_id = Some(caller.key_id().to_owned());
+    state.limits.admit_key(caller.key_id())?;
     if !O::SCOPES.contains(&caller.scope()) {
         return Err(Error::Forbidden("Forbidden"));
     }
@@ -171,8 +230,14 @@ async fn enter<O: Operation>(
     if let Some(app) = path.app_id() {
         caller.bound_to(app)?;
     }
+    if let Some(app) = path.app_id().or(caller.app()) {
+        state.limits.admit_app(app)?;
+    }
     let query = read_query::<O>(rules, parts.uri.query().unwrap_or_default())?;
-    let body = read_body::<O>(rules, &parts.headers, body).await?;
+    let body = match body {
+        Some(body) => read_body::<O>(rules, &parts.headers, body).await?,
+        None => typed(Value::Object(serde_json::Map::new()))?,
+    };
     let url = format!("{}{}", base_url(&state, &parts), parts.uri.path());
     Ok(Call { state, caller, path, query, body, url })
 }
@@ -193,7 +258,7 @@ fn base_url(state: &State, parts: &Parts) -> String {
     format!("http://{host}")
 }
 
-fn read_query<O: Operation>(rules: &Rules, text: &str) -> Result<O::Query> {
+pub(crate) fn read_query<O: Operation>(rules: &Rules, text: &str) -> Result<O::Query> {
     let mut value = query::read(text);
     if let Some(checker) = &rules.query {
         let problems = checker.check(&mut value);
@@ -216,7 +281,11 @@ pub fn page_title(operation: &str) -> &'static str {
     if operation == "ListIntegrations" { "Invalid query parameters" } else { "Invalid page query parameters" }
 }
 
-async fn read_body<O: Operation>(rules: &Rules, headers: &HeaderMap, body: &mut Incoming) -> Result<O::Body> {
+pub(crate) async fn read_body<O: Operation>(
+    rules: &Rules,
+    headers: &HeaderMap,
+    body: &mut Incoming,
+) -> Result<O::Body> {
     let bytes = collect(body).await?;
     if is_nothing::<O::Body>() {
         return typed(Value::Object(serde_json::Map::new()));
@@ -235,7 +304,7 @@ async fn read_body<O: Operation>(rules: &Rules, headers: &HeaderMap, body: &mut 
 }
 
 /// What the document allows, the type holds; if ever it does not, the caller is told what serde says.
-fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
+pub(crate) fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|error| Error::invalid(error.to_string()))
 }
 
@@ -246,7 +315,7 @@ fn check_type(headers: &HeaderMap) -> Result<()> {
     if json { Ok(()) } else { Err(Error::UnsupportedMediaType("Content-Type should be application/json")) }
 }
 
-async fn collect(body: &mut Incoming) -> Result<Bytes> {
+pub(crate) async fn collect(body: &mut Incoming) -> Result<Bytes> {
     let limited = Limited::new(body, BODY_LIMIT_BYTES);
     match tokio::time::timeout(BODY_TIMEOUT, limited.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
@@ -270,5 +339,9 @@ pub fn refusal(error: &Error) -> Answer {
         tracing::error!(%error, "a request failed");
     }
     let body = serde_json::to_vec(&error.problems()).unwrap_or_default().into();
-    Answer { status, body, key_id: None }
+    let mut headers = HeaderMap::new();
+    if let Error::TooMany { retry_after } = error {
+        headers.insert(RETRY_AFTER, (*retry_after).into());
+    }
+    Answer { status, body, key_id: None, headers }
 }

@@ -1,14 +1,16 @@
 //! Conversations.
 
 use crate::{
-    apps,
+    apps, attachments,
     call::{Call, page_title},
+    control,
     error::{Error, Result},
     events::{self, Subscribers},
     pages::{Window, links},
     participants,
     router::Builder,
     state::State,
+    switchboards::Board,
     users,
 };
 use heliograph_store::{Row, Tx, args};
@@ -66,16 +68,20 @@ pub struct Kept {
     pub message_count: i64,
     /// How many were ever posted.
     pub posted: i64,
+    /// The app's switchboard, if it has one.
+    pub board: Option<Board>,
+    /// Whether what had control of it is no part of the switchboard any more.
+    pub control_lost: bool,
 }
 
 fn make(tx: &mut Tx<'_>, call: &Call<CreateConversation>) -> Result<ConversationReply> {
     let app = call.path.app_id;
-    apps::require(tx, app)?;
+    let board = Board::of(tx, app)?;
     let new = call.body.clone();
-    let users = invited(tx, app, &new)?;
+    let invited = invited(tx, app, &new)?;
     let personal = new.r#type == ConversationType::Personal;
-    let is_default = match users.first().filter(|_| personal) {
-        Some(user) => is_first(tx, app, user.key.id)?,
+    let is_default = match invited.first().filter(|_| personal) {
+        Some((user, _)) => is_first(tx, app, user.key.id)?,
         None => false,
     };
     let now = Timestamp(tx.now());
@@ -84,7 +90,7 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateConversation>) -> Result<Conversation
             id: ConversationId::new(tx.id()),
             r#type: new.r#type,
             metadata: some(checked(new.metadata.unwrap_or_default().without_nulls())?),
-            active_switchboard_integration: None,
+            active_switchboard_integration: board.as_ref().and_then(control::at_first),
             pending_switchboard_integration: None,
         },
         is_default,
@@ -96,12 +102,13 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateConversation>) -> Result<Conversation
         created_at: now,
     };
     insert(tx, app, &conversation)?;
-    for user in &users {
-        participants::add(tx, app, conversation.key.id, user, 0)?;
+    for (user, subscribe) in &invited {
+        participants::add(tx, &call.state, app, conversation.key.id, user, 0, *subscribe)?;
     }
+    let users: Vec<&User> = invited.iter().map(|(user, _)| user).collect();
     let user = users.first().filter(|_| personal);
     let subscribers = Subscribers::of(tx, app)?;
-    events::record(tx, &call.state, &subscribers, Trigger::ConversationCreate, Some(conversation.key.id), |to| {
+    events::record(tx, &call.state, &subscribers, Trigger::ConversationCreate, Some(&conversation.key), |to| {
         ConversationCreatePayload {
             conversation: conversation.key.clone(),
             creation_reason: CreationReason::None,
@@ -112,19 +119,19 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateConversation>) -> Result<Conversation
     Ok(ConversationReply { conversation })
 }
 
-/// The users a new conversation begins with.
-fn invited(tx: &Tx<'_>, app: AppId, new: &NewConversation) -> Result<Vec<User>> {
+/// The users a new conversation begins with, and whether their SDKs show it.
+fn invited(tx: &Tx<'_>, app: AppId, new: &NewConversation) -> Result<Vec<(User, bool)>> {
     let named = new.participants.as_deref().unwrap_or_default();
     if new.r#type == ConversationType::Personal && named.len() != 1 {
         return Err(Error::invalid("participants should have exactly one item in a personal conversation"));
     }
-    let mut users: Vec<User> = Vec::with_capacity(named.len());
+    let mut users: Vec<(User, bool)> = Vec::with_capacity(named.len());
     for (at, participant) in named.iter().enumerate() {
         let place = format!("participants[{at}] ");
         let (id, external_id) = (participant.user_id.as_deref(), participant.user_external_id.as_deref());
         let user = users::named(tx, app, id, external_id, None, &place)?;
-        if !users.iter().any(|u| u.key.id == user.key.id) {
-            users.push(user);
+        if !users.iter().any(|(u, _)| u.key.id == user.key.id) {
+            users.push((user, participant.subscribe_sdk_client == Some(true)));
         }
     }
     Ok(users)
@@ -206,19 +213,21 @@ fn delete_whole(
     app: AppId,
     conversation: &ConversationTruncated,
 ) -> Result<()> {
-    let (app, id) = (app.text(), conversation.id.text());
-    tx.execute("DELETE FROM message WHERE app_id = $1 AND conversation_id = $2", args![app.as_str(), id.as_str()])?;
-    tx.execute("DELETE FROM participant WHERE app_id = $1 AND conversation_id = $2", args![app.as_str(), id.as_str()])?;
-    tx.execute("DELETE FROM conversation WHERE app_id = $1 AND id = $2", args![app.as_str(), id.as_str()])?;
-    events::record(tx, state, subscribers, Trigger::ConversationRemove, Some(conversation.id), |_| {
+    attachments::remove_with_conversation(tx, state, app, conversation.id)?;
+    delete_rows(tx, app, conversation.id)?;
+    events::record(tx, state, subscribers, Trigger::ConversationRemove, Some(conversation), |_| {
         ConversationRemovePayload { conversation: conversation.clone() }
     })
 }
 
+/// All conversations of a user.
+pub fn all_of_user(tx: &Tx<'_>, app: AppId, user: UserId) -> Result<Vec<Conversation>> {
+    of_user(tx, app, user, &Window { from: crate::pages::From::Start, size: u32::MAX })
+}
+
 /// What becomes of a user's conversations when the user goes: the personal ones go too, groups lose a participant.
 pub fn without_user(tx: &mut Tx<'_>, state: &State, subscribers: &Subscribers, app: AppId, user: &User) -> Result<()> {
-    let everything = Window { from: crate::pages::From::Start, size: u32::MAX };
-    for conversation in of_user(tx, app, user.key.id, &everything)? {
+    for conversation in all_of_user(tx, app, user.key.id)? {
         if conversation.key.r#type == ConversationType::Personal {
             delete_whole(tx, state, subscribers, app, &conversation.key)?;
         } else {
@@ -238,7 +247,7 @@ pub fn tell_of_member(
     conversation: &ConversationTruncated,
     user: &User,
 ) -> Result<()> {
-    events::record(tx, state, subscribers, trigger, Some(conversation.id), |to| MemberPayload {
+    events::record(tx, state, subscribers, trigger, Some(conversation), |to| MemberPayload {
         conversation: conversation.clone(),
         user: EventUser::of(user, to.full_user),
     })
@@ -250,8 +259,8 @@ fn insert(tx: &mut Tx<'_>, app: AppId, conversation: &Conversation) -> Result<()
     let metadata = serde_json::to_string(&conversation.key.metadata.clone().unwrap_or_default())?;
     tx.append(
         "INSERT INTO conversation (app_id, id, type, is_default, display_name, description, icon_url, metadata,
-         business_last_read, last_updated_at, message_count, posted, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         business_last_read, last_updated_at, message_count, posted, created_at, active_switchboard_integration_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         args![
             app.text().as_str(),
             conversation.key.id.text().as_str(),
@@ -265,7 +274,8 @@ fn insert(tx: &mut Tx<'_>, app: AppId, conversation: &Conversation) -> Result<()
             tx.now(),
             0,
             0,
-            tx.now()
+            tx.now(),
+            &conversation.key.active_switchboard_integration.as_ref().map(|part| part.id.to_string())
         ],
     )?;
     Ok(())
@@ -288,31 +298,51 @@ fn save(tx: &mut Tx<'_>, app: AppId, conversation: &Conversation) -> Result<()> 
     Ok(())
 }
 
+/// Deletes a conversation with all it holds.
+pub fn delete_rows(tx: &mut Tx<'_>, app: AppId, id: ConversationId) -> Result<()> {
+    for statement in [
+        "DELETE FROM message WHERE app_id = $1 AND conversation_id = $2",
+        "DELETE FROM client_conversation WHERE app_id = $1 AND conversation_id = $2",
+        "DELETE FROM participant WHERE app_id = $1 AND conversation_id = $2",
+        "DELETE FROM conversation WHERE app_id = $1 AND id = $2",
+    ] {
+        tx.execute(statement, args![app.text().as_str(), id.text().as_str()])?;
+    }
+    Ok(())
+}
+
 /// The conversation with this id.
 pub fn find(tx: &Tx<'_>, app: AppId, id: ConversationId) -> Result<Kept> {
     let rows = tx.query(
-        "SELECT id, type, is_default, display_name, description, icon_url, metadata, business_last_read,
-         last_updated_at, created_at, message_count, posted FROM conversation WHERE app_id = $1 AND id = $2",
+        "SELECT c.id, c.type, c.is_default, c.display_name, c.description, c.icon_url, c.metadata,
+         c.business_last_read, c.last_updated_at, c.created_at, c.active_switchboard_integration_id,
+         c.pending_switchboard_integration_id, c.message_count, c.posted, s.id
+         FROM conversation c LEFT JOIN switchboard s ON s.app_id = c.app_id WHERE c.app_id = $1 AND c.id = $2",
         args![app.text().as_str(), id.text().as_str()],
     )?;
     let row = rows.first().ok_or(Missing::CONVERSATION)?;
-    Ok(Kept { shown: kept(row)?, message_count: row.int(10)?, posted: row.int(11)? })
+    let board = if row.opt_text(14)?.is_some() { Board::of(tx, app)? } else { None };
+    let shown = kept(row, board.as_ref())?;
+    let control_lost = row.opt_text(10)?.is_some() && shown.key.active_switchboard_integration.is_none();
+    Ok(Kept { shown, message_count: row.int(12)?, posted: row.int(13)?, board, control_lost })
 }
 
 /// The conversations of a user, the latest first. A cursor names a conversation; its place in the order is looked up.
-fn of_user(tx: &Tx<'_>, app: AppId, user: UserId, window: &Window) -> Result<Vec<Conversation>> {
-    let (app, user) = (app.text(), user.text());
+fn of_user(tx: &Tx<'_>, app_id: AppId, user: UserId, window: &Window) -> Result<Vec<Conversation>> {
+    let (app, user) = (app_id.text(), user.text());
     let rows = match (&window.from, window.before()) {
         (crate::pages::From::Start, _) => tx.query(
             "SELECT c.id, c.type, c.is_default, c.display_name, c.description, c.icon_url, c.metadata,
-             c.business_last_read, c.last_updated_at, c.created_at
+             c.business_last_read, c.last_updated_at, c.created_at, c.active_switchboard_integration_id,
+             c.pending_switchboard_integration_id
              FROM participant p JOIN conversation c ON c.app_id = p.app_id AND c.id = p.conversation_id
              WHERE p.app_id = $1 AND p.user_id = $2 ORDER BY c.last_updated_at DESC, c.id DESC LIMIT $3",
             args![app.as_str(), user.as_str(), window.limit()],
         ),
         (_, None) => tx.query(
             "SELECT c.id, c.type, c.is_default, c.display_name, c.description, c.icon_url, c.metadata,
-             c.business_last_read, c.last_updated_at, c.created_at
+             c.business_last_read, c.last_updated_at, c.created_at, c.active_switchboard_integration_id,
+             c.pending_switchboard_integration_id
              FROM participant p JOIN conversation c ON c.app_id = p.app_id AND c.id = p.conversation_id
              JOIN conversation x ON x.app_id = p.app_id AND x.id = $3
              WHERE p.app_id = $1 AND p.user_id = $2 AND (c.last_updated_at, c.id) < (x.last_updated_at, x.id)
@@ -321,7 +351,8 @@ fn of_user(tx: &Tx<'_>, app: AppId, user: UserId, window: &Window) -> Result<Vec
         ),
         (_, Some(before)) => tx.query(
             "SELECT c.id, c.type, c.is_default, c.display_name, c.description, c.icon_url, c.metadata,
-             c.business_last_read, c.last_updated_at, c.created_at
+             c.business_last_read, c.last_updated_at, c.created_at, c.active_switchboard_integration_id,
+             c.pending_switchboard_integration_id
              FROM participant p JOIN conversation c ON c.app_id = p.app_id AND c.id = p.conversation_id
              JOIN conversation x ON x.app_id = p.app_id AND x.id = $3
              WHERE p.app_id = $1 AND p.user_id = $2 AND (c.last_updated_at, c.id) > (x.last_updated_at, x.id)
@@ -329,11 +360,15 @@ fn of_user(tx: &Tx<'_>, app: AppId, user: UserId, window: &Window) -> Result<Vec
             args![app.as_str(), user.as_str(), before, window.limit()],
         ),
     }?;
-    rows.iter().map(kept).collect()
+    let controlled = |row: &Row| [10, 11].into_iter().any(|column| row.opt_text(column).is_ok_and(|id| id.is_some()));
+    let board = if rows.iter().any(controlled) { Board::of(tx, app_id)? } else { None };
+    rows.iter().map(|row| kept(row, board.as_ref())).collect()
 }
 
-fn kept(row: &Row) -> Result<Conversation> {
+fn kept(row: &Row, board: Option<&Board>) -> Result<Conversation> {
     let metadata: Metadata = serde_json::from_str(row.text(6)?)?;
+    // A part that is not there any more controls nothing.
+    let part = |id: Option<&str>| Some(board?.named(id?)?.key.clone());
     Ok(Conversation {
         key: ConversationTruncated {
             id: row.parse(0)?,
@@ -342,8 +377,8 @@ fn kept(row: &Row) -> Result<Conversation> {
                 _ => ConversationType::SdkGroup,
             },
             metadata: some(metadata),
-            active_switchboard_integration: None,
-            pending_switchboard_integration: None,
+            active_switchboard_integration: part(row.opt_text(10)?),
+            pending_switchboard_integration: part(row.opt_text(11)?),
         },
         is_default: row.flag(2)?,
         display_name: row.opt_text(3)?.map(str::to_owned),

@@ -1,6 +1,7 @@
 //! The edge: what happens to every request before it is known what it asks, and to every answer on its way out.
 
 use crate::{
+    attachments,
     call::{Answer, drain, inner_path, refusal},
     error::Error,
     health,
@@ -9,17 +10,25 @@ use crate::{
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
-use heliograph_wire::problem::Missing;
+use heliograph_wire::{attachments::FOLDER, problem::Missing};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
     header::{self, HeaderValue as Value},
 };
-use http_body_util::Full;
+use http_body_util::{Either, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
-use std::{convert::Infallible, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc, task, time::Instant};
+use std::{convert::Infallible, future::Future, io, panic::AssertUnwindSafe, pin::Pin, sync::Arc, task, time::Instant};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const METHOD_OVERRIDE: &str = "x-http-method-override";
+
+/// The body of an answer: whole, as almost all are, or in pieces, as they are read from a file.
+pub type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, io::Error>>;
+
+/// A body that is there already.
+pub fn whole(bytes: Bytes) -> Body {
+    Either::Left(Full::new(bytes))
+}
 
 /// The service behind the front door.
 #[derive(Clone)]
@@ -36,7 +45,7 @@ impl Edge {
 }
 
 impl tower_service::Service<Request<Incoming>> for Edge {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
@@ -60,7 +69,7 @@ struct Asked {
 }
 
 impl Edge {
-    async fn answer(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(self, request: Request<Incoming>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         let asked = Asked {
             method: parts.method.clone(),
@@ -74,7 +83,7 @@ impl Edge {
             return self.finish(
                 &asked,
                 "Preflight",
-                Answer { status: StatusCode::NO_CONTENT, body: Bytes::new(), key_id: None },
+                Answer { status: StatusCode::NO_CONTENT, body: Bytes::new(), key_id: None, headers: HeaderMap::new() },
                 None,
             );
         }
@@ -95,6 +104,9 @@ impl Edge {
             }
             Found::Nothing => {
                 drain(body).await;
+                if inner_path(&asked.path).starts_with(FOLDER) {
+                    return self.file(&asked, &parts.method, &parts.headers).await;
+                }
                 if let Some(response) = health::answer(&self.state, &asked.path, &parts.headers).await {
                     let (mut response, id) = (response, asked.request_id.clone());
                     response.headers_mut().insert(REQUEST_ID, id);
@@ -105,28 +117,51 @@ impl Edge {
         }
     }
 
+    /// A file is no operation: it comes in pieces, and says itself what a browser may do with it.
+    async fn file(&self, asked: &Asked, method: &Method, headers: &HeaderMap) -> Response<Body> {
+        const ID: &str = "Attachment";
+        if method != Method::GET && method != Method::HEAD {
+            let allow = (header::ALLOW, const { Value::from_static("GET, HEAD") });
+            return self.finish(asked, ID, refusal(&Error::MethodNotAllowed), Some(allow));
+        }
+        match attachments::answer(&self.state, method, inner_path(&asked.path), headers).await {
+            Ok(mut response) => {
+                self.note(asked, ID, response.status(), None);
+                response.headers_mut().insert(REQUEST_ID, asked.request_id.clone());
+                self.allow_origin(asked, response.headers_mut());
+                response
+            }
+            Err(error) => self.finish(asked, ID, refusal(&error), None),
+        }
+    }
+
+    /// Counts and logs a request.
+    fn note(&self, asked: &Asked, id: &'static str, status: StatusCode, key_id: Option<&str>) {
+        let elapsed = asked.since.elapsed();
+        self.state.metrics.request(id, status, elapsed);
+        tracing::info!(
+            operation = id,
+            method = asked.method.as_str(),
+            path = shown(&asked.path),
+            status = status.as_u16(),
+            ms = elapsed.as_secs_f64() * 1e3,
+            key = key_id,
+            request_id = asked.request_id.to_str().unwrap_or_default(),
+            "request"
+        );
+    }
+
     fn finish(
         &self,
         asked: &Asked,
         id: &'static str,
         answer: Answer,
         extra: Option<(HeaderName, Value)>,
-    ) -> Response<Full<Bytes>> {
-        let elapsed = asked.since.elapsed();
-        self.state.metrics.request(id, answer.status, elapsed);
-        tracing::info!(
-            operation = id,
-            method = asked.method.as_str(),
-            path = asked.path,
-            status = answer.status.as_u16(),
-            ms = elapsed.as_secs_f64() * 1e3,
-            key = answer.key_id,
-            request_id = asked.request_id.to_str().unwrap_or_default(),
-            "request"
-        );
+    ) -> Response<Body> {
+        self.note(asked, id, answer.status, answer.key_id.as_deref());
         // The answer to HEAD is that to GET without its body.
         let body = if asked.method == Method::HEAD { Bytes::new() } else { answer.body };
-        let mut response = Response::new(Full::new(body));
+        let mut response = Response::new(whole(body));
         *response.status_mut() = answer.status;
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, asked.request_id.clone());
@@ -140,6 +175,7 @@ impl Edge {
             headers.insert(header::RETRY_AFTER, const { Value::from_static("1") });
         }
         headers.extend(extra);
+        headers.extend(answer.headers);
         self.allow_origin(asked, headers);
         response
     }
@@ -167,6 +203,11 @@ impl Edge {
             headers.insert(header::ACCESS_CONTROL_MAX_AGE, const { Value::from_static("600") });
         }
     }
+}
+
+/// A path as the log shows it: that of a file lets its reader in.
+fn shown(path: &str) -> &str {
+    if inner_path(path).starts_with(FOLDER) { FOLDER } else { path }
 }
 
 fn is_preflight(asked: &Asked, headers: &HeaderMap) -> bool {

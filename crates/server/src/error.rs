@@ -13,6 +13,14 @@ pub enum Error {
     /// The request breaks these rules.
     #[error("{}", .0.join("; "))]
     Invalid(Vec<String>),
+    /// The request breaks a rule that has a code of its own.
+    #[error("{title}")]
+    Broken {
+        /// The code.
+        code: &'static str,
+        /// What the rule is.
+        title: String,
+    },
     /// There is no credential, or not a right one.
     #[error("Authorization is required")]
     Unauthorized,
@@ -46,6 +54,12 @@ pub enum Error {
     /// It takes no more.
     #[error("{0}")]
     Locked(String),
+    /// The caller, or all callers of the app together, ask too often.
+    #[error("Too many requests")]
+    TooMany {
+        /// After how many seconds there is room again.
+        retry_after: u64,
+    },
     /// The database did not do it.
     #[error("the store: {0}")]
     Store(#[from] StoreError),
@@ -64,6 +78,7 @@ impl Error {
     pub fn status(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Invalid(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::Broken { code, .. } => (StatusCode::BAD_REQUEST, *code),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::InvalidToken(_) => (StatusCode::UNAUTHORIZED, "invalid_auth"),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
@@ -74,6 +89,7 @@ impl Error {
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "request_entity_too_large"),
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::Locked(_) => (StatusCode::LOCKED, "locked"),
+            Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::Store(StoreError::Contention | StoreError::Full) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "service_unavailable")
             }

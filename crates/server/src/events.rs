@@ -4,8 +4,9 @@
 use crate::{error::Result, state::State};
 use heliograph_store::{Tx, args};
 use heliograph_wire::{
+    conversations::{ConversationTruncated, SwitchboardIntegrationSummary},
     events::Event,
-    id::{AppId, ConversationId, EventId},
+    id::{AppId, EventId, IntegrationId},
     time::Timestamp,
     webhooks::Trigger,
 };
@@ -14,7 +15,9 @@ use serde::Serialize;
 /// A webhook, as far as its payloads depend on it.
 pub struct Subscriber {
     id: String,
+    integration: String,
     triggers: String,
+    only_in_control: bool,
     /// Whether it wants users in full.
     pub full_user: bool,
 }
@@ -29,12 +32,28 @@ impl Subscribers {
     /// Those of this app, whatever they are called for.
     pub fn of(tx: &Tx<'_>, app: AppId) -> Result<Self> {
         let app = app.to_string();
-        let mut rows =
-            tx.query("SELECT id, triggers, include_full_user FROM webhook WHERE app_id = $1", args![&app])?;
-        let webhooks = rows
-            .iter_mut()
-            .map(|row| Ok(Subscriber { id: row.take_text(0)?, triggers: row.take_text(1)?, full_user: row.flag(2)? }));
+        let mut rows = tx.query(
+            "SELECT id, integration_id, triggers, only_in_control, include_full_user FROM webhook WHERE app_id = $1",
+            args![&app],
+        )?;
+        let webhooks = rows.iter_mut().map(|row| {
+            Ok(Subscriber {
+                id: row.take_text(0)?,
+                integration: row.take_text(1)?,
+                triggers: row.take_text(2)?,
+                only_in_control: row.flag(3)?,
+                full_user: row.flag(4)?,
+            })
+        });
         Ok(Self { webhooks: webhooks.collect::<Result<_>>()?, app })
+    }
+
+    /// Those, and of what follows also whoever has, or is offered, control of `conversation` as it is given here.
+    pub fn with_those_in_control(mut self, conversation: &ConversationTruncated) -> Self {
+        for webhook in &mut self.webhooks {
+            webhook.only_in_control &= !webhook.in_control(conversation);
+        }
+        self
     }
 }
 
@@ -43,22 +62,39 @@ impl Subscriber {
     fn wants(&self, trigger: Trigger) -> bool {
         self.triggers.split('"').any(|name| name == trigger.name())
     }
+
+    /// Whether it belongs to this integration.
+    pub fn is_of(&self, integration: IntegrationId) -> bool {
+        self.integration == integration.text().as_str()
+    }
+
+    fn in_control(&self, conversation: &ConversationTruncated) -> bool {
+        let is_mine = |part: &SwitchboardIntegrationSummary| self.is_of(part.integration_id);
+        let ConversationTruncated { active_switchboard_integration, pending_switchboard_integration, .. } =
+            conversation;
+        [active_switchboard_integration, pending_switchboard_integration].into_iter().flatten().any(is_mine)
+    }
+
+    /// A part of an enabled switchboard may be told of a conversation only while it has, or is offered, control of it.
+    fn may_hear(&self, conversation: Option<&ConversationTruncated>) -> bool {
+        !self.only_in_control || conversation.is_none_or(|c| self.in_control(c))
+    }
 }
 
-/// Writes down that something happened, once for each webhook that is called for it.
+/// Writes down that something happened, once for each webhook that is called for it and may hear of the conversation.
 pub fn record<P: Serialize>(
     tx: &mut Tx<'_>,
     state: &State,
     subscribers: &Subscribers,
     trigger: Trigger,
-    conversation: Option<ConversationId>,
+    conversation: Option<&ConversationTruncated>,
     payload: impl Fn(&Subscriber) -> P,
 ) -> Result<()> {
     let id = EventId::new(tx.id());
-    for webhook in subscribers.webhooks.iter().filter(|w| w.wants(trigger)) {
+    for webhook in subscribers.webhooks.iter().filter(|w| w.wants(trigger) && w.may_hear(conversation)) {
         let event = Event { id, created_at: Timestamp(tx.now()), r#type: trigger, payload: payload(webhook) };
         let event = serde_json::to_string(&event)?;
-        state.dispatcher.enqueue(tx, &subscribers.app, &webhook.id, conversation, event)?;
+        state.dispatcher.enqueue(tx, &subscribers.app, &webhook.id, conversation.map(|c| c.id), event)?;
     }
     Ok(())
 }

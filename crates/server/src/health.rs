@@ -1,19 +1,21 @@
 //! What operators ask: is it alive, can it work, what has it done, what does it offer.
 
-use crate::state::State;
+use crate::{
+    edge::{Body, whole},
+    state::State,
+};
 use bytes::Bytes;
 use http::{
     HeaderMap, Response, StatusCode,
     header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
-use http_body_util::Full;
 use subtle::ConstantTimeEq;
 
 const JSON: &str = "application/json; charset=utf-8";
 const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Answers a path of this file; none for any other.
-pub async fn answer(state: &State, path: &str, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
+pub async fn answer(state: &State, path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
     Some(match path {
         "/healthz" => respond(StatusCode::OK, JSON, Bytes::from_static(b"{\"status\":\"ok\"}")),
         "/readyz" => ready(state).await,
@@ -24,7 +26,7 @@ pub async fn answer(state: &State, path: &str, headers: &HeaderMap) -> Option<Re
 }
 
 /// Ready is who can reach the database.
-async fn ready(state: &State) -> Response<Full<Bytes>> {
+async fn ready(state: &State) -> Response<Body> {
     let read = state.store.read(|tx| tx.query("SELECT 1", &[]).map(drop)).await;
     match read {
         Ok(()) => respond(StatusCode::OK, JSON, Bytes::from_static(b"{\"status\":\"ok\"}")),
@@ -39,7 +41,7 @@ async fn ready(state: &State) -> Response<Full<Bytes>> {
     }
 }
 
-fn metrics(state: &State, headers: &HeaderMap) -> Response<Full<Bytes>> {
+fn metrics(state: &State, headers: &HeaderMap) -> Response<Body> {
     if let Some(token) = &state.public.metrics_token {
         let given = headers.get(AUTHORIZATION).map(|h| h.as_bytes()).unwrap_or_default();
         let wanted = format!("Bearer {token}");
@@ -56,8 +58,8 @@ fn metrics(state: &State, headers: &HeaderMap) -> Response<Full<Bytes>> {
     respond(StatusCode::OK, TEXT, state.metrics.render(&state.store.stats(), state.dispatcher.waiting()).into())
 }
 
-fn respond(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
+fn respond(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(whole(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

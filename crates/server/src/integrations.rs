@@ -1,23 +1,27 @@
 //! Integrations.
 
 use crate::{
-    apps,
     call::{Call, page_title},
+    client_rows,
     error::{Error, Result},
     keys::{self, Owner},
+    oauth::removal::{self, Removed},
     pages::{Window, links},
     router::Builder,
     state::State,
+    switchboards::{self, Board},
     vault::{Place, Vault},
     webhooks,
 };
 use heliograph_store::{Row, Tx, args};
 use heliograph_wire::{
-    id::{AppId, IntegrationId},
+    id::{AppId, IntegrationId, SwitchboardIntegrationId},
     integration_types::{CUSTOM, Field, IntegrationType},
     integrations::*,
+    oauth_clients::OAuthClient,
     op::{Nothing, Operation},
     problem::Missing,
+    switchboard_integrations::DefaultResponder,
     webhooks::NewWebhook,
 };
 use serde_json::{Map, Value};
@@ -39,8 +43,9 @@ async fn list(call: Call<ListIntegrations>) -> Result<IntegrationList> {
 
 async fn get(call: Call<GetIntegration>) -> Result<IntegrationReply> {
     call.read(|tx, call| {
-        let kept = find(tx, call.path.app_id, call.path.integration_id)?;
-        Ok(IntegrationReply { integration: kept.show(tx, &call.state, call.path.app_id)? })
+        let app = call.path.app_id;
+        let kept = find(tx, app, call.path.integration_id)?;
+        Ok(IntegrationReply { integration: kept.show(tx, &call.state, app, Board::of(tx, app)?.as_ref())? })
     })
     .await
 }
@@ -50,7 +55,11 @@ async fn update(call: Call<UpdateIntegration>) -> Result<IntegrationReply> {
 }
 
 async fn delete(call: Call<DeleteIntegration>) -> Result<Nothing> {
-    call.write(remove).await
+    let state = call.state.clone();
+    let removed =
+        call.write(|tx, call| remove_whole(tx, &call.state, call.path.app_id, call.path.integration_id)).await?;
+    removal::announce(&state, removed);
+    Ok(Nothing {})
 }
 
 // ---- Rules
@@ -59,33 +68,55 @@ async fn delete(call: Call<DeleteIntegration>) -> Result<Nothing> {
 struct Kept {
     id: IntegrationId,
     kind: &'static IntegrationType,
+    /// The name of the type; a partner's is its id.
+    r#type: String,
     status: String,
     display_name: Option<String>,
     fields: Map<String, Value>,
     secrets: Option<String>,
+    default_responder: Option<SwitchboardIntegrationId>,
 }
 
 /// A field that all types but `custom` have.
 const DISCLAIMER: &str = "showAIDisclaimer";
-const RESPONDER: &str = "defaultResponderId";
+const RESPONDER_ID: &str = "defaultResponderId";
+const RESPONDER: &str = "defaultResponder";
 
 impl Kept {
     /// As the world sees it: no credentials; for a custom one, its webhooks.
-    fn show(self, tx: &Tx<'_>, state: &State, app: AppId) -> Result<Integration> {
+    fn show(self, tx: &Tx<'_>, state: &State, app: AppId, board: Option<&Board>) -> Result<Integration> {
+        let responder = board.filter(|_| self.is_channel()).and_then(|board| self.responder(board));
         let mut fields = self.fields;
         if self.kind.name == CUSTOM {
             let webhooks = webhooks::of_integration(tx, &state.vault, app, self.id)?;
             fields.insert("webhooks".to_owned(), serde_json::to_value(webhooks)?);
+        } else if let Some(responder) = responder {
+            fields.insert(RESPONDER.to_owned(), serde_json::to_value(responder)?);
         }
         Ok(Integration {
             id: Some(self.id),
-            r#type: self.kind.name.to_owned(),
+            r#type: self.r#type,
             status: serde_json::from_value(self.status.into())?,
             display_name: self.display_name,
             fields,
         })
     }
+
+    /// Whether users come by it; the others answer them.
+    fn is_channel(&self) -> bool {
+        !["", CUSTOM].contains(&self.kind.name)
+    }
+
+    /// Who answers first whoever comes by this channel: one of its own, or the switchboard's default.
+    fn responder(&self, board: &Board) -> Option<DefaultResponder> {
+        let own = self.default_responder.and_then(|id| board.part(id));
+        let part = own.or_else(|| board.default_part())?;
+        Some(DefaultResponder::of(part, own.is_none()))
+    }
 }
+
+/// What comes by consent has no fields of its own.
+static PARTNER: IntegrationType = IntegrationType { name: "", fields: &[] };
 
 fn kind_of(name: &str) -> Result<&'static IntegrationType> {
     IntegrationType::find(name).ok_or_else(|| Error::invalid("Invalid integration type"))
@@ -93,18 +124,21 @@ fn kind_of(name: &str) -> Result<&'static IntegrationType> {
 
 fn make(tx: &mut Tx<'_>, call: &Call<CreateIntegration>) -> Result<IntegrationReply> {
     let app = call.path.app_id;
-    apps::require(tx, app)?;
+    let board = Board::of(tx, app)?;
     let body = &call.body;
     let kind = kind_of(&body.r#type)?;
     check_together(kind, &body.fields)?;
     let mut kept = Kept {
         id: IntegrationId::new(tx.id()),
         kind,
+        r#type: kind.name.to_owned(),
         status: "active".to_owned(),
         display_name: body.display_name.clone(),
         fields: defaults(kind),
         secrets: None,
+        default_responder: None,
     };
+    respond_by(board.as_ref(), &mut kept, &body.fields)?;
     put(tx, &call.state.vault, app, &mut kept, &body.fields, |_| true)?;
     insert(tx, app, &kept)?;
     if kind.name == CUSTOM {
@@ -113,7 +147,7 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateIntegration>) -> Result<IntegrationRe
             webhooks::make(tx, &call.state, app, kept.id, webhook, "webhooks[0].target")?;
         }
     }
-    Ok(IntegrationReply { integration: kept.show(tx, &call.state, app)? })
+    Ok(IntegrationReply { integration: kept.show(tx, &call.state, app, board.as_ref())? })
 }
 
 /// Rules that are about several fields.
@@ -122,15 +156,20 @@ fn check_together(kind: &IntegrationType, given: &Map<String, Value>) -> Result<
     if kind.name == "twilio" && !has("phoneNumberSid") && !has("messagingServiceSid") {
         return Err(Error::invalid("should have required property 'phoneNumberSid' or 'messagingServiceSid'"));
     }
-    check_responder(given)
+    Ok(())
 }
 
-/// A default responder is a part of a switchboard.
-fn check_responder(given: &Map<String, Value>) -> Result<()> {
-    match given.get(RESPONDER) {
-        None | Some(Value::Null) => Ok(()),
-        Some(_) => Err(Error::invalid("defaultResponderId should be the id of a switchboard integration of the app")),
+/// A channel's own default responder is a part of the switchboard.
+fn respond_by(board: Option<&Board>, kept: &mut Kept, given: &Map<String, Value>) -> Result<()> {
+    match given.get(RESPONDER_ID).filter(|_| kept.is_channel()) {
+        None => {}
+        Some(Value::String(id)) => {
+            let part = board.and_then(|board| board.named(id)).ok_or(Missing::SWITCHBOARD_INTEGRATION)?;
+            kept.default_responder = Some(part.key.id);
+        }
+        Some(_) => kept.default_responder = None,
     }
+    Ok(())
 }
 
 /// What the fields are that were not given.
@@ -185,7 +224,9 @@ fn page(tx: &Tx<'_>, call: &Call<ListIntegrations>) -> Result<IntegrationList> {
     let types = call.query.filter.as_ref().and_then(|f| f.types.as_deref());
     let sheet = window.sheet(all(tx, app, types, &window)?, |i| i.id.to_string());
     let links = links(&sheet.meta, &call.url, &call.query)?;
-    let integrations = sheet.rows.into_iter().map(|kept| kept.show(tx, &call.state, app)).collect::<Result<_>>()?;
+    let board = Board::of(tx, app)?;
+    let integrations =
+        sheet.rows.into_iter().map(|kept| kept.show(tx, &call.state, app, board.as_ref())).collect::<Result<_>>()?;
     Ok(IntegrationList { integrations, meta: sheet.meta, links })
 }
 
@@ -193,24 +234,57 @@ fn change(tx: &mut Tx<'_>, call: &Call<UpdateIntegration>) -> Result<Integration
     let app = call.path.app_id;
     let mut kept = find(tx, app, call.path.integration_id)?;
     call.body.display_name.clone().apply(&mut kept.display_name);
-    check_responder(&call.body.fields)?;
+    let board = Board::of(tx, app)?;
+    respond_by(board.as_ref(), &mut kept, &call.body.fields)?;
     put(tx, &call.state.vault, app, &mut kept, &call.body.fields, |field| field.updatable)?;
     save(tx, app, &kept)?;
-    Ok(IntegrationReply { integration: kept.show(tx, &call.state, app)? })
+    Ok(IntegrationReply { integration: kept.show(tx, &call.state, app, board.as_ref())? })
 }
 
-fn remove(tx: &mut Tx<'_>, call: &Call<DeleteIntegration>) -> Result<Nothing> {
-    let (app, id) = (call.path.app_id, call.path.integration_id);
-    let gone = tx.execute(
+/// Deletes an integration with everything it has. A partner that had it may want to be told.
+pub fn remove_whole(tx: &mut Tx<'_>, state: &State, app: AppId, id: IntegrationId) -> Result<Option<Removed>> {
+    let removed = Removed::of(tx, app, id, &kind(tx, app, id)?)?;
+    erase(tx, app, id)?;
+    forget_after_commit(tx, state);
+    Ok(removed)
+}
+
+/// Deletes the rows of an integration and of everything it has.
+pub fn erase(tx: &mut Tx<'_>, app: AppId, id: IntegrationId) -> Result<()> {
+    tx.execute(
         "DELETE FROM integration WHERE app_id = $1 AND id = $2",
         args![app.text().as_str(), id.text().as_str()],
     )?;
-    if gone == 0 {
-        return Err(Missing::INTEGRATION.into());
+    switchboards::without_integration(tx, app, id)?;
+    webhooks::remove_all(tx, app, id)?;
+    keys::delete_all(tx, &Owner::integration(app, id))?;
+    client_rows::delete_of_integration(tx, app, id)?;
+    Ok(())
+}
+
+/// Has what is held in memory of integrations' keys and webhooks read anew once this transaction is durable.
+pub fn forget_after_commit(tx: &mut Tx<'_>, state: &State) {
+    keys::forget_after_commit(tx, state);
+    webhooks::forget_targets_after_commit(tx, state);
+}
+
+/// The integration of a partner in an app, made when its consent is first exchanged.
+pub fn of_partner(tx: &mut Tx<'_>, app: AppId, client: &OAuthClient) -> Result<IntegrationId> {
+    if let Some(id) = of_kind(tx, app, &client.id)? {
+        return Ok(id);
     }
-    webhooks::remove_all(tx, &call.state, app, id)?;
-    keys::delete_all(tx, &call.state, &Owner::integration(app, id))?;
-    Ok(Nothing {})
+    let kept = Kept {
+        id: IntegrationId::new(tx.id()),
+        kind: &PARTNER,
+        r#type: client.id.clone(),
+        status: "active".to_owned(),
+        display_name: Some(client.display_name.clone()),
+        fields: Map::new(),
+        secrets: None,
+        default_responder: None,
+    };
+    insert(tx, app, &kept)?;
+    Ok(kept.id)
 }
 
 // ---- Rows
@@ -222,16 +296,17 @@ fn place<'a>(app: &'a str, id: &'a str) -> Place<'a> {
 fn insert(tx: &mut Tx<'_>, app: AppId, kept: &Kept) -> Result<()> {
     let fields = serde_json::to_string(&kept.fields)?;
     tx.append(
-        "INSERT INTO integration (app_id, id, type, status, display_name, fields, secrets, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO integration (app_id, id, type, status, display_name, fields, secrets,
+         default_responder_id, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         args![
             app.text().as_str(),
             kept.id.text().as_str(),
-            kept.kind.name,
+            &kept.r#type,
             &kept.status,
             &kept.display_name,
             &fields,
             &kept.secrets,
+            &kept.default_responder.map(|id| id.to_string()),
             tx.now()
         ],
     )?;
@@ -241,8 +316,16 @@ fn insert(tx: &mut Tx<'_>, app: AppId, kept: &Kept) -> Result<()> {
 fn save(tx: &mut Tx<'_>, app: AppId, kept: &Kept) -> Result<()> {
     let fields = serde_json::to_string(&kept.fields)?;
     tx.execute(
-        "UPDATE integration SET display_name = $3, fields = $4, secrets = $5 WHERE app_id = $1 AND id = $2",
-        args![app.text().as_str(), kept.id.text().as_str(), &kept.display_name, &fields, &kept.secrets],
+        "UPDATE integration SET display_name = $3, fields = $4, secrets = $5, default_responder_id = $6
+         WHERE app_id = $1 AND id = $2",
+        args![
+            app.text().as_str(),
+            kept.id.text().as_str(),
+            &kept.display_name,
+            &fields,
+            &kept.secrets,
+            &kept.default_responder.map(|id| id.to_string())
+        ],
     )?;
     Ok(())
 }
@@ -256,9 +339,24 @@ pub fn kind(tx: &Tx<'_>, app: AppId, id: IntegrationId) -> Result<String> {
     Ok(rows.first_mut().ok_or(Missing::INTEGRATION)?.take_text(0)?)
 }
 
+/// The oldest integration of a type.
+pub fn of_kind(tx: &Tx<'_>, app: AppId, kind: &str) -> Result<Option<IntegrationId>> {
+    let rows = tx.query(
+        "SELECT id FROM integration WHERE app_id = $1 AND type = $2 ORDER BY id LIMIT 1",
+        args![app.text().as_str(), kind],
+    )?;
+    Ok(rows.first().map(|row| row.parse(0)).transpose()?)
+}
+
+/// The integrations of a type in all apps.
+pub fn of_type(tx: &Tx<'_>, r#type: &str) -> Result<Vec<(AppId, IntegrationId)>> {
+    let rows = tx.query("SELECT app_id, id FROM integration WHERE type = $1", args![r#type])?;
+    rows.iter().map(|row| Ok((row.parse(0)?, row.parse(1)?))).collect()
+}
+
 fn find(tx: &Tx<'_>, app: AppId, id: IntegrationId) -> Result<Kept> {
     let rows = tx.query(
-        "SELECT id, type, status, display_name, fields, secrets FROM integration WHERE app_id = $1 AND id = $2",
+        "SELECT id, type, status, display_name, fields, secrets, default_responder_id FROM integration WHERE app_id = $1 AND id = $2",
         args![app.text().as_str(), id.text().as_str()],
     )?;
     kept(rows.first().ok_or(Missing::INTEGRATION)?)
@@ -270,12 +368,12 @@ fn all(tx: &Tx<'_>, app: AppId, types: Option<&str>, window: &Window) -> Result<
     let app = app.text();
     let rows = match window.before() {
         Some(id) => tx.query(
-            "SELECT id, type, status, display_name, fields, secrets FROM integration WHERE app_id = $1 AND id < $2
+            "SELECT id, type, status, display_name, fields, secrets, default_responder_id FROM integration WHERE app_id = $1 AND id < $2
              AND (CAST($3 AS TEXT) IS NULL OR CAST($3 AS TEXT) LIKE '%,' || type || ',%') ORDER BY id DESC LIMIT $4",
             args![app.as_str(), id, types.as_deref(), window.limit()],
         ),
         None => tx.query(
-            "SELECT id, type, status, display_name, fields, secrets FROM integration WHERE app_id = $1 AND id > $2
+            "SELECT id, type, status, display_name, fields, secrets, default_responder_id FROM integration WHERE app_id = $1 AND id > $2
              AND (CAST($3 AS TEXT) IS NULL OR CAST($3 AS TEXT) LIKE '%,' || type || ',%') ORDER BY id LIMIT $4",
             args![app.as_str(), window.after(), types.as_deref(), window.limit()],
         ),
@@ -286,10 +384,12 @@ fn all(tx: &Tx<'_>, app: AppId, types: Option<&str>, window: &Window) -> Result<
 fn kept(row: &Row) -> Result<Kept> {
     Ok(Kept {
         id: row.parse(0)?,
-        kind: kind_of(row.text(1)?)?,
+        kind: IntegrationType::find(row.text(1)?).unwrap_or(&PARTNER),
+        r#type: row.text(1)?.to_owned(),
         status: row.text(2)?.to_owned(),
         display_name: row.opt_text(3)?.map(str::to_owned),
         fields: serde_json::from_str(row.text(4)?)?,
         secrets: row.opt_text(5)?.map(str::to_owned),
+        default_responder: row.opt_text(6)?.map(|_| row.parse(6)).transpose()?,
     })
 }

@@ -4,13 +4,24 @@
 //! its noun's file, which has three bands: handlers translate, rules decide, rows are statements. What a change causes
 //! goes out by `events.rs` and `delivery/`.
 
+mod activities;
 pub mod admin;
 mod app_keys;
 mod apps;
+mod attachments;
 mod auth;
+mod blobs;
 mod call;
+mod card_numbers;
+mod channels;
+mod client_rows;
+mod clients;
+mod content;
+mod control;
 mod conversations;
 mod delivery;
+mod destination;
+mod devices;
 mod edge;
 mod error;
 mod events;
@@ -18,20 +29,32 @@ mod health;
 mod integration_keys;
 mod integrations;
 mod keys;
+mod limits;
 mod master_key;
+mod media;
 mod messages;
 mod metrics;
 mod migrations;
+mod names;
+mod oauth;
+mod open;
 mod pages;
 mod participants;
+mod rich_text;
+mod retention;
 mod router;
 mod serve;
 mod settings;
 mod state;
+mod switchboard_integrations;
+mod switchboards;
 mod token_info;
+mod user_merge;
+mod user_sync;
 mod users;
 mod vault;
 mod webhooks;
 
+pub use limits::RateLimit;
 pub use serve::{FirstKey, Started, serve};
-pub use settings::{Settings, StartError};
+pub use settings::{S3, Settings, StartError};

@@ -1,20 +1,24 @@
 //! Messages.
 
 use crate::{
+    apps, attachments,
     call::{Call, page_title},
-    conversations,
+    content, control, conversations, destination,
     error::{Error, Result},
     events::{self, Subscribers},
+    media, names,
     pages::{From, Window, links},
     participants,
     router::Builder,
+    state::State,
     users,
 };
 use heliograph_store::{Tx, args};
 use heliograph_wire::{
-    content::{Content, TextMessage},
+    apps::AppSettings,
+    content::Content,
     events::{EventUser, MessagePayload},
-    id::{AppId, ConversationId, MessageId},
+    id::{AppId, ConversationId, MessageId, UserId},
     messages::*,
     metadata::Metadata,
     op::{Nothing, Operation},
@@ -37,7 +41,15 @@ pub fn routes(on: &mut Builder<'_>) {
     on.on_raw::<PostMessage, _>(post).on_raw::<ListMessages, _>(list).on(delete_all).on(delete);
 }
 
-async fn post(call: Call<PostMessage>) -> Result<Vec<u8>> {
+async fn post(mut call: Call<PostMessage>) -> Result<Vec<u8>> {
+    content::prepare(&mut call.body)?;
+    let files = media::named(&mut call.body.content);
+    if !files.is_empty() {
+        // No address is asked for somebody who may not post here.
+        call.ask(|tx, path| conversations::find(tx, path.app_id, path.conversation_id).map(drop)).await?;
+        let known = media::ask(&call.state, call.path.app_id, files).await?;
+        media::describe(&mut call.body.content, &known);
+    }
     call.write(add).await
 }
 
@@ -58,10 +70,13 @@ async fn delete(call: Call<DeleteMessage>) -> Result<Nothing> {
 /// Posts a message: it, its conversation's new state and the calls of webhooks are one change.
 fn add(tx: &mut Tx<'_>, call: &Call<PostMessage>) -> Result<Vec<u8>> {
     let (app, id) = (call.path.app_id, call.path.conversation_id);
-    let conversation = conversations::find(tx, app, id)?;
+    let mut conversation = conversations::find(tx, app, id)?;
     let body = &call.body;
-    check(body)?;
-    let user = author(tx, app, id, &body.author)?;
+    let speaker = speaker(tx, app, id, &body.author)?;
+    let user = speaker.as_ref().map(|speaker| &speaker.user);
+    if let Some(destination) = &body.destination {
+        destination::check(tx, app, &conversation.shown, destination)?;
+    }
     if conversation.message_count >= MAX_PER_CONVERSATION {
         return Err(Error::Locked(format!("Message limit of {MAX_PER_CONVERSATION} per conversation reached.")));
     }
@@ -72,82 +87,71 @@ fn add(tx: &mut Tx<'_>, call: &Call<PostMessage>) -> Result<Vec<u8>> {
     let message = Message {
         id: MessageId::new(tx.id()),
         received: Timestamp(tx.now()),
-        author: shown(&body.author, user.as_ref()),
+        author: shown(&body.author, speaker.as_ref())?,
         activity: None,
-        content: body.content.clone(),
+        content: kept_content(tx, app, &body.content)?,
         source: Source::api(),
         quoted_message: None,
         metadata: Some(metadata).filter(|m: &Metadata| !m.is_empty()),
         deleted: None,
-        references: None,
+        references: body.references.clone(),
     };
     let json = serde_json::to_string(&message)?;
     append(tx, app, id, message.id, &json)?;
-    touch(tx, app, id)?;
-    if let Some(user) = &user {
+    attachments::bind(tx, app, id, message.id, &message.content)?;
+    touch(tx, app, id, user.is_none())?;
+    control::on_activity(tx, app, &mut conversation, user.is_some())?;
+    if let Some(user) = user {
         participants::mark_read(tx, app, id, user.key.id, conversation.posted + 1)?;
     }
-    tell(tx, call, &conversation, &message, user.as_ref(), &json)?;
+    tell(tx, call, &conversation, &message, user, &json)?;
     Ok(format!("{{\"messages\":[{json}]}}").into_bytes())
 }
 
-/// What the schema cannot say of a message.
-fn check(body: &MessagePost) -> Result<()> {
-    let business = body.author.r#type == AuthorType::Business;
-    match &body.content {
-        Content::Text(text) => check_text(text)?,
-        Content::FormResponse(_) => return Err(Error::invalid("content.type formResponse cannot be sent by this API")),
-        content if !business && !matches!(content, Content::Image(_) | Content::File(_) | Content::Location(_)) => {
-            return Err(Error::invalid(format!(
-                "content.type {} can only be sent by author.type business",
-                content.kind()
-            )));
-        }
-        // Kinds other than text are kept as they come.
-        _ => {}
+/// Card numbers are masked unless the app wants them. Only a message that holds one asks the app.
+fn kept_content(tx: &Tx<'_>, app: AppId, content: &Content) -> Result<Content> {
+    match content::masked(content) {
+        Some(masked) if apps::find(tx, app)?.settings.mask_credit_card_numbers != Some(false) => Ok(masked),
+        _ => Ok(content.clone()),
     }
-    if !business && body.author.subtypes.as_ref().is_some_and(|s| !s.is_empty()) {
-        return Err(Error::invalid("author.subtypes should only be given with author.type business"));
-    }
-    Ok(())
 }
 
-fn check_text(text: &TextMessage) -> Result<()> {
-    if text.html_text.is_some() && text.markdown_text.is_some() {
-        return Err(Error::invalid("content should have only one of htmlText and markdownText"));
-    }
-    let has_actions = text.actions.as_ref().is_some_and(|a| !a.is_empty());
-    if text.text.is_none() && text.html_text.is_none() && text.markdown_text.is_none() && !has_actions {
-        return Err(Error::invalid("content should have required property 'text'"));
-    }
-    Ok(())
+/// A user who speaks.
+struct Speaker {
+    user: User,
+    /// The settings of the app, as it keeps them.
+    settings: String,
 }
 
 /// The user who speaks, if one does: they must take part.
-fn author(tx: &Tx<'_>, app: AppId, conversation: ConversationId, author: &Author) -> Result<Option<User>> {
+fn speaker(tx: &Tx<'_>, app: AppId, conversation: ConversationId, author: &Author) -> Result<Option<Speaker>> {
     if author.r#type == AuthorType::Business {
         return Ok(None);
     }
     let (id, external_id) = (author.user_id.as_deref(), author.user_external_id.as_deref());
     let user = users::named(tx, app, id, external_id, author.brand_id.as_deref(), "author ")?;
-    participants::of_user(tx, app, conversation, user.key.id)?.ok_or(Missing::MEMBER)?;
-    Ok(Some(user))
+    let settings = settings_for(tx, app, conversation, user.key.id)?.ok_or(Missing::MEMBER)?;
+    Ok(Some(Speaker { user, settings }))
 }
 
 /// Who spoke, as the message shows it.
-fn shown(given: &Author, user: Option<&User>) -> Author {
+fn shown(given: &Author, speaker: Option<&Speaker>) -> Result<Author> {
     let mut author = Author { user_external_id: None, brand_id: None, user_id: None, ..given.clone() };
-    match user {
-        Some(user) => {
+    match speaker {
+        Some(Speaker { user, settings }) => {
             author.user_id = Some(user.key.id.to_string());
-            author.display_name.get_or_insert_with(|| users::shown_name(user));
             author.avatar_url = author.avatar_url.or_else(|| user.profile.avatar_url.clone());
+            author.display_name = author.display_name.or_else(|| names::told(user));
+            if author.display_name.is_none() {
+                let settings: AppSettings = serde_json::from_str(settings)?;
+                author.display_name = Some(names::made_up(user.key.id, settings.use_animal_names == Some(true)));
+            }
         }
         None => {
             author.avatar_url.get_or_insert_with(|| NOBODY.to_owned());
         }
     }
-    author
+    Ok(author)
 }
 
 /// A message in a webhook's payload: if a user speaks, the author tells who.
@@ -170,7 +174,7 @@ fn tell(
     let raw: &RawValue = serde_json::from_str(json)?;
     let key = &conversation.shown.key;
     let tree = user.map(|_| serde_json::to_value(message)).transpose()?;
-    events::record(tx, &call.state, &subscribers, Trigger::ConversationMessage, Some(key.id), |to| {
+    events::record(tx, &call.state, &subscribers, Trigger::ConversationMessage, Some(key), |to| {
         let message = match (user, &tree) {
             (Some(user), Some(tree)) => {
                 let mut tree = tree.clone();
@@ -227,18 +231,26 @@ const END: &str = "g";
 fn clear(tx: &mut Tx<'_>, call: &Call<DeleteAllMessages>) -> Result<Nothing> {
     let (app, id) = (call.path.app_id, call.path.conversation_id);
     conversations::find(tx, app, id)?;
-    let (app, id) = (app.text(), id.text());
+    delete_all_of(tx, &call.state, app, id)?;
+    Ok(Nothing {})
+}
+
+/// Deletes all messages of a conversation, which stays.
+pub fn delete_all_of(tx: &mut Tx<'_>, state: &State, app: AppId, conversation: ConversationId) -> Result<()> {
+    attachments::remove_with_messages(tx, state, app, conversation)?;
+    let (app, id) = (app.text(), conversation.text());
     tx.execute("DELETE FROM message WHERE app_id = $1 AND conversation_id = $2", args![app.as_str(), id.as_str()])?;
     tx.execute(
         "UPDATE conversation SET message_count = 0 WHERE app_id = $1 AND id = $2",
         args![app.as_str(), id.as_str()],
     )?;
-    Ok(Nothing {})
+    Ok(())
 }
 
 fn remove(tx: &mut Tx<'_>, call: &Call<DeleteMessage>) -> Result<Nothing> {
     let (app, conversation) = (call.path.app_id, call.path.conversation_id);
     conversations::find(tx, app, conversation)?;
+    attachments::remove_with_message(tx, &call.state, app, conversation, call.path.message_id)?;
     let (app, conversation, id) = (app.text(), conversation.text(), call.path.message_id.text());
     let gone = tx.execute(
         "DELETE FROM message WHERE app_id = $1 AND conversation_id = $2 AND id = $3",
@@ -264,14 +276,25 @@ fn append(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, id: Message
     Ok(())
 }
 
-/// Notes in the conversation that a message was posted.
-fn touch(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId) -> Result<()> {
+/// Notes in the conversation that a message was posted. Whoever posts has read what was there.
+fn touch(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, by_business: bool) -> Result<()> {
+    let read = by_business.then(|| tx.now());
     tx.amend(
-        "UPDATE conversation SET last_updated_at = $3, message_count = message_count + 1, posted = posted + 1
-         WHERE app_id = $1 AND id = $2",
-        args![app.text().as_str(), conversation.text().as_str(), tx.now()],
+        "UPDATE conversation SET last_updated_at = $3, message_count = message_count + 1, posted = posted + 1,
+         business_last_read = COALESCE(CAST($4 AS BIGINT), business_last_read) WHERE app_id = $1 AND id = $2",
+        args![app.text().as_str(), conversation.text().as_str(), tx.now(), read],
     )?;
     Ok(())
+}
+
+/// The settings of the app, if the user takes part in the conversation: two answers for one question.
+fn settings_for(tx: &Tx<'_>, app: AppId, conversation: ConversationId, user: UserId) -> Result<Option<String>> {
+    let mut rows = tx.query(
+        "SELECT a.settings FROM participant p JOIN app a ON a.id = p.app_id
+         WHERE p.app_id = $1 AND p.user_id = $2 AND p.conversation_id = $3",
+        args![app.text().as_str(), user.text().as_str(), conversation.text().as_str()],
+    )?;
+    Ok(rows.first_mut().map(|row| row.take_text(0)).transpose()?)
 }
 
 /// Ids and bodies of a page's messages.
@@ -289,4 +312,13 @@ fn bodies(tx: &Tx<'_>, app: AppId, conversation: ConversationId, window: &Window
         ),
     }?;
     rows.iter_mut().map(|row| Ok((row.take_text(0)?, row.take_text(1)?))).collect()
+}
+
+/// The latest messages of a conversation, from old to new.
+pub fn latest(tx: &Tx<'_>, app: AppId, conversation: ConversationId, count: u32) -> Result<Vec<serde_json::Value>> {
+    let window = Window { from: From::Before(END.to_owned()), size: count };
+    let mut rows = bodies(tx, app, conversation, &window)?;
+    // The window looks one message further than it is wide.
+    rows.truncate(count as usize);
+    rows.into_iter().rev().map(|(_, body)| Ok(serde_json::from_str(&body)?)).collect()
 }

@@ -3,5 +3,10 @@
 use heliograph_store::Migration;
 
 /// All of them.
-pub const ALL: &[Migration] =
-    &[Migration { version: 1, name: "the house", sql: include_str!("../migrations/0001_the_house.sql") }];
+pub const ALL: &[Migration] = &[
+    Migration { version: 1, name: "the house", sql: include_str!("../migrations/0001_the_house.sql") },
+    Migration { version: 2, name: "clients", sql: include_str!("../migrations/0002_clients.sql") },
+    Migration { version: 3, name: "switchboards", sql: include_str!("../migrations/0003_switchboards.sql") },
+    Migration { version: 4, name: "attachments", sql: include_str!("../migrations/0004_attachments.sql") },
+    Migration { version: 5, name: "oauth", sql: include_str!("../migrations/0005_oauth.sql") },
+];

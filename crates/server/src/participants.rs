@@ -2,11 +2,13 @@
 
 use crate::{
     call::{Call, page_title},
+    client_rows, clients,
     conversations::{self, tell_of_member},
     error::{Error, Result},
     events::Subscribers,
     pages::{Window, links},
     router::Builder,
+    state::State,
     users,
 };
 use heliograph_store::{Row, Tx, args};
@@ -50,20 +52,33 @@ fn enter(tx: &mut Tx<'_>, call: &Call<JoinConversation>) -> Result<ParticipantRe
     if conversation.shown.key.r#type != ConversationType::SdkGroup {
         return Err(Error::invalid("Only a conversation of type sdkGroup can be joined"));
     }
-    if let Some(participant) = of_user(tx, app, id, user.key.id)? {
+    let subscribe = body.subscribe_sdk_client == Some(true);
+    if let Some(mut participant) = of_user(tx, app, id, user.key.id)? {
+        if subscribe {
+            clients::subscribe_sdk(tx, &call.state, app, id, &user)?;
+        }
+        participant.client_associations = associations(tx, app, id, user.key.id)?;
         return Ok(ParticipantReply { participant });
     }
     if count(tx, app, id)? >= MAX_PARTICIPANTS as i64 {
         return Err(Error::invalid("Too many participants"));
     }
-    let participant = add(tx, app, id, &user, conversation.posted)?;
+    let participant = add(tx, &call.state, app, id, &user, conversation.posted, subscribe)?;
     let subscribers = Subscribers::of(tx, app)?;
     tell_of_member(tx, &call.state, &subscribers, Trigger::ConversationJoin, &conversation.shown.key, &user)?;
     Ok(ParticipantReply { participant })
 }
 
 /// Makes a user take part, from here on: what was posted before counts as read.
-pub fn add(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, user: &User, posted: i64) -> Result<Participant> {
+pub fn add(
+    tx: &mut Tx<'_>,
+    state: &State,
+    app: AppId,
+    conversation: ConversationId,
+    user: &User,
+    posted: i64,
+    subscribe: bool,
+) -> Result<Participant> {
     let id = ParticipantId::new(tx.id());
     tx.append(
         "INSERT INTO participant (app_id, conversation_id, id, user_id, last_read, read_up_to)
@@ -77,11 +92,18 @@ pub fn add(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, user: &Use
             posted
         ],
     )?;
+    let client_associations = match subscribe {
+        true => {
+            clients::subscribe_sdk(tx, state, app, conversation, user)?;
+            associations(tx, app, conversation, user.key.id)?
+        }
+        false => Vec::new(),
+    };
     Ok(Participant {
         id,
         user_id: user.key.id,
         unread_count: 0,
-        client_associations: Vec::new(),
+        client_associations,
         user_external_id: user.key.external_id.clone(),
         last_read: None,
     })
@@ -91,9 +113,20 @@ fn page(tx: &Tx<'_>, call: &Call<ListParticipants>) -> Result<ParticipantList> {
     let (app, id) = (call.path.app_id, call.path.conversation_id);
     let window = Window::of(call.query.page.as_ref(), page_title(ListParticipants::ID))?;
     conversations::find(tx, app, id)?;
-    let sheet = window.sheet(all(tx, app, id, &window)?, |p| p.id.to_string());
+    let mut sheet = window.sheet(all(tx, app, id, &window)?, |p| p.id.to_string());
+    for (user, client) in client_rows::associations(tx, app, id)? {
+        if let Some(participant) = sheet.rows.iter_mut().find(|p| p.user_id == user) {
+            participant.client_associations.push(client);
+        }
+    }
     let links = links(&sheet.meta, &call.url, &call.query)?;
     Ok(ParticipantList { participants: sheet.rows, meta: sheet.meta, links })
+}
+
+/// By which clients a user takes part.
+fn associations(tx: &Tx<'_>, app: AppId, conversation: ConversationId, user: UserId) -> Result<Vec<ClientAssociation>> {
+    let all = client_rows::associations(tx, app, conversation)?;
+    Ok(all.into_iter().filter(|(owner, _)| *owner == user).map(|(_, client)| client).collect())
 }
 
 fn exit(tx: &mut Tx<'_>, call: &Call<LeaveConversation>) -> Result<Nothing> {
@@ -131,8 +164,12 @@ fn leaver(tx: &Tx<'_>, app: AppId, conversation: ConversationId, body: &LeaveBod
 
 // ---- Rows
 
-/// Takes a user out of a conversation; how many rows went.
+/// Takes a user out of a conversation; how many were taken.
 pub fn drop_user(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, user: UserId) -> Result<u64> {
+    tx.execute(
+        "DELETE FROM client_conversation WHERE app_id = $1 AND user_id = $2 AND conversation_id = $3",
+        args![app.text().as_str(), user.text().as_str(), conversation.text().as_str()],
+    )?;
     Ok(tx.execute(
         "DELETE FROM participant WHERE app_id = $1 AND user_id = $2 AND conversation_id = $3",
         args![app.text().as_str(), user.text().as_str(), conversation.text().as_str()],
@@ -165,7 +202,7 @@ fn user_of(tx: &Tx<'_>, app: AppId, conversation: ConversationId, participant: &
     Ok(rows.first().map(|row| row.parse(0)).transpose()?)
 }
 
-/// A user's part in a conversation, if they take part.
+/// A user's part in a conversation, if they take part; without the clients by which they do.
 pub fn of_user(tx: &Tx<'_>, app: AppId, conversation: ConversationId, user: UserId) -> Result<Option<Participant>> {
     let rows = tx.query(
         "SELECT p.id, p.user_id, c.posted - p.read_up_to, u.external_id, p.last_read, c.message_count FROM participant p

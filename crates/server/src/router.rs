@@ -1,9 +1,12 @@
 //! The table of contents: each operation's handler, and the way from a path to it.
 
 use crate::{
-    app_keys, apps,
-    call::{Endpoint, Rules, endpoint, raw_endpoint},
-    conversations, integration_keys, integrations, messages, participants, token_info, users, webhooks,
+    activities, app_keys, apps, attachments,
+    call::{Answer, Endpoint, Rules, Streamed, endpoint, raw_endpoint, streamed_endpoint},
+    channels,
+    clients, control, conversations, devices, integration_keys, integrations, messages, participants, oauth,
+    open::{Visit, open_endpoint},
+    switchboard_integrations, switchboards, token_info, user_sync, users, webhooks,
 };
 use heliograph_wire::{check::Checker, op::Operation};
 use http::Method;
@@ -48,14 +51,24 @@ impl Router {
         };
         apps::routes(&mut builder);
         app_keys::routes(&mut builder);
+        attachments::routes(&mut builder);
         integrations::routes(&mut builder);
         integration_keys::routes(&mut builder);
         webhooks::routes(&mut builder);
         users::routes(&mut builder);
+        user_sync::routes(&mut builder);
+        clients::routes(&mut builder);
+        devices::routes(&mut builder);
         conversations::routes(&mut builder);
         participants::routes(&mut builder);
         messages::routes(&mut builder);
+        activities::routes(&mut builder);
+        channels::routes(&mut builder);
+        control::routes(&mut builder);
+        switchboards::routes(&mut builder);
+        switchboard_integrations::routes(&mut builder);
         token_info::routes(&mut builder);
+        oauth::routes(&mut builder);
         builder.router
     }
 
@@ -99,8 +112,33 @@ impl Builder<'_> {
         self.add::<O>(endpoint)
     }
 
+    /// Hangs a handler that reads the request's body itself, piece by piece, on its operation.
+    pub fn on_stream<O, F>(&mut self, handler: fn(crate::call::Call<O>, Streamed) -> F) -> &mut Self
+    where
+        O: Operation,
+        F: Future<Output = crate::error::Result<O::Reply>> + Send + 'static,
+    {
+        let endpoint = streamed_endpoint(self.rules::<O>(), handler);
+        self.add::<O>(endpoint)
+    }
+
+    /// Hangs a handler on an operation that needs no credential.
+    pub fn on_open<O, F>(&mut self, handler: fn(Visit<O>) -> F) -> &mut Self
+    where
+        O: Operation,
+        F: Future<Output = crate::error::Result<Answer>> + Send + 'static,
+    {
+        let endpoint = open_endpoint(self.rules::<O>(), handler);
+        self.add::<O>(endpoint)
+    }
+
     fn add<O: Operation>(&mut self, endpoint: Endpoint) -> &mut Self {
-        let template = unnamed(O::PATH);
+        self.hang(O::METHOD, O::PATH, O::ID, endpoint)
+    }
+
+    /// Hangs anything on a path: what is no operation of the contract.
+    pub fn hang(&mut self, method: Method, path: &str, id: &'static str, endpoint: Endpoint) -> &mut Self {
+        let template = unnamed(path);
         let router = &mut self.router;
         let place = router.templates.iter().position(|t| *t == template).unwrap_or_else(|| {
             let place = router.routes.len();
@@ -109,7 +147,7 @@ impl Builder<'_> {
             router.routes.push(Route { methods: Vec::new() });
             place
         });
-        router.routes[place].methods.push((O::METHOD, Target { id: O::ID, endpoint }));
+        router.routes[place].methods.push((method, Target { id, endpoint }));
         self
     }
 
@@ -131,7 +169,13 @@ fn query_schema(parameters: &Value) -> Option<Value> {
     let in_query = parameters.as_array()?.iter().filter(|p| p["in"] == "query");
     let properties: Map<String, Value> =
         in_query.map(|p| (p["name"].as_str().unwrap_or_default().to_owned(), p["schema"].clone())).collect();
-    (!properties.is_empty()).then(|| json!({ "type": "object", "properties": properties }))
+    let required: Vec<&Value> = parameters
+        .as_array()?
+        .iter()
+        .filter(|p| p["in"] == "query" && p["required"] == true)
+        .map(|p| &p["name"])
+        .collect();
+    (!properties.is_empty()).then(|| json!({ "type": "object", "properties": properties, "required": required }))
 }
 
 /// A template whose parameters are called by their place: paths that name one place differently are still one path.

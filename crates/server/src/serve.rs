@@ -2,12 +2,16 @@
 
 use crate::{
     admin::account_key,
+    attachments::{self, Files},
     auth::KeyCache,
+    blobs::Blobs,
     delivery::Dispatcher,
     edge::Edge,
+    limits::Limits,
     master_key::{Database, open_vault},
     metrics::Metrics,
     migrations,
+    retention::{self, Bell},
     router::Router,
     settings::{Settings, StartError},
     state::{Parts, Public, State},
@@ -67,20 +71,30 @@ pub async fn serve(
         Database::Known => None,
     };
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
-    let (state, notes) = assemble(&settings, address, store.clone(), vault);
+    let files = Files::new(Blobs::open(&settings)?);
+    let (state, notes) = assemble(&settings, address, store.clone(), vault, files);
     Dispatcher::recover(&state).await?;
     let url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let router = Router::new(&openapi::document(&url));
     let door = heliograph_http::serve(listener, Edge::new(state.clone(), router), DoorLimits::default(), stop.clone());
-    let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state, stop)));
+    let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), stop.clone())));
+    let clearing = tokio::spawn(attachments::run(state.clone(), stop.clone()));
+    let sweeping = tokio::spawn(retention::run(state.clone(), stop));
     started(&Started { url, first_key, notes });
     // A task ends early only by a panic, which is in the log.
-    let _ = tokio::join!(door, delivery);
+    let _ = tokio::join!(door, delivery, clearing, sweeping);
+    attachments::finish(&state).await;
     let closing = tokio::task::spawn_blocking(move || store.close());
     closing.await.map_err(|error| StartError::Database(error.to_string()))
 }
 
-fn assemble(settings: &Settings, address: SocketAddr, store: Store, vault: Vault) -> (State, Vec<String>) {
+fn assemble(
+    settings: &Settings,
+    address: SocketAddr,
+    store: Store,
+    vault: Vault,
+    files: Files,
+) -> (State, Vec<String>) {
     let mut notes = Vec::new();
     let allow_private = settings.allow_private_targets.unwrap_or_else(|| {
         if address.ip().is_loopback() {
@@ -101,9 +115,10 @@ fn assemble(settings: &Settings, address: SocketAddr, store: Store, vault: Vault
         metrics_token: settings.metrics_token.clone(),
         document: openapi::document(url).to_string().into(),
     };
-    let dispatcher = Dispatcher::new(outbound, settings.webhook_retry_gaps.clone(), node);
-    let (keys, metrics) = (KeyCache::default(), Metrics::default());
-    (State::new(Parts { store, vault, keys, dispatcher, metrics, public }), notes)
+    let dispatcher = Dispatcher::new(outbound.clone(), settings.webhook_retry_gaps.clone(), node);
+    let (keys, metrics, retention) = (KeyCache::default(), Metrics::default(), Bell::default());
+    let limits = Limits::new(settings.rate_limit_key, settings.rate_limit_app);
+    (State::new(Parts { store, vault, keys, dispatcher, outbound, limits, retention, files, metrics, public }), notes)
 }
 
 /// Makes a folder that only its owner may enter.

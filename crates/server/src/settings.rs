@@ -1,6 +1,6 @@
 //! What an operator may set, and what can keep a server from starting.
 
-use crate::{delivery::policy, error::Error};
+use crate::{delivery::policy, error::Error, limits::RateLimit};
 use heliograph_store::{OpenError, Options};
 use std::{fmt, io, path::PathBuf, time::Duration};
 
@@ -23,10 +23,32 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// What a reader of the metrics must show.
     pub metrics_token: Option<String>,
+    /// Where uploaded files are kept: a folder, by default in the data folder, or `s3://bucket/prefix`.
+    pub attachments: Option<String>,
+    /// How to reach that bucket.
+    pub s3: S3,
     /// The pauses between attempts of a webhook's call.
     pub webhook_retry_gaps: Vec<Duration>,
+    /// How often one key may ask; by default without limit.
+    pub rate_limit_key: Option<RateLimit>,
+    /// How often all callers of one app together may ask; by default without limit.
+    pub rate_limit_app: Option<RateLimit>,
     /// How many connections to hold to PostgreSQL.
     pub postgres_connections: usize,
+}
+
+/// How to reach a bucket. What is left out comes from the environment, or from the machine, in the way of Amazon's own
+/// programs.
+#[derive(Clone, Default)]
+pub struct S3 {
+    /// Where the storage answers, if it is not Amazon's.
+    pub endpoint: Option<String>,
+    /// The region of the bucket.
+    pub region: Option<String>,
+    /// Who calls.
+    pub access_key_id: Option<String>,
+    /// How they prove it.
+    pub secret_access_key: Option<String>,
 }
 
 impl Default for Settings {
@@ -40,7 +62,11 @@ impl Default for Settings {
             allow_private_targets: None,
             cors_origins: Vec::new(),
             metrics_token: None,
+            attachments: None,
+            s3: S3::default(),
             webhook_retry_gaps: policy::GAPS.to_vec(),
+            rate_limit_key: None,
+            rate_limit_app: None,
             postgres_connections: 16,
         }
     }
@@ -113,6 +139,9 @@ pub enum StartError {
 
 impl From<Error> for StartError {
     fn from(error: Error) -> Self {
-        Self::Database(error.to_string())
+        match error {
+            Error::Invalid(_) | Error::Conflict(_) | Error::Missing(_) => Self::Setting(error.to_string()),
+            _ => Self::Database(error.to_string()),
+        }
     }
 }

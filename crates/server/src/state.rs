@@ -1,6 +1,7 @@
 //! What every request may reach for. There is no other: two servers in one process do not meet.
 
-use crate::{auth::KeyCache, delivery::Dispatcher, metrics::Metrics, vault::Vault};
+use crate::{attachments::Files, auth::KeyCache, delivery::Dispatcher, limits::Limits, metrics::Metrics, retention::Bell, vault::Vault};
+use heliograph_http::Outbound;
 use heliograph_store::Store;
 use std::{ops::Deref, sync::Arc};
 
@@ -18,6 +19,14 @@ pub struct Parts {
     pub keys: KeyCache,
     /// Who delivers webhooks.
     pub dispatcher: Dispatcher,
+    /// The client for addresses that other people name.
+    pub outbound: Outbound,
+    /// How often one may ask.
+    pub limits: Limits,
+    /// Who deletes old messages.
+    pub retention: Bell,
+    /// Uploaded files.
+    pub files: Files,
     /// What is counted.
     pub metrics: Metrics,
     /// How the server presents itself.

@@ -7,6 +7,7 @@ use crate::{
     integrations,
     router::Builder,
     state::State,
+    switchboards,
     vault::{Place, Vault},
 };
 use heliograph_http::parse_target;
@@ -14,7 +15,7 @@ use heliograph_store::{Row, Tx, args};
 use heliograph_wire::{
     events::VERSION,
     id::{AppId, IntegrationId, WebhookId},
-    integration_types::CUSTOM,
+    integration_types::{CUSTOM, IntegrationType},
     op::Nothing,
     path::IntegrationRef,
     problem::Missing,
@@ -78,14 +79,17 @@ fn owner(tx: &Tx<'_>, caller: &Caller, app: AppId, named: IntegrationRef) -> Res
 fn add(tx: &mut Tx<'_>, call: &Call<CreateWebhook>) -> Result<WebhookReply> {
     let app = call.path.app_id;
     let integration = owner(tx, &call.caller, app, call.path.integration_id)?;
-    if integrations::kind(tx, app, integration)? != CUSTOM {
+    let kind = integrations::kind(tx, app, integration)?;
+    if kind != CUSTOM && IntegrationType::find(&kind).is_some() {
         // Channels are not told of anything.
         return Err(Error::Forbidden("Forbidden"));
     }
-    if !of_integration(tx, &call.state.vault, app, integration)?.is_empty() {
+    // A partner may have several.
+    if kind == CUSTOM && !of_integration(tx, &call.state.vault, app, integration)?.is_empty() {
         return Err(Error::invalid("A custom integration can have only one webhook; update the one it has"));
     }
     let webhook = make(tx, &call.state, app, integration, &call.body, "target")?;
+    switchboards::route(tx, app)?;
     Ok(WebhookReply { webhook })
 }
 
@@ -150,7 +154,7 @@ fn change(tx: &mut Tx<'_>, call: &Call<UpdateWebhook>) -> Result<WebhookReply> {
     webhook.include_full_user = include_full_user.unwrap_or(webhook.include_full_user);
     webhook.include_full_source = include_full_source.unwrap_or(webhook.include_full_source);
     save(tx, app, &webhook)?;
-    forget_target_after_commit(tx, &call.state);
+    forget_targets_after_commit(tx, &call.state);
     Ok(WebhookReply { webhook })
 }
 
@@ -166,12 +170,12 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteWebhook>) -> Result<Nothing> {
         return Err(Missing::RESOURCE.into());
     }
     tx.execute("DELETE FROM delivery WHERE webhook_id = $1 AND app_id = $2", args![id.as_str(), app.as_str()])?;
-    forget_target_after_commit(tx, &call.state);
+    forget_targets_after_commit(tx, &call.state);
     Ok(Nothing {})
 }
 
 /// Deletes the webhooks of an integration, with what waits for them.
-pub fn remove_all(tx: &mut Tx<'_>, state: &State, app: AppId, integration: IntegrationId) -> Result<()> {
+pub fn remove_all(tx: &mut Tx<'_>, app: AppId, integration: IntegrationId) -> Result<()> {
     let (app, integration) = (app.text(), integration.text());
     tx.execute(
         "DELETE FROM delivery WHERE app_id = $1 AND webhook_id IN
@@ -182,11 +186,11 @@ pub fn remove_all(tx: &mut Tx<'_>, state: &State, app: AppId, integration: Integ
         "DELETE FROM webhook WHERE app_id = $1 AND integration_id = $2",
         args![app.as_str(), integration.as_str()],
     )?;
-    forget_target_after_commit(tx, state);
     Ok(())
 }
 
-fn forget_target_after_commit(tx: &mut Tx<'_>, state: &State) {
+/// Has targets and secrets read anew once this transaction is durable.
+pub fn forget_targets_after_commit(tx: &mut Tx<'_>, state: &State) {
     let state = state.clone();
     tx.after_commit(move || state.dispatcher.forget_targets());
 }

@@ -64,7 +64,7 @@ pub struct AppUpdate {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "appSettings")]
 pub struct AppSettings {
-    /// After how many seconds without activity a conversation is deleted. Unset: never.
+    /// After how many seconds without activity the messages of a conversation are deleted. Unset or 0: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub conversation_retention_seconds: Option<i64>,

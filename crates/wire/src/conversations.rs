@@ -1,7 +1,7 @@
 //! Conversations: where messages are.
 
 use crate::{
-    id::{ConversationId, IntegrationId},
+    id::{ConversationId, IntegrationId, SwitchboardIntegrationId},
     metadata::Metadata,
     op::Nothing,
     operations,
@@ -110,7 +110,7 @@ pub struct ConversationUpdate {
 #[schemars(rename = "switchboardIntegrationWebhook")]
 pub struct SwitchboardIntegrationSummary {
     /// Its id.
-    pub id: String,
+    pub id: SwitchboardIntegrationId,
     /// Its name in the switchboard.
     #[schemars(length(max = 128))]
     pub name: String,

@@ -169,12 +169,18 @@ kinds! {
     ServiceAccount "" => ServiceAccountId Missing::RESOURCE;
     /// An integration.
     Integration "" => IntegrationId Missing::INTEGRATION;
+    /// A switchboard.
+    Switchboard "" => SwitchboardId Missing::SWITCHBOARD;
+    /// A part of a switchboard.
+    SwitchboardIntegration "" => SwitchboardIntegrationId Missing::SWITCHBOARD_INTEGRATION;
     /// A webhook.
     Webhook "" => WebhookId Missing::RESOURCE;
     /// A user.
     User "" => UserId Missing::USER;
     /// A user's client.
     Client "" => ClientId Missing::CLIENT;
+    /// A device on which an SDK runs.
+    Device "" => DeviceId Missing::DEVICE;
     /// A conversation.
     Conversation "" => ConversationId Missing::CONVERSATION;
     /// A participant of a conversation.

@@ -4,12 +4,17 @@
 //! them, and the tests walk over them. What the document says of a body is what [`check`] enforces: they are one text.
 
 pub mod actions;
+pub mod activities;
 pub mod app_keys;
 pub mod apps;
+pub mod attachments;
+pub mod channels;
 pub mod check;
 pub mod clients;
 pub mod content;
+pub mod control;
 pub mod conversations;
+pub mod devices;
 pub mod events;
 pub mod id;
 pub mod integration_keys;
@@ -17,6 +22,8 @@ pub mod integration_types;
 pub mod integrations;
 pub mod messages;
 pub mod metadata;
+pub mod oauth;
+pub mod oauth_clients;
 pub mod op;
 pub mod openapi;
 pub mod page;
@@ -26,8 +33,11 @@ pub mod path;
 pub mod problem;
 pub mod query;
 pub mod schema;
+pub mod switchboard_integrations;
+pub mod switchboards;
 pub mod time;
 pub mod token_info;
+pub mod user_events;
 pub mod users;
 pub mod webhooks;
 
@@ -36,14 +46,24 @@ pub fn contract() -> Vec<op::Description> {
     [
         apps::OPERATIONS,
         app_keys::OPERATIONS,
+        attachments::OPERATIONS,
         conversations::OPERATIONS,
+        channels::OPERATIONS,
         participants::OPERATIONS,
         messages::OPERATIONS,
+        activities::OPERATIONS,
+        control::OPERATIONS,
         integrations::OPERATIONS,
         integration_keys::OPERATIONS,
         webhooks::OPERATIONS,
+        switchboards::OPERATIONS,
+        switchboard_integrations::OPERATIONS,
         users::OPERATIONS,
+        clients::OPERATIONS,
+        devices::OPERATIONS,
         token_info::OPERATIONS,
+        oauth::OPERATIONS,
+        oauth_clients::OPERATIONS,
     ]
     .concat()
     .into_iter()

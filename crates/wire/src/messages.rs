@@ -1,8 +1,9 @@
 //! Messages: what is said in a conversation.
 
 use crate::{
-    clients::{Client, Device},
+    clients::Client,
     content::Content,
+    devices::Device,
     id::{IntegrationId, MessageId},
     metadata::Metadata,
     op::Nothing,
@@ -115,6 +116,10 @@ pub struct MessagePost {
     /// Whose form the content has, if it is a channel's own: `whatsapp`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
+    /// What the message draws on. Only the business gives references.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 10))]
+    pub references: Option<Vec<Reference>>,
 }
 
 /// Where a message goes: exactly one of the two.

@@ -95,8 +95,18 @@ paths! {
     WebhooksPath { integration_id: IntegrationRef }
     /// `/apps/{appId}/integrations/{integrationId}/webhooks/{webhookId}`
     WebhookPath { integration_id: IntegrationRef, webhook_id: WebhookId }
+    /// `/apps/{appId}/switchboards/{switchboardId}`
+    SwitchboardPath { switchboard_id: SwitchboardId }
+    /// `/apps/{appId}/switchboards/{switchboardId}/switchboardIntegrations/{switchboardIntegrationId}`
+    SwitchboardIntegrationPath { switchboard_id: SwitchboardId, switchboard_integration_id: SwitchboardIntegrationId }
     /// `/apps/{appId}/users/{userIdOrExternalId}`
     UserPath { user: UserRef }
+    /// `/apps/{appId}/users/{zendeskId}/sync`
+    UserSyncPath { zendesk_id: ZendeskId }
+    /// `/apps/{appId}/users/{userIdOrExternalId}/clients/{clientId}`
+    ClientPath { user: UserRef, client_id: ClientId }
+    /// `/apps/{appId}/users/{userIdOrExternalId}/devices/{deviceId}`
+    DevicePath { user: UserRef, device_id: DeviceId }
     /// `/apps/{appId}/conversations/{conversationId}`
     ConversationPath { conversation_id: ConversationId }
     /// `/apps/{appId}/conversations/{conversationId}/messages/{messageId}`
@@ -139,6 +149,19 @@ impl Param for UserRef {
     fn read(segment: &str) -> Result<Self, Missing> {
         // No external id holds U+0000: bodies with it are refused, and PostgreSQL would refuse the look-up.
         if segment.contains('\0') { Err(Missing::USER) } else { Ok(Self(segment.to_owned())) }
+    }
+    fn write(&self) -> String {
+        self.0.clone()
+    }
+}
+
+/// The id a user has in Zendesk: any text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZendeskId(pub String);
+
+impl Param for ZendeskId {
+    fn read(segment: &str) -> Result<Self, Missing> {
+        UserRef::read(segment).map(|UserRef(text)| Self(text))
     }
     fn write(&self) -> String {
         self.0.clone()

@@ -38,10 +38,19 @@ impl Missing {
     pub const APP: Self = Self::new("app_not_found", "App not found");
     /// No such integration.
     pub const INTEGRATION: Self = Self::new("integration_not_found", "Integration not found");
+    /// No such switchboard.
+    pub const SWITCHBOARD: Self = Self::new("switchboard_not_found", "Switchboard not found");
+    /// No such part of a switchboard.
+    pub const SWITCHBOARD_INTEGRATION: Self =
+        Self::new("switchboard_integration_not_found", "SwitchboardIntegration not found");
     /// No such user.
     pub const USER: Self = Self::new("user_not_found", "User not found");
     /// No such client.
     pub const CLIENT: Self = Self::new("client_not_found", "Client not found");
+    /// No such device.
+    pub const DEVICE: Self = Self::new("device_not_found", "Device not found");
+    /// No such attachment.
+    pub const ATTACHMENT: Self = Self::new("not_found", "Attachment not found");
     /// No such conversation.
     pub const CONVERSATION: Self = Self::new("conversation_not_found", "Conversation not found");
     /// The user is not in the conversation.

@@ -46,8 +46,13 @@ def row(id, method, path, scopes, probe, body=None):
 A = "/v2/apps/{appId}"
 I = A + "/integrations/{integrationId}"
 C = A + "/conversations/{conversationId}"
+S = A + "/switchboards"
+P = S + "/{missing}/switchboardIntegrations/{missing}"
 HOOK = {"target": "http://127.0.0.1:9/", "triggers": ["conversation:message"]}
 MESSAGE = {"author": {"type": "business"}, "content": {"type": "text", "text": "Who may say this?"}}
+
+LINK = {"matchCriteria": {"type": "whatsapp", "integrationId": MISSING, "phoneNumber": "+12125552368"},
+        "confirmation": {"type": "immediate"}, "target": {"conversationId": MISSING}}
 
 OPERATIONS = [
     row("CreateApp", "POST", "/v2/apps", {ACCOUNT}, 201, {"displayName": "Made by a probe"}),
@@ -74,9 +79,17 @@ OPERATIONS = [
     row("UpdateWebhook", "PATCH", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404, {"includeFullUser": True}),
     row("DeleteWebhook", "DELETE", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
     row("CreateUser", "POST", A + "/users", ALL, 201, {}),
+    row("ListUsers", "GET", A + "/users?filter[identities.email]=nobody@example.org", ALL, 200),
     row("GetUser", "GET", A + "/users/{userId}", ALL, 200),
     row("UpdateUser", "PATCH", A + "/users/{userId}", ALL, 200, {"metadata": {"probe": True}}),
     row("DeleteUser", "DELETE", A + "/users/{missing}", ALL, 404),
+    row("DeleteUserPersonalInformation", "DELETE", A + "/users/{missing}/personalinformation", ALL, 404),
+    row("SyncUser", "POST", A + "/users/{missing}/sync", ALL, 404, {}),
+    row("CreateClient", "POST", A + "/users/{missing}/clients", ALL, 404, LINK),
+    row("ListClients", "GET", A + "/users/{userId}/clients", ALL, 200),
+    row("RemoveClient", "DELETE", A + "/users/{userId}/clients/{missing}", ALL, 404),
+    row("ListDevices", "GET", A + "/users/{userId}/devices", ALL, 200),
+    row("GetDevice", "GET", A + "/users/{userId}/devices/{missing}", ALL, 404),
     row("CreateConversation", "POST", A + "/conversations", ALL, 201, {"type": "sdkGroup"}),
     row("ListConversations", "GET", A + "/conversations?filter[userId]={userId}", ALL, 200),
     row("GetConversation", "GET", C, ALL, 200),
@@ -87,11 +100,37 @@ OPERATIONS = [
     row("LeaveConversation", "POST", C + "/leave", ALL, 404, {"userId": MISSING}),
     row("PostMessage", "POST", C + "/messages", ALL, 201, MESSAGE),
     row("ListMessages", "GET", C + "/messages", ALL, 200),
+    row("PostActivity", "POST", C + "/activity", ALL, 200, {"author": {"type": "business"}, "type": "typing:start"}),
+    row("DownloadMessageRef", "POST", C + "/download", ALL, 404, {"userId": MISSING}),
+    row("PostConversionEvents", "POST", C + "/conversionEvents", ALL, 400, {"messenger": {"payload": {"data": []}}}),
     row("DeleteMessage", "DELETE", C + "/messages/{messageId}", ALL, 404),
     row("DeleteAllMessages", "DELETE", C + "/messages", ALL, 200),
+    # The app has no switchboard: what is permitted fails for that.
+    row("PassControl", "POST", C + "/passControl", ALL, 400, {"switchboardIntegration": "next"}),
+    row("OfferControl", "POST", C + "/offerControl", ALL, 400, {"switchboardIntegration": "next"}),
+    row("AcceptControl", "POST", C + "/acceptControl", ALL, 400, {}),
+    row("ReleaseControl", "POST", C + "/releaseControl", ALL, 400, {}),
+    row("ListSwitchboards", "GET", S, {ACCOUNT, APP}, 200),
+    row("UpdateSwitchboard", "PATCH", S + "/{missing}", {ACCOUNT, APP}, 404, {}),
+    row("DeleteSwitchboard", "DELETE", S + "/{missing}", {ACCOUNT, APP}, 404),
+    row("CreateSwitchboardIntegration", "POST", S + "/{missing}/switchboardIntegrations", {ACCOUNT, APP}, 404,
+        {"name": "probe", "integrationId": MISSING}),
+    row("ListSwitchboardIntegrations", "GET", S + "/{missing}/switchboardIntegrations", {ACCOUNT, APP}, 404),
+    row("UpdateSwitchboardIntegration", "PATCH", P, {ACCOUNT, APP}, 404, {}),
+    row("DeleteSwitchboardIntegration", "DELETE", P, {ACCOUNT, APP}, 404),
+    # A form is wanted, and an address on the server itself.
+    row("UploadAttachment", "POST", A + "/attachments?access=public", ALL, 415, {}),
+    row("DeleteAttachment", "POST", A + "/attachments/remove", ALL, 400, {"mediaUrl": "https://example.org/cat.png"}),
+    row("CreateSwitchboard", "POST", S, {ACCOUNT, APP}, 201),
     # Last: what is permitted to delete the app really deletes it.
     row("DeleteApp", "DELETE", A, {ACCOUNT}, 200),
 ]
 
-# Open to any token, so no row of the matrix: its own tests are in test_journey.py.
-TOKEN_INFO = "GetTokenInfo"
+# No rows of the matrix: open to any token, to nobody in particular, or to a partner's token alone. Their own tests are
+# in test_journey.py and test_oauth.py.
+BESIDE = [
+    ("GET", "/v2/tokenInfo", "GetTokenInfo"),
+    ("GET", "/oauth/authorize", "Authorize"),
+    ("POST", "/oauth/token", "GetToken"),
+    ("DELETE", "/oauth/authorization", "RevokeAccess"),
+]
