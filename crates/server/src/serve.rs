@@ -71,11 +71,18 @@ pub async fn serve(
     Dispatcher::recover(&state).await?;
     let url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let router = Router::new(&openapi::document(&url));
-    let door = heliograph_http::serve(listener, Edge::new(state.clone(), router), DoorLimits::default(), stop.clone());
-    let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state, stop)));
+    let door = heliograph_http::serve(listener, Edge::new(state.clone(), router), DoorLimits::default(), stop);
+    let last_request = CancellationToken::new();
+    let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state, last_request.clone())));
+    tracing::info!(%address, "listening");
+    notes.iter().for_each(|note| tracing::warn!("{note}"));
     started(&Started { url, first_key, notes });
-    // A task ends early only by a panic, which is in the log.
-    let _ = tokio::join!(door, delivery);
+    // Delivery goes on until the last request is answered: it may still cause events. A task ends early only by a
+    // panic, which is in the log.
+    let _ = door.await;
+    last_request.cancel();
+    let _ = delivery.await;
+    tracing::info!("stopped");
     let closing = tokio::task::spawn_blocking(move || store.close());
     closing.await.map_err(|error| StartError::Database(error.to_string()))
 }
