@@ -122,6 +122,10 @@ fn check_together(kind: &IntegrationType, given: &Map<String, Value>) -> Result<
     if kind.name == "twilio" && !has("phoneNumberSid") && !has("messagingServiceSid") {
         return Err(Error::invalid("should have required property 'phoneNumberSid' or 'messagingServiceSid'"));
     }
+    // The schema cannot say it: an integration is answered without webhooks when its one was deleted.
+    if kind.name == CUSTOM && given.get("webhooks").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+        return Err(Error::invalid("webhooks should NOT have fewer than 1 items"));
+    }
     check_responder(given)
 }
 

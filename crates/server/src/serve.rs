@@ -13,7 +13,7 @@ use crate::{
     state::{Parts, Public, State},
     vault::Vault,
 };
-use heliograph_http::{DoorLimits, Outbound, OutboundOptions};
+use heliograph_http::{DoorLimits, Outbound, OutboundOptions, parse_target};
 use heliograph_store::Store;
 use heliograph_wire::openapi;
 use std::{
@@ -53,6 +53,7 @@ pub async fn serve(
     stop: CancellationToken,
     started: impl FnOnce(&Started) + Send,
 ) -> Result<(), StartError> {
+    check_public_url(&settings)?;
     let failed = |error| StartError::Listen { address: settings.listen.clone(), error };
     let listener = TcpListener::bind(&settings.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
@@ -69,7 +70,8 @@ pub async fn serve(
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
     let (state, notes) = assemble(&settings, address, store.clone(), vault);
     Dispatcher::recover(&state).await?;
-    let url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    // Where it listens, not the public address: with port 0 only this line tells which port it is.
+    let url = format!("http://{address}");
     let router = Router::new(&openapi::document(&url));
     let door = heliograph_http::serve(listener, Edge::new(state.clone(), router), DoorLimits::default(), stop);
     let last_request = CancellationToken::new();
@@ -87,6 +89,11 @@ pub async fn serve(
     closing.await.map_err(|error| StartError::Database(error.to_string()))
 }
 
+fn check_public_url(settings: &Settings) -> Result<(), StartError> {
+    let Some(url) = &settings.public_url else { return Ok(()) };
+    parse_target(url).map(drop).map_err(|rule| StartError::Setting(format!("the public URL {rule}")))
+}
+
 fn assemble(settings: &Settings, address: SocketAddr, store: Store, vault: Vault) -> (State, Vec<String>) {
     let mut notes = Vec::new();
     let allow_private = settings.allow_private_targets.unwrap_or_else(|| {
@@ -100,6 +107,9 @@ fn assemble(settings: &Settings, address: SocketAddr, store: Store, vault: Vault
         user_agent: concat!("Heliograph/", env!("CARGO_PKG_VERSION")).to_owned(),
         ..OutboundOptions::default()
     });
+    if let Some(url) = &settings.public_url {
+        notes.push(format!("clients reach it, and links begin with, {url}"));
+    }
     let node = heliograph_wire::id::EventId::new(heliograph_store::fresh_id()).to_string();
     let url = settings.public_url.as_deref().unwrap_or("/");
     let public = Public {
