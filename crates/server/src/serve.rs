@@ -96,14 +96,13 @@ fn check_public_url(settings: &Settings) -> Result<(), StartError> {
 
 fn assemble(settings: &Settings, address: SocketAddr, store: Store, vault: Vault) -> (State, Vec<String>) {
     let mut notes = Vec::new();
-    let allow_private = settings.allow_private_targets.unwrap_or_else(|| {
-        if address.ip().is_loopback() {
-            notes.push("webhooks may name private addresses, because this server listens on loopback alone".to_owned());
-        }
-        address.ip().is_loopback()
-    });
+    // A server behind a proxy listens on loopback too; its public address tells that it is not for this machine alone.
+    let alone = address.ip().is_loopback() && settings.public_url.is_none();
+    if alone && settings.allow_private_targets.is_none() {
+        notes.push("webhooks may name private addresses, because this server listens on loopback alone".to_owned());
+    }
     let outbound = Outbound::new(OutboundOptions {
-        allow_private,
+        allow_private: settings.allow_private_targets.unwrap_or(alone),
         user_agent: concat!("Heliograph/", env!("CARGO_PKG_VERSION")).to_owned(),
         ..OutboundOptions::default()
     });

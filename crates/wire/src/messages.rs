@@ -2,8 +2,8 @@
 
 use crate::{
     clients::{Client, Device},
-    content::Content,
-    id::{IntegrationId, MessageId},
+    content::{Content, TextMessage},
+    id::{IntegrationId, MessageId, UserId},
     metadata::Metadata,
     op::Nothing,
     operations,
@@ -93,6 +93,25 @@ pub struct Author {
     pub avatar_url: Option<String>,
 }
 
+impl Author {
+    /// The business.
+    pub fn business() -> Self {
+        Self {
+            r#type: AuthorType::Business,
+            subtypes: None,
+            user_id: None,
+            user_external_id: None,
+            brand_id: None,
+            display_name: None,
+            avatar_url: None,
+        }
+    }
+    /// A user, by id.
+    pub fn user(id: UserId) -> Self {
+        Self { r#type: AuthorType::User, user_id: Some(id.to_string()), ..Self::business() }
+    }
+}
+
 /// What a message is made from.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -115,6 +134,17 @@ pub struct MessagePost {
     /// Whose form the content has, if it is a channel's own: `whatsapp`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
+}
+
+impl MessagePost {
+    /// A message with this content and nothing else.
+    pub fn new(author: Author, content: Content) -> Self {
+        Self { author, content, destination: None, metadata: None, r#override: None, schema: None }
+    }
+    /// A message of plain text.
+    pub fn text(author: Author, text: impl Into<String>) -> Self {
+        Self::new(author, Content::Text(TextMessage { text: Some(text.into()), ..TextMessage::default() }))
+    }
 }
 
 /// Where a message goes: exactly one of the two.
