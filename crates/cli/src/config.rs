@@ -43,7 +43,7 @@ pub struct Layer {
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
     /// Lets webhooks go to private, loopback and link-local addresses. Implied when the server listens on loopback and
-    /// has no public address.
+    /// has no public address. [env: HELIOGRAPH_ALLOW_PRIVATE_TARGETS]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new())]
     allow_private_targets: Option<bool>,
