@@ -100,6 +100,22 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Two arguments with one id share their value: `keys get KEY_ID` once set the caller's --key-id.
+    #[test]
+    fn no_argument_takes_the_place_of_a_global_one() {
+        fn walk<'c>(command: &'c clap::Command, mut above: Vec<&'c str>, path: &str) {
+            for argument in command.get_arguments().map(|argument| argument.get_id().as_str()) {
+                assert!(!above.contains(&argument), "{path} {argument}");
+            }
+            let globals = command.get_arguments().filter(|argument| argument.is_global_set());
+            above.extend(globals.map(|argument| argument.get_id().as_str()));
+            for command in command.get_subcommands() {
+                walk(command, above.clone(), &format!("{path} {}", command.get_name()));
+            }
+        }
+        walk(&Cli::command(), Vec::new(), "heliograph");
+    }
+
     #[test]
     fn everything_is_explained() {
         fn walk(command: &clap::Command, path: &str) {
