@@ -16,7 +16,11 @@ use heliograph_wire::{
     path::{PathParams, segments},
     query,
 };
-use http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts};
+use http::{
+    HeaderMap, StatusCode,
+    header::{CONTENT_TYPE, HOST},
+    request::Parts,
+};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
@@ -42,8 +46,20 @@ pub struct Call<O: Operation> {
     pub query: O::Query,
     /// What stands in the body.
     pub body: O::Body,
+    /// The head of the request.
+    pub parts: Parts,
+}
+
+impl<O: Operation> Call<O> {
     /// The address that was called, without its query: links are built on it.
-    pub url: String,
+    pub fn url(&self) -> String {
+        let path = self.parts.uri.path();
+        if let Some(url) = &self.state.public.url {
+            return format!("{url}{path}");
+        }
+        let host = self.parts.headers.get(HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
+        format!("http://{host}{path}")
+    }
 }
 
 impl<O: Operation> Call<O>
@@ -173,8 +189,7 @@ async fn enter<O: Operation>(
     }
     let query = read_query::<O>(rules, parts.uri.query().unwrap_or_default())?;
     let body = read_body::<O>(rules, &parts.headers, body).await?;
-    let url = format!("{}{}", base_url(&state, &parts), parts.uri.path());
-    Ok(Call { state, caller, path, query, body, url })
+    Ok(Call { state, caller, path, query, body, parts })
 }
 
 /// Where the contract's paths begin: everything also answers under `/sc`.
@@ -183,14 +198,6 @@ pub fn inner_path(path: &str) -> &str {
         Some(rest) if rest.starts_with('/') => rest,
         _ => path,
     }
-}
-
-fn base_url(state: &State, parts: &Parts) -> String {
-    if let Some(url) = &state.public.url {
-        return url.clone();
-    }
-    let host = parts.headers.get(http::header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
-    format!("http://{host}")
 }
 
 fn read_query<O: Operation>(rules: &Rules, text: &str) -> Result<O::Query> {

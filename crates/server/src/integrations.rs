@@ -188,7 +188,7 @@ fn page(tx: &Tx<'_>, call: &Call<ListIntegrations>) -> Result<IntegrationList> {
     let window = Window::of(call.query.page.as_ref(), page_title(ListIntegrations::ID))?;
     let types = call.query.filter.as_ref().and_then(|f| f.types.as_deref());
     let sheet = window.sheet(all(tx, app, types, &window)?, |i| i.id.to_string());
-    let links = links(&sheet.meta, &call.url, &call.query)?;
+    let links = links(&sheet.meta, &call.url(), &call.query)?;
     let integrations = sheet.rows.into_iter().map(|kept| kept.show(tx, &call.state, app)).collect::<Result<_>>()?;
     Ok(IntegrationList { integrations, meta: sheet.meta, links })
 }

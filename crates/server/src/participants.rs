@@ -92,7 +92,7 @@ fn page(tx: &Tx<'_>, call: &Call<ListParticipants>) -> Result<ParticipantList> {
     let window = Window::of(call.query.page.as_ref(), page_title(ListParticipants::ID))?;
     conversations::find(tx, app, id)?;
     let sheet = window.sheet(all(tx, app, id, &window)?, |p| p.id.to_string());
-    let links = links(&sheet.meta, &call.url, &call.query)?;
+    let links = links(&sheet.meta, &call.url(), &call.query)?;
     Ok(ParticipantList { participants: sheet.rows, meta: sheet.meta, links })
 }
 

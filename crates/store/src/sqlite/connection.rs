@@ -3,6 +3,7 @@
 use crate::{Arg, Error, Row, text, tx::Session, value::Value};
 use rusqlite::{
     CachedStatement, OpenFlags, ToSql,
+    config::DbConfig,
     types::{ToSqlOutput, ValueRef},
 };
 use std::{
@@ -36,6 +37,8 @@ impl Connection {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let sqlite = rusqlite::Connection::open_with_flags(path, flags)?;
         sqlite.execute_batch(PRAGMAS)?;
+        // A statement keeps its plan: otherwise SQLite may plan it anew for every new value of a range.
+        sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         sqlite.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Self { sqlite, texts: RefCell::default(), wrote: Cell::new(false) })
     }
