@@ -173,3 +173,42 @@ def test_refused_changes_leave_no_webhook(launch, sink):
     server.start()
     assert app.api.get(f"{app.path}/conversations?filter[userId]={user['id']}").ok()["conversations"] == []
     target.stays_at(0, 1)
+
+
+def test_a_server_that_stops_hands_over_at_once(launch, sink):
+    """What it could not deliver is free for its successor, without waiting for a lease to end."""
+    target = sink.target(always=(503, 0))
+    server = launch("--webhook-retry-gaps", "1,1,1,1")
+    app = new_app(server)
+    app.custom(target)
+    group = app.group()
+    sent = {app.say(group, f"before the end {number}")["id"] for number in range(20)}
+    target.wait_deliveries(1)
+    assert server.stop() == 0
+    target.always = (200, 0)
+    target.deliveries.clear()
+    server.start()
+    target.wait_deliveries(20, within=10)
+    assert {event["payload"]["message"]["id"] for event in target.events()} == sent
+
+
+def test_delivery_outlives_a_full_memory(launch, sink):
+    """A target that is down while thousands of events pile up gets every one of them once it is back."""
+    target = sink.target(always=(500, 0))
+    server = launch("--webhook-retry-gaps", "3,1,1,1")
+    app = new_app(server)
+    app.custom(target)
+    conversations = [app.group(), app.group()]
+    assert app.key
+    with Storm(app, conversations) as storm:
+        time.sleep(4 * STORM_S)
+    target.always = (200, 0)
+    deadline = time.monotonic() + 60
+    missing = set(storm.ledger)
+    while missing and time.monotonic() < deadline:
+        time.sleep(0.2)
+        with target.changed:
+            good = [delivery for delivery in target.deliveries if delivery.status == 200]
+        missing = set(storm.ledger) - {event["payload"]["message"]["id"] for one in good for event in one.events}
+    assert not missing, f"{len(missing)} of {len(storm.ledger)} never arrived"
+    assert server.stop() == 0

@@ -1,8 +1,10 @@
 """The server under test: the real binary in its own process, with its own data folder and database."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
@@ -110,6 +112,13 @@ class Server:
         printed = json.loads(made.stdout)
         secrets.note(printed["secret"])
         return {"id": printed["keyId"], "secret": printed["secret"], "serviceAccountId": printed.get("serviceAccountId")}
+
+    def sql(self, statement):
+        """Runs a statement in the server's own database, behind its back; returns what it printed."""
+        if self.database_url:
+            return postgres.run(self.database_url, statement)
+        with contextlib.closing(sqlite3.connect(self.data / "heliograph.db", timeout=10)) as database, database:
+            return "\n".join("|".join(map(str, row)) for row in database.execute(statement))
 
     def assert_discreet(self):
         """Asserts that no secret seen so far stands in a log or in the database, and that nothing panicked."""
