@@ -17,21 +17,41 @@ def pytest_generate_tests(metafunc):
     if "store" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--store")
         stores = [chosen] if chosen else ["sqlite", "postgres"]
-        metafunc.parametrize("store", stores, scope="session", indirect=True)
+        metafunc.parametrize("store", stores, indirect=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """What waits longest begins first, so that the other workers go on beside it."""
+    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
+
+
+@pytest.fixture
 def store(request):
     """The store under test."""
     return request.param
 
 
 @pytest.fixture(scope="session")
-def server(store, tmp_path_factory):
-    """The server that ordinary tests share, one per store."""
-    shared = Server(store, tmp_path_factory.mktemp(f"shared-{store}"), *SHORT_GAPS).start()
-    yield shared
-    assert shared.stop() == 0, shared.stderr[-2000:]
+def shared(tmp_path_factory):
+    """The servers that ordinary tests share: one per store (and per worker)."""
+    running = {}
+
+    def of(store):
+        if store not in running:
+            running[store] = Server(store, tmp_path_factory.mktemp(f"shared-{store}"), *SHORT_GAPS).start()
+        return running[store]
+
+    yield of
+    for one in running.values():
+        assert one.stop() == 0, one.stderr[-2000:]
+        one.assert_discreet()
+
+
+@pytest.fixture
+def server(store, shared):
+    """The server that ordinary tests of this store share."""
+    return shared(store)
 
 
 @pytest.fixture
@@ -47,6 +67,8 @@ def launch(store, tmp_path):
     yield start
     for one in started:
         one.kill9()
+    for one in started:
+        one.assert_discreet()
 
 
 @pytest.fixture(scope="session")

@@ -74,6 +74,16 @@ def test_unknown_participants(app):
             app.api.post(f"{app.path}/conversations", {"type": kind, "participants": [who]}).refused(*NO_USER)
 
 
+def test_metadata_is_merged(app):
+    """Key by key; null takes a key away, and null for the whole takes all."""
+    conversation = app.group(metadata={"a": 1, "b": "two", "gone": None})
+    assert conversation["metadata"] == {"a": 1, "b": "two"}
+    path = app.conversation_path(conversation)
+    changed = app.api.patch(path, {"metadata": {"a": None, "c": True}}).ok(200)["conversation"]
+    assert changed["metadata"] == {"b": "two", "c": True}
+    assert not app.api.patch(path, {"metadata": None}).ok(200)["conversation"].get("metadata")
+
+
 def test_update(app):
     conversation = app.group(displayName="Before", metadata={"a": 1})
     path = app.conversation_path(conversation)

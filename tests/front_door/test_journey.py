@@ -46,10 +46,13 @@ def test_the_same_under_the_sc_prefix(server, app):
 
 
 def test_token_info(app, server):
-    """An integration's or an app's token tells which app it belongs to."""
-    for token in (tokens.mint(app.key), tokens.mint(app.custom().key)):
-        info = Api(server, bearer=token).get("/v2/tokenInfo").ok(200)
-        assert info["app"]["id"] == app.id
-        assert info["app"]["displayName"] == app.body["displayName"]
-        assert Api(server, bearer=token).get("/sc/v2/tokenInfo").ok(200) == info
+    """An integration's or an app's credential tells which app it belongs to; an account belongs to none."""
+    for key in (app.key, app.custom().key):
+        for caller in (Api(server, key), Api(server, bearer=tokens.mint(key))):
+            info = caller.get("/v2/tokenInfo").ok(200)
+            assert info["app"]["id"] == app.id
+            assert info["app"]["displayName"] == app.body["displayName"]
+            assert caller.get("/sc/v2/tokenInfo").ok(200) == info
+    for key in (server.first_key, server.admin_key("--service", "--grant", app.id)):
+        assert Api(server, bearer=tokens.mint(key)).get("/v2/tokenInfo").ok(200) == {}
     Api(server).get("/v2/tokenInfo").refused(401, "unauthorized", "Authorization is required")

@@ -119,6 +119,18 @@ def test_delete_all(app):
     assert len(app.messages(conversation)["messages"]) == 1
 
 
+def test_thirty_thousand_are_enough(app, server):
+    """Counted by the conversation; the count is set here, for posting that many takes too long."""
+    conversation = app.personal()
+    path = f"{app.conversation_path(conversation)}/messages"
+    server.sql(f"update conversation set message_count = 29999 where id = '{conversation['id']}'")
+    app.say(conversation, "the last")
+    title = "Message limit of 30000 per conversation reached."
+    app.api.post(path, text_message("one too many")).refused(423, "locked", title)
+    assert app.api.delete(path).ok(200) == {}
+    app.say(conversation, "room again")
+
+
 def test_order_is_the_order_of_posting(app):
     conversation = app.personal()
     sent = [app.say(conversation, f"{number}")["id"] for number in range(20)]

@@ -42,6 +42,36 @@ def test_metrics(server, app):
     assert app.id not in answer.text
 
 
+def test_metrics_count_what_happens(launch, sink):
+    server, target = launch(), sink.target()
+    app = new_app(server)
+    app.custom(target)
+    group = app.group()
+    for number in range(3):
+        app.say(group, f"message {number}")
+    Api(server).get(app.path).refused(401)
+    target.wait_deliveries(3)
+    wanted = [r'http_requests_total\{.*PostMessage.*201.*\} 3', r'http_requests_total\{.*GetApp.*401.*\} 1',
+              r'webhook_attempts_total\{.*delivered.*\} 3', r"store_transactions [1-9]"]
+    until = time.monotonic() + 5
+    while missing := [one for one in wanted if not re.search(one, fetch(server, "/metrics").text)]:
+        assert time.monotonic() < until, f"{missing} in\n{fetch(server, '/metrics').text}"
+        time.sleep(0.1)
+
+
+def test_the_log_tells_of_every_request(launch):
+    """One JSON line each: what, how it ended, how long it took, whose key, and the request's id."""
+    server = launch("--log-format", "json")
+    app = new_app(server)
+    app.api.get(f"{app.path}/users/nobody", headers={"X-Request-Id": "find-me-in-the-log"}).refused(404)
+    assert server.stop() == 0
+    lines = [json.loads(line) for line in server.stderr.splitlines() if line]
+    (told,) = [line["fields"] for line in lines if line["fields"].get("request_id") == "find-me-in-the-log"]
+    assert (told["operation"], told["method"], told["status"], told["key"]) == ("GetUser", "GET", 404, app.key["id"])
+    assert told["path"] == f"{app.path}/users/nobody" and told["ms"] > 0
+    assert all(line["timestamp"] and line["level"] for line in lines)
+
+
 def test_metrics_token(launch):
     server = launch("--metrics-token", "let-the-scraper-in")
     assert fetch(server, "/metrics").status_code in (401, 403)

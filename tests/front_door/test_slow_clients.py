@@ -3,6 +3,7 @@
 import threading
 import time
 
+import pytest
 from lib.raw import Wire, basic
 
 # Whatever the server's time-outs are, this is more than any client needs.
@@ -20,6 +21,7 @@ def drip(wire, data, stop):
             return
 
 
+@pytest.mark.waits
 def test_slow_clients_are_cut_off(server, app):
     """A request line that stops, headers that drip, a body that stops, a body that drips: all at once, to save time."""
     head = (f"POST {app.path}/users HTTP/1.1\r\nHost: x\r\nAuthorization: {basic(app.key)}\r\n"

@@ -11,6 +11,7 @@ from lib.world import MISSING
 
 HEADER, BODY = "Invalid JWT header. ", "Invalid JWT body. "
 BAD_SIGNATURE = "Invalid JWT signature. It does not match the secret of the key"
+NO_SIGNATURE = "Invalid JWT signature. It is not 32 bytes in base64url without padding"
 BAD_ALG = HEADER + "Algorithm (alg) should be HS256"
 NO_KID = HEADER + "Missing key id (kid)"
 UNKNOWN_KID = HEADER + "Unknown key id (kid)"
@@ -59,7 +60,8 @@ DEFECTS = {
     "not valid yet": (lambda k: tokens.mint(k, nbf=int(time.time()) + HOUR), BODY + "Token is not valid yet (nbf)"),
     "payload exchanged": (other_payload, BAD_SIGNATURE),
     "signature changed": (lambda k: tampered(tokens.mint(k), 2), BAD_SIGNATURE),
-    "signature missing": (lambda k: tokens.mint(k).rsplit(".", 1)[0] + ".", BAD_SIGNATURE),
+    "signature missing": (lambda k: tokens.mint(k).rsplit(".", 1)[0] + ".", NO_SIGNATURE),
+    "signature too short": (lambda k: tokens.mint(k)[:-2], NO_SIGNATURE),
     "other secret": (lambda k: tokens.mint({**k, "secret": k["secret"][::-1]}), BAD_SIGNATURE),
     "secret decoded first": (
         lambda k: tokens.forge(head(k), SCOPED, base64.urlsafe_b64decode(k["secret"] + "==")),

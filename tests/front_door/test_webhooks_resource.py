@@ -43,6 +43,15 @@ def test_only_one_on_a_custom_integration(app):
     assert app.api.get(f"{integration.path}/webhooks").ok()["webhooks"] == [integration.webhook]
 
 
+def test_ten_in_an_app(app):
+    integrations = [app.custom() for _ in range(10)]
+    body = {"type": "custom", "displayName": "The eleventh", "webhooks": [HOOK]}
+    app.api.post(f"{app.path}/integrations", body).refused(400, "bad_request")
+    assert len(app.api.get(f"{app.path}/integrations").ok(200)["integrations"]) == 10, "nothing of it is left"
+    app.api.delete(integrations[0].path).ok(200)
+    app.api.post(f"{app.path}/integrations", body).ok(201)
+
+
 def test_not_on_other_types(app):
     web = app.api.post(f"{app.path}/integrations", {"type": "web"}).ok(201)["integration"]
     path = f"{app.path}/integrations/{web['id']}/webhooks"

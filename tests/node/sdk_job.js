@@ -154,7 +154,9 @@ async function cleanUp(app, worker, bot) {
   const integrations = new sdk.IntegrationsApi(worker);
   const webhooks = [{ target: job.target, triggers: ['user:remove'] }];
   const spare = (await integrations.createIntegration(app, { type: 'custom', webhooks })).integration;
-  await new sdk.WebhooksApi(worker).deleteWebhook(app, spare.id, spare.webhooks[0].id);
+  const hooks = new sdk.WebhooksApi(worker);
+  // This SDK shows of an integration only what all types have.
+  await hooks.deleteWebhook(app, spare.id, (await hooks.listWebhooks(app, spare.id)).webhooks[0].id);
   await integrations.deleteIntegration(app, spare.id);
   await refused(integrations.getIntegration(app, spare.id), 404, 'integration_not_found');
 }

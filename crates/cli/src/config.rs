@@ -5,6 +5,7 @@ use heliograph_server::{RateLimit, S3, Settings};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     path::{Path, PathBuf},
+    str::FromStr,
     time::Duration,
 };
 
@@ -41,8 +42,8 @@ pub struct Layer {
     /// it. [env: HELIOGRAPH_PUBLIC_URL]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// Lets webhooks go to private, loopback and link-local addresses. Implied when the server listens on loopback
-    /// alone. [env: HELIOGRAPH_ALLOW_PRIVATE_TARGETS]
+    /// Lets webhooks go to private, loopback and link-local addresses. Implied when the server listens on loopback and
+    /// has no public address. [env: HELIOGRAPH_ALLOW_PRIVATE_TARGETS]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new())]
     allow_private_targets: Option<bool>,
@@ -72,10 +73,10 @@ pub struct Layer {
     /// [env: HELIOGRAPH_S3_SECRET_ACCESS_KEY]
     #[arg(long, value_name = "SECRET")]
     s3_secret_access_key: Option<String>,
-    /// The pauses between the attempts to deliver a webhook, in seconds. Default: 15,60,240,480.
+    /// The pauses between the attempts to deliver a webhook, in seconds; decimals are allowed. Default: 15,60,240,480.
     /// [env: HELIOGRAPH_WEBHOOK_RETRY_GAPS]
     #[arg(long, value_name = "SECONDS,…", value_delimiter = ',')]
-    webhook_retry_gaps: Option<Vec<u64>>,
+    webhook_retry_gaps: Option<Vec<Seconds>>,
     /// How often one key may ask: 50/s, 1000/m or 20000/h. What is beyond is answered with 429. Default: without limit.
     /// [env: HELIOGRAPH_RATE_LIMIT_KEY]
     #[arg(long, value_name = "COUNT/UNIT")]
@@ -101,6 +102,28 @@ pub enum LogFormat {
     Text,
     /// A JSON object per line, for programs.
     Json,
+}
+
+/// A pause, written as a number of seconds.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "f64")]
+struct Seconds(Duration);
+
+impl TryFrom<f64> for Seconds {
+    type Error = &'static str;
+
+    fn try_from(seconds: f64) -> Result<Self, Self::Error> {
+        Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| "should be a number of seconds, zero or more")
+    }
+}
+
+impl FromStr for Seconds {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // What is no number is refused as what is a wrong one.
+        text.trim().parse::<f64>().unwrap_or(f64::NAN).try_into()
+    }
 }
 
 /// What `serve` may be told.
@@ -187,7 +210,7 @@ impl Layer {
 
     fn resolved(self) -> Resolved {
         let default = Settings::default();
-        let gaps = self.webhook_retry_gaps.map(|gaps| gaps.into_iter().map(Duration::from_secs).collect());
+        let gaps = self.webhook_retry_gaps.map(|gaps| gaps.into_iter().map(|Seconds(gap)| gap).collect());
         let settings = Settings {
             listen: self.listen.unwrap_or(default.listen),
             data: self.data.unwrap_or(default.data),
@@ -286,18 +309,18 @@ mod tests {
 
     #[test]
     fn every_form_of_a_setting() {
-        let gaps = [1, 2].map(Duration::from_secs);
+        let gaps = [1000, 2500].map(Duration::from_millis);
         let origins = ["http://a", "http://b"];
         let sources = [
             resolve(
-                "--webhook-retry-gaps 1,2 --cors-origin http://a --cors-origin http://b --log-format json",
+                "--webhook-retry-gaps 1,2.5 --cors-origin http://a --cors-origin http://b --log-format json",
                 &[],
                 None,
             ),
             resolve(
                 "",
                 &[
-                    ("HELIOGRAPH_WEBHOOK_RETRY_GAPS", "1,2"),
+                    ("HELIOGRAPH_WEBHOOK_RETRY_GAPS", "1,2.5"),
                     ("HELIOGRAPH_CORS_ORIGIN", "http://a,http://b"),
                     ("HELIOGRAPH_LOG_FORMAT", "json"),
                 ],
@@ -306,7 +329,7 @@ mod tests {
             resolve(
                 "",
                 &[],
-                Some("webhook-retry-gaps = [1, 2]\ncors-origin = ['http://a', 'http://b']\nlog-format = 'json'"),
+                Some("webhook-retry-gaps = [1, 2.5]\ncors-origin = ['http://a', 'http://b']\nlog-format = 'json'"),
             ),
         ];
         for resolved in sources {
@@ -358,7 +381,9 @@ mod tests {
             switch.contains("in the environment: invalid value 'perhaps' for '--allow-private-targets"),
             "{switch}"
         );
-        for text in [&unknown, &wrong, &switch] {
+        let gap = refused(&[("HELIOGRAPH_WEBHOOK_RETRY_GAPS", "1,-2")], None);
+        assert!(gap.contains("should be a number of seconds"), "{gap}");
+        for text in [&unknown, &wrong, &switch, &gap] {
             assert_eq!(text.lines().count(), 1, "{text}");
         }
         let missing = resolve("--config /nowhere/at-all.toml", &[], None).err().unwrap_or_default();

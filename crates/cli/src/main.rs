@@ -100,6 +100,22 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Two arguments with one id share their value: `keys get KEY_ID` once set the caller's --key-id.
+    #[test]
+    fn no_argument_takes_the_place_of_a_global_one() {
+        fn walk<'c>(command: &'c clap::Command, mut above: Vec<&'c str>, path: &str) {
+            for argument in command.get_arguments().map(|argument| argument.get_id().as_str()) {
+                assert!(!above.contains(&argument), "{path} {argument}");
+            }
+            let globals = command.get_arguments().filter(|argument| argument.is_global_set());
+            above.extend(globals.map(|argument| argument.get_id().as_str()));
+            for command in command.get_subcommands() {
+                walk(command, above.clone(), &format!("{path} {}", command.get_name()));
+            }
+        }
+        walk(&Cli::command(), Vec::new(), "heliograph");
+    }
+
     #[test]
     fn everything_is_explained() {
         fn walk(command: &clap::Command, path: &str) {
@@ -124,7 +140,8 @@ mod tests {
             format!("webhooks list --app {app} --integration me --profile shop"),
             "serve --allow-private-targets --listen 127.0.0.1:0 --webhook-retry-gaps 1,2".to_owned(),
             "admin keys create --service --grant 65f1c0ffee65f1c0ffee65f1".to_owned(),
-            "admin oauth-clients create --display-name Shop --redirect-uri https://a.example/cb --client-id shop".to_owned(),
+            "admin oauth-clients create --display-name Shop --redirect-uri https://a.example/cb --client-id shop"
+                .to_owned(),
             "admin login-link --app 65f1c0ffee65f1c0ffee65f1 --url https://h.example".to_owned(),
             "token --expires-in never".to_owned(),
         ] {

@@ -42,7 +42,8 @@ pub fn runtime() -> io::Result<Runtime> {
 
 fn log_to_stderr(resolved: &Resolved) -> Outcome {
     let filter = EnvFilter::builder()
-        .parse(&resolved.log)
+        // PostgreSQL's own notices come first, so that the operator's filter can still ask for them.
+        .parse(format!("tokio_postgres=warn,{}", resolved.log))
         .map_err(|error| format!("the log filter '{}' cannot be read: {error}", resolved.log))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match resolved.log_format {

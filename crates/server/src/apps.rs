@@ -116,7 +116,7 @@ fn page(tx: &Tx<'_>, call: &Call<ListApps>) -> Result<AppList> {
         (own, named) => own.or(named),
     };
     let sheet = window.sheet(all(tx, account, &window)?, |app| app.id.to_string());
-    let links = links(&sheet.meta, &call.url, &call.query)?;
+    let links = links(&sheet.meta, &call.url(), &call.query)?;
     Ok(AppList { apps: sheet.rows.into_iter().map(Kept::show).collect(), meta: sheet.meta, links })
 }
 

@@ -19,7 +19,7 @@ use heliograph_wire::{
 };
 use http::{
     HeaderMap, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
+    header::{CONTENT_TYPE, HOST, RETRY_AFTER},
     request::Parts,
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -47,8 +47,20 @@ pub struct Call<O: Operation> {
     pub query: O::Query,
     /// What stands in the body.
     pub body: O::Body,
+    /// The head of the request.
+    pub parts: Parts,
+}
+
+impl<O: Operation> Call<O> {
     /// The address that was called, without its query: links are built on it.
-    pub url: String,
+    pub fn url(&self) -> String {
+        let path = self.parts.uri.path();
+        if let Some(url) = &self.state.public.url {
+            return format!("{url}{path}");
+        }
+        let host = self.parts.headers.get(HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
+        format!("http://{host}{path}")
+    }
 }
 
 impl<O: Operation> Call<O>
@@ -238,8 +250,7 @@ async fn enter<O: Operation>(
         Some(body) => read_body::<O>(rules, &parts.headers, body).await?,
         None => typed(Value::Object(serde_json::Map::new()))?,
     };
-    let url = format!("{}{}", base_url(&state, &parts), parts.uri.path());
-    Ok(Call { state, caller, path, query, body, url })
+    Ok(Call { state, caller, path, query, body, parts })
 }
 
 /// Where the contract's paths begin: everything also answers under `/sc`.
@@ -248,14 +259,6 @@ pub fn inner_path(path: &str) -> &str {
         Some(rest) if rest.starts_with('/') => rest,
         _ => path,
     }
-}
-
-fn base_url(state: &State, parts: &Parts) -> String {
-    if let Some(url) = &state.public.url {
-        return url.clone();
-    }
-    let host = parts.headers.get(http::header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
-    format!("http://{host}")
 }
 
 pub(crate) fn read_query<O: Operation>(rules: &Rules, text: &str) -> Result<O::Query> {

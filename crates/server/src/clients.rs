@@ -206,7 +206,7 @@ fn page(tx: &Tx<'_>, call: &Call<ListClients>) -> Result<ClientList> {
     let window = Window::of(call.query.page.as_ref(), page_title(ListClients::ID))?;
     let user = users::find(tx, app, &call.path.user, call.query.brand_id.as_deref())?;
     let sheet = window.sheet(rows::all(tx, app, user.key.id, &window)?, |c| c.id.to_string());
-    let links = links(&sheet.meta, &call.url, &call.query)?;
+    let links = links(&sheet.meta, &call.url(), &call.query)?;
     Ok(ClientList { clients: sheet.rows, meta: sheet.meta, links })
 }
 

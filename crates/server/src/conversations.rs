@@ -173,7 +173,7 @@ fn page(tx: &Tx<'_>, call: &Call<ListConversations>) -> Result<ConversationList>
     let filter = &call.query.filter;
     let user = users::named(tx, app, filter.user_id.as_deref(), filter.user_external_id.as_deref(), None, "filter ")?;
     let sheet = window.sheet(of_user(tx, app, user.key.id, &window)?, |c| c.key.id.to_string());
-    let links = links(&sheet.meta, &call.url, &call.query)?;
+    let links = links(&sheet.meta, &call.url(), &call.query)?;
     Ok(ConversationList { conversations: sheet.rows, meta: sheet.meta, links })
 }
 

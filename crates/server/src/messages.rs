@@ -205,7 +205,7 @@ fn page(tx: &Tx<'_>, call: &Call<ListMessages>) -> Result<Vec<u8>> {
         // Nothing follows the latest.
         sheet.meta.after_cursor = None;
     }
-    let links = links(&sheet.meta, &call.url, &call.query)?;
+    let links = links(&sheet.meta, &call.url(), &call.query)?;
     let length = sheet.rows.iter().map(|(_, body)| body.len() + 1).sum::<usize>();
     let mut json = Vec::with_capacity(length + 256);
     json.extend_from_slice(b"{\"messages\":[");

@@ -119,7 +119,7 @@ fn page(tx: &Tx<'_>, call: &Call<ListParticipants>) -> Result<ParticipantList> {
             participant.client_associations.push(client);
         }
     }
-    let links = links(&sheet.meta, &call.url, &call.query)?;
+    let links = links(&sheet.meta, &call.url(), &call.query)?;
     Ok(ParticipantList { participants: sheet.rows, meta: sheet.meta, links })
 }
 

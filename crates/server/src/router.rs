@@ -3,10 +3,9 @@
 use crate::{
     activities, app_keys, apps, attachments,
     call::{Answer, Endpoint, Rules, Streamed, endpoint, raw_endpoint, streamed_endpoint},
-    channels,
-    clients, control, conversations, devices, integration_keys, integrations, messages, participants, oauth,
+    channels, clients, control, conversations, devices, integration_keys, integrations, messages, oauth,
     open::{Visit, open_endpoint},
-    switchboard_integrations, switchboards, token_info, user_sync, users, webhooks,
+    participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhooks,
 };
 use heliograph_wire::{check::Checker, op::Operation};
 use http::Method;

@@ -17,7 +17,7 @@ use crate::{
     state::{Parts, Public, State},
     vault::Vault,
 };
-use heliograph_http::{DoorLimits, Outbound, OutboundOptions};
+use heliograph_http::{DoorLimits, Outbound, OutboundOptions, parse_target};
 use heliograph_store::Store;
 use heliograph_wire::openapi;
 use std::{
@@ -57,6 +57,7 @@ pub async fn serve(
     stop: CancellationToken,
     started: impl FnOnce(&Started) + Send,
 ) -> Result<(), StartError> {
+    check_public_url(&settings)?;
     let failed = |error| StartError::Listen { address: settings.listen.clone(), error };
     let listener = TcpListener::bind(&settings.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
@@ -74,18 +75,31 @@ pub async fn serve(
     let files = Files::new(Blobs::open(&settings)?);
     let (state, notes) = assemble(&settings, address, store.clone(), vault, files);
     Dispatcher::recover(&state).await?;
-    let url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    // Where it listens, not the public address: with port 0 only this line tells which port it is.
+    let url = format!("http://{address}");
     let router = Router::new(&openapi::document(&url));
     let door = heliograph_http::serve(listener, Edge::new(state.clone(), router), DoorLimits::default(), stop.clone());
-    let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), stop.clone())));
+    let last_request = CancellationToken::new();
+    let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
     let clearing = tokio::spawn(attachments::run(state.clone(), stop.clone()));
     let sweeping = tokio::spawn(retention::run(state.clone(), stop));
+    tracing::info!(%address, "listening");
+    notes.iter().for_each(|note| tracing::warn!("{note}"));
     started(&Started { url, first_key, notes });
-    // A task ends early only by a panic, which is in the log.
-    let _ = tokio::join!(door, delivery, clearing, sweeping);
+    // Delivery goes on until the last request is answered: it may still cause events. A task ends early only by a
+    // panic, which is in the log.
+    let _ = tokio::join!(door, clearing, sweeping);
+    last_request.cancel();
+    let _ = delivery.await;
     attachments::finish(&state).await;
+    tracing::info!("stopped");
     let closing = tokio::task::spawn_blocking(move || store.close());
     closing.await.map_err(|error| StartError::Database(error.to_string()))
+}
+
+fn check_public_url(settings: &Settings) -> Result<(), StartError> {
+    let Some(url) = &settings.public_url else { return Ok(()) };
+    parse_target(url).map(drop).map_err(|rule| StartError::Setting(format!("the public URL {rule}")))
 }
 
 fn assemble(
@@ -96,17 +110,19 @@ fn assemble(
     files: Files,
 ) -> (State, Vec<String>) {
     let mut notes = Vec::new();
-    let allow_private = settings.allow_private_targets.unwrap_or_else(|| {
-        if address.ip().is_loopback() {
-            notes.push("webhooks may name private addresses, because this server listens on loopback alone".to_owned());
-        }
-        address.ip().is_loopback()
-    });
+    // A server behind a proxy listens on loopback too; its public address tells that it is not for this machine alone.
+    let alone = address.ip().is_loopback() && settings.public_url.is_none();
+    if alone && settings.allow_private_targets.is_none() {
+        notes.push("webhooks may name private addresses, because this server listens on loopback alone".to_owned());
+    }
     let outbound = Outbound::new(OutboundOptions {
-        allow_private,
+        allow_private: settings.allow_private_targets.unwrap_or(alone),
         user_agent: concat!("Heliograph/", env!("CARGO_PKG_VERSION")).to_owned(),
         ..OutboundOptions::default()
     });
+    if let Some(url) = &settings.public_url {
+        notes.push(format!("clients reach it, and links begin with, {url}"));
+    }
     let node = heliograph_wire::id::EventId::new(heliograph_store::fresh_id()).to_string();
     let url = settings.public_url.as_deref().unwrap_or("/");
     let public = Public {

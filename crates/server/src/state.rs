@@ -1,6 +1,9 @@
 //! What every request may reach for. There is no other: two servers in one process do not meet.
 
-use crate::{attachments::Files, auth::KeyCache, delivery::Dispatcher, limits::Limits, metrics::Metrics, retention::Bell, vault::Vault};
+use crate::{
+    attachments::Files, auth::KeyCache, delivery::Dispatcher, limits::Limits, metrics::Metrics, retention::Bell,
+    vault::Vault,
+};
 use heliograph_http::Outbound;
 use heliograph_store::Store;
 use std::{ops::Deref, sync::Arc};

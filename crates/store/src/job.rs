@@ -56,7 +56,9 @@ where
     }
 
     fn answer(self: Box<Self>, outcome: Result<(), Error>) {
-        let Self { ran, hooks, reply, .. } = *self;
+        let Self { f, ran, hooks, reply, .. } = *self;
+        // What the function holds is its caller's again when the answer is there.
+        drop(f);
         let result = match outcome {
             Ok(()) => ran.unwrap_or_else(|| Err(Error::closed().into())),
             Err(error) => Err(error.into()),

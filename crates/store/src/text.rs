@@ -1,7 +1,7 @@
 //! SQL texts: the one text of a statement, and what each engine makes of it.
 //!
 //! The rules of the one text: parameters are `$1…`, keywords and types are in capitals, columns are `TEXT` or `BIGINT`,
-//! and a claim may say ` FOR UPDATE SKIP LOCKED`, which SQLite, having one writer, does without.
+//! no key cascades (a statement changes the table it names and no other), and a claim may say ` FOR UPDATE SKIP LOCKED`, which SQLite, having one writer, does without.
 
 const SKIP_LOCKED: &str = " FOR UPDATE SKIP LOCKED";
 
@@ -73,6 +73,31 @@ pub(crate) fn table(sql: &'static str) -> Option<&'static str> {
 /// Whether the text names `table`.
 pub(crate) fn mentions(sql: &str, table: &str) -> bool {
     words(sql).any(|word| word.eq_ignore_ascii_case(table))
+}
+
+/// The two columns whose values the first two parameters are, when the text is about rows with these values and no
+/// others: `INSERT INTO t (a, b, …) VALUES ($1, $2, …)`, `… WHERE a = $1 AND b = $2 …` on one table without an alias.
+pub(crate) fn pinned(sql: &str) -> Option<[&str; 2]> {
+    let (columns, values) = if sql.starts_with("INSERT INTO ") {
+        let (_, list) = sql.split_once('(')?;
+        let (columns, rest) = list.split_once(')')?;
+        (columns, rest.trim_start().strip_prefix("VALUES (")?.strip_prefix("$1, $2")?)
+    } else {
+        let alone =
+            words(sql).filter(|word| matches!(*word, "FROM" | "JOIN" | "UPDATE" | "OR" | "UNION" | "WITH")).count()
+                == 1;
+        let (_, condition) = sql.split_once("WHERE ").filter(|_| alone)?;
+        let (first, rest) = condition.split_once(" = $1 AND ")?;
+        let (second, rest) = rest.split_once(" = $2")?;
+        return is_name(first).then_some([first, second]).filter(|_| is_name(second) && !rest.starts_with(in_word));
+    };
+    let mut names = columns.split(',').map(str::trim);
+    let pair = [names.next()?, names.next()?];
+    pair.iter().all(|name| is_name(name)).then_some(pair).filter(|_| !values.starts_with(in_word))
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(in_word)
 }
 
 /// Turns `INSERT INTO t (…) VALUES (…)` of one row into one of many: each parameter becomes an array of PostgreSQL
@@ -209,6 +234,25 @@ mod tests {
         assert!(!mentions("SELECT app_id, 'app' FROM apps -- app", "app"));
         assert!(only_reads("SELECT 1") && only_reads("\n WITH a AS (SELECT 1) SELECT * FROM a"));
         assert!(!only_reads("WITH a AS (DELETE FROM t RETURNING id) SELECT * FROM a") && !only_reads("DELETE FROM t"));
+    }
+
+    #[test]
+    fn a_text_may_say_which_rows_it_is_about() {
+        assert_eq!(pinned("INSERT INTO t (a, b, c) VALUES ($1, $2, $3)"), Some(["a", "b"]));
+        assert_eq!(pinned("UPDATE t SET c = $3 WHERE a = $1 AND b = $2"), Some(["a", "b"]));
+        assert_eq!(pinned("SELECT c FROM t WHERE a = $1 AND b = $2 AND c > $3 ORDER BY c"), Some(["a", "b"]));
+        for vague in [
+            "INSERT INTO t (a, b) VALUES ($2, $1)",
+            "INSERT INTO t (a, b) VALUES ($1, $22)",
+            "SELECT c FROM t WHERE a = $1 AND b > $2",
+            "SELECT c FROM t WHERE a = $1 AND b = $22",
+            "SELECT c FROM t WHERE a = $1",
+            "SELECT c FROM t WHERE a = $1 AND b = $2 OR c = 1",
+            "SELECT c FROM t WHERE a = $1 AND b = $2 AND c IN (SELECT c FROM t)",
+            "SELECT t.c FROM t JOIN u ON u.a = t.a WHERE t.a = $1 AND t.b = $2",
+        ] {
+            assert_eq!(pinned(vague), None, "{vague}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A running transaction, as the rules of the product see it.
 
 use crate::{Arg, Error, Row, clock, id, text};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 
 /// What an engine does with statements, inside the transaction it has open.
 ///
@@ -25,14 +25,14 @@ pub(crate) type Hook = Box<dyn FnOnce() + Send>;
 /// count.
 pub struct Tx<'c> {
     session: &'c dyn Session,
-    now: i64,
+    now: OnceCell<i64>,
     failed: RefCell<Option<Error>>,
     after: Vec<Hook>,
 }
 
 impl<'c> Tx<'c> {
     pub(crate) fn new(session: &'c dyn Session) -> Self {
-        Self { session, now: clock::now_ms(), failed: RefCell::new(None), after: Vec::new() }
+        Self { session, now: OnceCell::new(), failed: RefCell::new(None), after: Vec::new() }
     }
 
     /// Rows of a statement that only reads. Sees everything this transaction wrote before.
@@ -80,9 +80,10 @@ impl<'c> Tx<'c> {
         self.after.push(Box::new(f));
     }
 
-    /// The one moment of this transaction, in milliseconds since 1970.
+    /// The one moment of this transaction, in milliseconds since 1970: that at which it is first asked for. Asked after a
+    /// row was read, it is not before what another transaction wrote there.
     pub fn now(&self) -> i64 {
-        self.now
+        *self.now.get_or_init(clock::now_ms)
     }
 
     /// A fresh identifier that sorts after every one this process made before.

@@ -35,6 +35,8 @@ on_both_engines![
     a_closed_store_refuses,
     text_compares_by_bytes,
     ids_increase_and_the_clock_stands,
+    an_answered_caller_has_back_what_it_lent,
+    a_time_asked_for_after_a_read_is_not_before_what_was_read,
 ];
 
 /// Runs `jobs` at once, so that they share groups, and gives their answers.
@@ -371,6 +373,28 @@ async fn ids_increase_and_the_clock_stands(database: &Database) {
     assert!(ids.is_sorted_by(|a, b| a < b));
     assert_eq!(moments.0, moments.1);
     assert_ne!(dice.0, dice.1);
+}
+
+async fn an_answered_caller_has_back_what_it_lent(database: &Database) {
+    let store = database.store();
+    for _ in 0..200 {
+        let lent = Arc::new(());
+        let held = Arc::clone(&lent);
+        store.write(move |_| Ok::<_, Refusal>(Arc::strong_count(&held))).await.unwrap();
+        assert!(Arc::into_inner(lent).is_some());
+    }
+}
+
+async fn a_time_asked_for_after_a_read_is_not_before_what_was_read(database: &Database) {
+    let store = database.store();
+    counter(&store, "latest", 0).await;
+    let answers = together(&store, 200, |_, tx| {
+        let before = value(tx, "latest")?.ok_or(Refusal::No)?;
+        let now = tx.now();
+        tx.execute("UPDATE counter SET n = $2 WHERE id = $1", args!["latest", now])?;
+        Ok(before <= now)
+    });
+    assert!(answers.await.into_iter().flatten().all(|in_order| in_order));
 }
 
 /// A writer that never rests must not keep the write-ahead log from starting over.

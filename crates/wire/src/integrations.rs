@@ -106,8 +106,9 @@ fn type_schema(kind: &IntegrationType, webhook: &Value) -> Value {
     });
     let mut required = Vec::new();
     if kind.name == CUSTOM {
-        properties["webhooks"] = json!({ "type": "array", "items": webhook, "minItems": 1, "maxItems": 1,
-            "description": "Where the integration is told of what happens: exactly one webhook." });
+        properties["webhooks"] = json!({ "type": "array", "items": webhook, "maxItems": 1,
+            "description": "Where the integration is told of what happens: exactly one webhook when it is created; none \
+                once that was deleted." });
         required.push("webhooks");
     } else {
         add_common(&mut properties);

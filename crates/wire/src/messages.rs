@@ -2,9 +2,9 @@
 
 use crate::{
     clients::Client,
-    content::Content,
+    content::{Content, TextMessage},
     devices::Device,
-    id::{IntegrationId, MessageId},
+    id::{IntegrationId, MessageId, UserId},
     metadata::Metadata,
     op::Nothing,
     operations,
@@ -94,6 +94,25 @@ pub struct Author {
     pub avatar_url: Option<String>,
 }
 
+impl Author {
+    /// The business.
+    pub fn business() -> Self {
+        Self {
+            r#type: AuthorType::Business,
+            subtypes: None,
+            user_id: None,
+            user_external_id: None,
+            brand_id: None,
+            display_name: None,
+            avatar_url: None,
+        }
+    }
+    /// A user, by id.
+    pub fn user(id: UserId) -> Self {
+        Self { r#type: AuthorType::User, user_id: Some(id.to_string()), ..Self::business() }
+    }
+}
+
 /// What a message is made from.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -120,6 +139,17 @@ pub struct MessagePost {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 10))]
     pub references: Option<Vec<Reference>>,
+}
+
+impl MessagePost {
+    /// A message with this content and nothing else.
+    pub fn new(author: Author, content: Content) -> Self {
+        Self { author, content, destination: None, metadata: None, r#override: None, schema: None, references: None }
+    }
+    /// A message of plain text.
+    pub fn text(author: Author, text: impl Into<String>) -> Self {
+        Self::new(author, Content::Text(TextMessage { text: Some(text.into()), ..TextMessage::default() }))
+    }
 }
 
 /// Where a message goes: exactly one of the two.

@@ -49,7 +49,7 @@ impl JsonSchema for Metadata {
             "type": "object",
             "description": "Custom properties: a flat object of strings, numbers and booleans, 4096 bytes at most. When something is \
                 updated, the properties given are put over those it has; null takes one away.",
-            "additionalProperties": { "type": ["string", "number", "boolean", "null"] },
+            "additionalProperties": { "type": ["string", "number", "boolean"], "x-clearable": true },
         })
     }
 }

@@ -30,6 +30,14 @@ pub struct Missing {
     pub title: &'static str,
 }
 
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.title)
+    }
+}
+
+impl std::error::Error for Missing {}
+
 impl Missing {
     const fn new(code: &'static str, title: &'static str) -> Self {
         Self { code, title }

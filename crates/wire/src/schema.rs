@@ -23,6 +23,7 @@ pub fn tidy(schema: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(tidy),
         Value::Object(object) => {
             object.values_mut().for_each(tidy);
+            list_constants(object);
             drop_option_null(object);
             admit_null(object);
             drop_rust_formats(object);
@@ -30,6 +31,23 @@ pub fn tidy(schema: &mut Value) {
         }
         _ => {}
     }
+}
+
+/// A choice of constants is an `enum`: generators make one type of it, and Ajv has a sentence for it. What each constant
+/// means goes into the description.
+fn list_constants(object: &mut Map<String, Value>) {
+    let Some(Value::Array(variants)) = object.get("oneOf") else { return };
+    let Some(names) = variants.iter().map(|v| v["const"].as_str()).collect::<Option<Vec<_>>>() else { return };
+    let meanings = variants.iter().zip(&names).filter_map(|(v, name)| Some((name, v["description"].as_str()?)));
+    let mut about = object.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
+    for (at, (name, meaning)) in meanings.enumerate() {
+        about += if at == 0 { "\n\n" } else { "\n" };
+        about += &format!("- `{name}`: {meaning}");
+    }
+    let names = json!(names);
+    object.remove("oneOf");
+    object.extend([("type".to_owned(), "string".into()), ("enum".to_owned(), names)]);
+    object.insert("description".to_owned(), about.trim_start().into());
 }
 
 /// An `Option` may be left out; it is not `null`.

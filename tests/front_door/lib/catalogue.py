@@ -31,8 +31,8 @@ KINDS = {
         update={"senderId": "sender-8", **SDK_UPDATE}),
     "apple": Kind(
         required={"businessId": "2740f141", "apiSecret": "apple-api-secret-1", "mspId": "e7e495d5"},
-        settable={"authenticationMessageSecret": "apple-authentication-1"}, hidden=("apiSecret",),
-        update={"authenticationMessageSecret": "apple-authentication-2"}),
+        settable={"authenticationMessageSecret": "apple-authentication-1".ljust(88, "x")}, hidden=("apiSecret", "authenticationMessageSecret"),
+        update={"authenticationMessageSecret": "apple-authentication-2".ljust(88, "x")}),
     "instagram": Kind(
         required={"pageAccessToken": "instagram-page-token-1", "appId": "1234", "appSecret": "instagram-app-secret-1"},
         settable={"storyRepliesEnabled": True, "storyMentionsEnabled": False}, hidden=("pageAccessToken", "appSecret"),
@@ -47,17 +47,17 @@ KINDS = {
         settable={"channelId": "1286564967", "channelSecret": "line-channel-secret-1",
                   "channelAccessToken": "line-channel-token-1", "serviceCode": "line-service-code",
                   "switcherSecret": "line-switcher-secret-1", "qrCodeUrl": "https://example.org/qr.png"},
-        read_only=("lineId",)),
+        hidden=("channelSecret", "channelAccessToken", "switcherSecret"), read_only=("lineId",)),
     "mailgun": Kind(
         required={"apiKey": "mailgun-api-key-123", "domain": "mail.example.org", "incomingAddress": "in@example.org"},
         settable={"signingKey": "mailgun-signing-key-1", "hideUnsubscribeLink": True, "fromAddress": "from@example.org"},
-        hidden=("apiKey",), update={"hideUnsubscribeLink": False, "fromAddress": "new@example.org"}),
+        hidden=("apiKey", "signingKey"), update={"hideUnsubscribeLink": False, "fromAddress": "new@example.org"}),
     "messagebird": Kind(
         required={"accessKey": "messagebird-access-1", "signingKey": "messagebird-signing-1", "originator": "12262121021"},
         hidden=("accessKey", "signingKey"), read_only=("webhookSecret",)),
     "messenger": Kind(
         required={"pageAccessToken": "messenger-page-token-1", "appId": "1234", "appSecret": "messenger-app-secret-1"},
-        hidden=("appSecret",), update={"pageAccessToken": "messenger-page-token-2"}),
+        hidden=("pageAccessToken", "appSecret"), update={"pageAccessToken": "messenger-page-token-2"}),
     "telegram": Kind(required={"token": "telegram-token-12345"}, hidden=("token",), read_only=("username", "botId")),
     "twilio": Kind(
         required={"accountSid": "ACa1b4c65ee0722712", "authToken": "twilio-auth-token-1"},
@@ -78,5 +78,5 @@ KINDS = {
     "whatsapp": Kind(
         settable={"hsmFallbackLanguage": "en_US", "accountId": "whatsapp-account",
                   "accountManagementAccessToken": "whatsapp-management-token"},
-        read_only=("phoneNumber",), update={"hsmFallbackLanguage": "de"}),
+        hidden=("accountManagementAccessToken",), read_only=("phoneNumber",), update={"hsmFallbackLanguage": "de"}),
 }

@@ -31,12 +31,25 @@ def pointer(text):
     return text.replace("~", "~0").replace("/", "~1").replace("{", "%7B").replace("}", "%7D")
 
 
+def as_answered(node):
+    """The document as it speaks of answers: what may only be written is required of requests alone."""
+    if isinstance(node, list):
+        return [as_answered(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    read = {name: as_answered(value) for name, value in node.items()}
+    if isinstance(read.get("required"), list):
+        properties = read.get("properties", {})
+        read["required"] = [name for name in read["required"] if not properties.get(name, {}).get("writeOnly")]
+    return read
+
+
 class Contract:
     """Looks up the operation of an answer and validates its body."""
 
     def __init__(self, document):
         self.document = document
-        resource = Resource.from_contents(document, default_specification=DRAFT202012)
+        resource = Resource.from_contents(as_answered(document), default_specification=DRAFT202012)
         self.registry = Registry().with_resource(DOCUMENT, resource)
         self.errors = Draft202012Validator(ERRORS)
         self.validators = {}

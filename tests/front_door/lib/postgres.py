@@ -29,8 +29,14 @@ def admin_url():
 def fresh_database():
     """Creates an empty database and returns its URL."""
     name = f"front_door_{os.getpid()}_{next(numbers)}"
-    subprocess.run([tool("psql"), "-qX", admin_url(), "-c", f"create database {name}"], check=True, timeout=60)
+    run(admin_url(), f"create database {name}")
     return urlunsplit(urlsplit(admin_url())._replace(path=f"/{name}"))
+
+
+def run(url, statement):
+    """Runs a statement; returns what it printed."""
+    command = [tool("psql"), "-qXAt", url, "-v", "ON_ERROR_STOP=1", "-c", statement]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
 
 
 def dump(url):

@@ -1,4 +1,4 @@
-"""Every secret seen or sent during a run, so that the last tests can look for them where they must not be."""
+"""Every secret seen or sent during a run: when a server ends, they are looked for where they must not be."""
 
 # Short words would be found by chance; every real secret is longer.
 SHORTEST = 12

@@ -1,8 +1,10 @@
 """The server under test: the real binary in its own process, with its own data folder and database."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
@@ -39,7 +41,7 @@ class Server:
         self.store, self.folder, self.flags, self.env, self.listen = store, Path(folder), list(flags), env or {}, listen
         self.data = self.folder / "data"
         self.database_url = postgres.fresh_database() if store == "postgres" else None
-        self.process, self.url, self._contract = None, None, None
+        self.process, self.url, self._contract, self.shown_once = None, None, None, None
 
     def place(self):
         """The flags that say where the data is: the same for `serve` and for `admin`."""
@@ -57,7 +59,8 @@ class Server:
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=self.folder,
                 env=clean_environment(**self.env))
         self.url = self.wait_ready(offset)
-        secrets.note(self.first_key["secret"])
+        self.shown_once = self.first_key["secret"]
+        secrets.note(self.shown_once)
         return self
 
     def wait_ready(self, offset):
@@ -109,6 +112,26 @@ class Server:
         printed = json.loads(made.stdout)
         secrets.note(printed["secret"])
         return {"id": printed["keyId"], "secret": printed["secret"], "serviceAccountId": printed.get("serviceAccountId")}
+
+    def sql(self, statement):
+        """Runs a statement in the server's own database, behind its back; returns what it printed."""
+        if self.database_url:
+            return postgres.run(self.database_url, statement)
+        with contextlib.closing(sqlite3.connect(self.data / "heliograph.db", timeout=10)) as database, database:
+            return "\n".join("|".join(map(str, row)) for row in database.execute(statement))
+
+    def assert_discreet(self):
+        """Asserts that no secret seen so far stands in a log or in the database, and that nothing panicked."""
+        assert "panicked" not in self.stderr, self.stderr[-2000:]
+        places = {"stderr": self.stderr.encode()}
+        # The first key is shown on purpose.
+        places["stdout"] = self.stdout.replace(self.shown_once or "", "").encode()
+        if self.database_url:
+            places["the database"] = postgres.dump(self.database_url)
+        files = [path for path in self.data.rglob("*") if path.is_file() and path.name != "first-key.json"]
+        places.update({path.name: path.read_bytes() for path in files})
+        leaks = {name: found for name, content in places.items() if (found := secrets.found_in(content))}
+        assert not leaks, f"secrets stand in {leaks}"
 
     def alive(self):
         return self.process is not None and self.process.poll() is None

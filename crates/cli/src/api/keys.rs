@@ -51,6 +51,8 @@ pub struct Of {
 #[derive(Args)]
 pub struct One {
     /// The id of the key: int_… with --integration, app_… without.
+    // An id of its own: under `key_id` it would be taken for the global flag --key-id, the caller's credential.
+    #[arg(id = "key", value_name = "KEY_ID")]
     key_id: String,
     #[command(flatten)]
     of: Of,

@@ -64,7 +64,7 @@ pub struct Kept {
 
 /// First the file is in its place, then its row says so: a row without a file is never seen.
 async fn take_in(call: Call<UploadAttachment>, request: &mut Streamed) -> Result<AttachmentReply> {
-    let (state, base) = (call.state.clone(), base(&call.url).to_owned());
+    let (state, base) = (call.state.clone(), base(&call.url()).to_owned());
     let (app, query) = (call.path.app_id, call.query.clone());
     let conversation = call.read(|tx, call| named_conversation(tx, call.path.app_id, &call.query)).await?;
     let mut random = [0; 10];
@@ -104,7 +104,7 @@ fn base(url: &str) -> &str {
 
 fn remove(tx: &mut Tx<'_>, call: &Call<DeleteAttachment>) -> Result<Nothing> {
     let url = &call.body.media_url;
-    if host(url).is_none_or(|host| Some(host) != self::host(&call.url)) {
+    if host(url).is_none_or(|host| Some(host) != self::host(&call.url())) {
         return Err(Error::invalid(format!("Unsupported media URL for attachment deletion: {url}")));
     }
     let key = Key { app: call.path.app_id, id: AttachmentId::in_url(url).ok_or(Missing::ATTACHMENT)? };

@@ -113,6 +113,15 @@ enum Last<'a> {
     Commit,
 }
 
+impl<'a> Last<'a> {
+    fn args(&self) -> &'a [Arg<'a>] {
+        match self {
+            Self::Query(_, args) | Self::Execute(_, args) => args,
+            Self::Commit => &[],
+        }
+    }
+}
+
 impl Connection {
     pub(super) fn open(runtime: &Rc<Runtime>, target: &Target) -> Result<Self, tokio_postgres::Error> {
         let (client, task) = runtime.block_on(target.connect())?;
@@ -222,7 +231,7 @@ impl Connection {
             return Err(Error::Contention);
         }
         self.asked.set(true);
-        let gathered = writes || self.pending.borrow().shows_in(sql);
+        let gathered = writes || self.pending.borrow().shows_in(sql, last.args());
         let writes = if gathered { self.pending.borrow_mut().take() } else { Vec::new() };
         let done = self.runtime.block_on(self.flight(writes, last));
         done.map_err(|(failure, _)| {

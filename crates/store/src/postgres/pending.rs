@@ -5,7 +5,7 @@ use crate::{
     text::{self, Key},
     value::Value,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A gathered write.
 pub(super) enum Write {
@@ -15,15 +15,23 @@ pub(super) enum Write {
     Amend { sql: &'static str, args: Vec<Value> },
 }
 
+/// Which rows of a table are changed.
+enum Rows {
+    /// Those whose two columns of these names have one of these pairs of values.
+    With([&'static str; 2], HashSet<[Value; 2]>),
+    /// Any.
+    Any,
+}
+
 /// The writes that wait, in the order in which they have to take effect.
 #[derive(Default)]
 pub(super) struct Pending {
     writes: Vec<Write>,
     /// For each INSERT the place in `writes` where its next row may still go.
     open: HashMap<Key, usize>,
-    /// The tables the waiting writes change.
-    tables: Vec<&'static str>,
-    /// Whether one of them may change tables it does not name: a DELETE cascades.
+    /// What the waiting writes change, table by table. (A DELETE changes its own table alone: no key of ours cascades.)
+    changes: HashMap<&'static str, Rows>,
+    /// Whether one of them may change any table: its text did not say which.
     sweeping: bool,
     /// Whether rows keep their order even among different INSERTs.
     strict: bool,
@@ -42,14 +50,14 @@ impl Pending {
             && let Write::Append { rows, .. } = &mut self.writes[*place]
         {
             rows.push(row);
-            return;
+            return self.note(sql, args);
         }
         if self.strict {
             self.open.clear();
         }
         self.open.insert(text::key(sql), self.writes.len());
         self.writes.push(Write::Append { sql, rows: vec![row] });
-        self.note_table(sql);
+        self.note(sql, args);
     }
 
     pub(super) fn amend(&mut self, sql: &'static str, args: &[Arg<'_>]) {
@@ -59,14 +67,23 @@ impl Pending {
             let Write::Append { sql: insert, .. } = &writes[*place] else { return false };
             !strict && text::table(insert).is_some_and(|table| !text::mentions(sql, table))
         });
-        self.sweeping |= sql.starts_with("DELETE");
         self.writes.push(Write::Amend { sql, args: args.iter().copied().map(Value::from).collect() });
-        self.note_table(sql);
+        self.note(sql, args);
     }
 
-    /// Whether `sql` could see a difference between these writes being done and waiting.
-    pub(super) fn shows_in(&self, sql: &str) -> bool {
-        !self.writes.is_empty() && (self.sweeping || self.tables.iter().any(|table| text::mentions(sql, table)))
+    /// Whether a statement could see a difference between these writes being done and waiting. One that is about other
+    /// rows cannot: so the reads of many posts to different conversations do not keep their writes from going together.
+    pub(super) fn shows_in(&self, sql: &str, args: &[Arg<'_>]) -> bool {
+        let touched = |(table, rows): (&&str, &Rows)| {
+            text::mentions(sql, table)
+                && match (rows, text::pinned(sql), args) {
+                    (Rows::With(columns, pairs), Some(asked), [a, b, ..]) if *columns == asked => {
+                        pairs.contains(&[Value::from(*a), Value::from(*b)])
+                    }
+                    _ => true,
+                }
+        };
+        !self.writes.is_empty() && (self.sweeping || self.changes.iter().any(touched))
     }
 
     /// Takes the writes out, to be sent.
@@ -75,11 +92,21 @@ impl Pending {
         std::mem::replace(self, Self::new(strict)).writes
     }
 
-    fn note_table(&mut self, sql: &'static str) {
-        match text::table(sql) {
-            Some(table) if !self.tables.contains(&table) => self.tables.push(table),
-            Some(_) => {}
-            None => self.sweeping = true,
+    fn note(&mut self, sql: &'static str, args: &[Arg<'_>]) {
+        let Some(table) = text::table(sql) else {
+            self.sweeping = true;
+            return;
+        };
+        let pair = text::pinned(sql).zip(args.first_chunk::<2>());
+        let rows = self.changes.entry(table).or_insert_with(|| match pair {
+            Some((columns, _)) => Rows::With(columns, HashSet::new()),
+            None => Rows::Any,
+        });
+        match (rows, pair) {
+            (Rows::With(columns, pairs), Some((named, args))) if *columns == named => {
+                pairs.insert(args.map(Value::from));
+            }
+            (rows, _) => *rows = Rows::Any,
         }
     }
 }
@@ -134,12 +161,26 @@ mod tests {
     #[test]
     fn only_who_could_see_a_write_makes_it_go() {
         let mut pending = Pending::new(false);
-        assert!(!pending.shows_in("SELECT * FROM a"));
+        assert!(!pending.shows_in("SELECT * FROM a", args![]));
         pending.append(A, args!["x"]);
-        assert!(pending.shows_in("SELECT * FROM b JOIN a ON 1 = 1") && !pending.shows_in("SELECT a_id FROM b"));
-        pending.amend("DELETE FROM c", args![]);
-        assert!(pending.shows_in("SELECT * FROM b"), "the DELETE may have cascaded to it");
-        assert_eq!(pending.take().len(), 2);
-        assert!(!pending.shows_in("SELECT * FROM a"));
+        assert!(pending.shows_in("SELECT * FROM b JOIN a ON 1 = 1", args![]));
+        assert!(!pending.shows_in("SELECT a_id FROM b", args![]));
+        assert_eq!(pending.take().len(), 1);
+        assert!(!pending.shows_in("SELECT * FROM a", args![]));
+    }
+
+    #[test]
+    fn who_is_about_other_rows_does_not_make_it_go() {
+        const INSERT: &str = "INSERT INTO m (app, id, n) VALUES ($1, $2, $3)";
+        const UPDATE: &str = "UPDATE m SET n = $3 WHERE app = $1 AND id = $2";
+        const SELECT: &str = "SELECT n FROM m WHERE app = $1 AND id = $2";
+        let mut pending = Pending::new(false);
+        pending.append(INSERT, args!["a", "1", 0]);
+        pending.amend(UPDATE, args!["a", "2", 0]);
+        assert!(pending.shows_in(SELECT, args!["a", "1"]) && pending.shows_in(SELECT, args!["a", "2"]));
+        assert!(!pending.shows_in(SELECT, args!["a", "3"]) && !pending.shows_in(SELECT, args!["b", "1"]));
+        assert!(pending.shows_in("SELECT n FROM m WHERE app = $1", args!["b"]), "any row may be among those");
+        pending.amend("UPDATE m SET n = $2 WHERE id = $1", args!["9", 0]);
+        assert!(pending.shows_in(SELECT, args!["a", "3"]), "any row may have been changed");
     }
 }

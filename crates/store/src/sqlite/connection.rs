@@ -2,14 +2,15 @@
 
 use crate::{Arg, Error, Row, text, tx::Session, value::Value};
 use rusqlite::{
-    CachedStatement, OpenFlags, ToSql,
+    CachedStatement, ErrorCode, OpenFlags, ToSql,
+    config::DbConfig,
     types::{ToSqlOutput, ValueRef},
 };
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     path::Path,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How many prepared statements a connection keeps.
@@ -35,7 +36,16 @@ impl Connection {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let sqlite = rusqlite::Connection::open_with_flags(path, flags)?;
-        sqlite.execute_batch(PRAGMAS)?;
+        // Two who open a new file at once both switch it to WAL, and SQLite refuses one of them without waiting.
+        let since = Instant::now();
+        while let Err(error) = sqlite.execute_batch(PRAGMAS) {
+            if error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) || since.elapsed() > Self::PATIENCE {
+                return Err(error);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // A statement keeps its plan: otherwise SQLite may plan it anew for every new value of a range.
+        sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         sqlite.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Self { sqlite, texts: RefCell::default(), wrote: Cell::new(false) })
     }

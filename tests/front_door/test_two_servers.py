@@ -1,0 +1,112 @@
+"""PostgreSQL below several servers: they are one to their callers. And PostgreSQL that goes away for a moment."""
+
+import time
+
+import pytest
+from lib import postgres, tokens
+from lib.api import Api
+from lib.server import SHORT_GAPS, Server
+from lib.world import App, new_app
+
+# How long a server believes a key without asking.
+BELIEVED_S = 0.5
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Two servers on one database, with one master key."""
+    first = Server("postgres", tmp_path / "first", *SHORT_GAPS).start()
+    second = Server("postgres", tmp_path / "second", *SHORT_GAPS, "--master-key-file", str(tmp_path / "first" / "data-master.key"))
+    # Made by the first: the second start of a database prints and writes no key.
+    second.data.mkdir(parents=True)
+    (second.data / "first-key.json").write_text((first.data / "first-key.json").read_text())
+    second.database_url = first.database_url
+    yield first, second.start()
+    for one in (first, second):
+        one.kill9()
+        one.assert_discreet()
+
+
+@pytest.fixture(autouse=True)
+def only_postgres(request):
+    if request.config.getoption("--store") == "sqlite":
+        pytest.skip("two servers share PostgreSQL alone")
+
+
+def test_each_sees_what_the_other_does(pair, sink):
+    first, second = pair
+    app = new_app(first)
+    target = sink.target()
+    integration = app.custom(target)
+    beside = App(second, second.account, app.body)
+    beside.key = app.key
+    group = app.group(app.user(externalId="jane"))
+    mine, theirs = app.say(group, "by the first"), beside.say(group, "by the second")
+    assert [one["id"] for one in beside.messages(group)["messages"]] == [mine["id"], theirs["id"]]
+    assert app.messages(group) == beside.messages(group)
+    beside.api.post(f"{app.path}/users", {"externalId": "jane"}).refused(409, "conflict")
+    target.wait_deliveries(2)
+    target.stays_at(2, 1.5)
+
+    key = integration.new_key()
+    caller = Api(second, bearer=tokens.mint(key))
+    caller.get(f"{app.path}/integrations/me/webhooks").ok(200)
+    app.api.delete(f"{integration.path}/keys/{key['id']}").ok(200)
+    time.sleep(BELIEVED_S + 0.2)
+    caller.get(f"{app.path}/integrations/me/webhooks").refused(401, "invalid_auth")
+
+
+@pytest.mark.waits
+def test_the_survivor_delivers_what_the_other_had_in_hand(pair, sink):
+    first, second = pair
+    app = new_app(first)
+    target = sink.target(always=(200, 60))
+    app.custom(target)
+    message = app.say(app.group(), "taken over")
+    target.wait_deliveries(1)
+    first.kill9()
+    target.always = (200, 0)
+    # The dead server's lease has to end first.
+    target.wait_deliveries(2, within=60)
+    assert [event["payload"]["message"]["id"] for event in target.events()] == [message["id"]] * 2
+    assert len({event["id"] for event in target.events()}) == 1
+    second.account.get(app.path).ok(200)
+
+
+def test_another_master_key_is_refused(pair, tmp_path):
+    """A second server with a key of its own would write what the first cannot read."""
+    first, _ = pair
+    third = Server("postgres", tmp_path / "third")
+    third.database_url = first.database_url
+    with pytest.raises(AssertionError, match="master key"):
+        third.start()
+
+
+def test_broken_connections_are_made_anew(tmp_path):
+    server = Server("postgres", tmp_path / "one", *SHORT_GAPS).start()
+    app = new_app(server)
+    group = app.group()
+    sent = [app.say(group, "before")["id"]]
+    for number in range(3):
+        postgres.run(postgres.admin_url(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = '"
+                     + server.database_url.rsplit("/", 1)[1] + "'")
+        sent.append(app.say(group, f"after {number}")["id"])
+        assert [one["id"] for one in app.messages(group)["messages"]] == sent
+    assert server.stop() == 0
+    server.assert_discreet()
+
+
+@pytest.mark.waits
+def test_without_its_database_it_says_so(tmp_path):
+    """Neither hangs nor ends: not ready, and every call an error of the contract's form that tells nothing."""
+    server = Server("postgres", tmp_path / "one").start()
+    app = new_app(server)
+    assert app.key
+    postgres.run(postgres.admin_url(), f"drop database {server.database_url.rsplit('/', 1)[1]} with (force)")
+    answer = app.account.get("/readyz", checked=False)
+    assert answer.status == 503
+    assert app.account.get("/healthz", checked=False).status == 200
+    answer = app.account.get(app.path, checked=False)
+    assert answer.status in (500, 503), answer.text
+    assert answer.body["errors"][0]["code"] and "database" not in answer.text.lower()
+    assert server.stop() == 0
