@@ -74,7 +74,7 @@ impl Error {
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "request_entity_too_large"),
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::Locked(_) => (StatusCode::LOCKED, "locked"),
-            Self::Store(StoreError::Contention | StoreError::Full) => {
+            Self::Store(StoreError::Contention | StoreError::Full | StoreError::Unavailable(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "service_unavailable")
             }
             Self::Store(_) | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
