@@ -90,7 +90,7 @@ impl Error {
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::Locked(_) => (StatusCode::LOCKED, "locked"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
-            Self::Store(StoreError::Contention | StoreError::Full) => {
+            Self::Store(StoreError::Contention | StoreError::Full | StoreError::Unavailable(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "service_unavailable")
             }
             Self::Store(_) | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),

@@ -14,6 +14,9 @@ pub enum Error {
     /// The disk has no room left.
     #[error("the disk of the database is full")]
     Full,
+    /// The database cannot be reached; nothing was done.
+    #[error("{0}")]
+    Unavailable(String),
     /// Everything else, in the engine's own words: for the log, not for a caller of the API.
     #[error("{0}")]
     Engine(String),

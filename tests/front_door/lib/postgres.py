@@ -2,12 +2,14 @@
 
 import itertools
 import os
+import secrets
 import shutil
 import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 ADMIN = "HELIOGRAPH_TEST_POSTGRES"
+RUN = secrets.token_hex(6)
 numbers = itertools.count(1)
 
 
@@ -28,7 +30,8 @@ def admin_url():
 
 def fresh_database():
     """Creates an empty database and returns its URL."""
-    name = f"front_door_{os.getpid()}_{next(numbers)}"
+    # Not the process's id: in a cluster that lives long, ids come round again.
+    name = f"front_door_{RUN}_{next(numbers)}"
     run(admin_url(), f"create database {name}")
     return urlunsplit(urlsplit(admin_url())._replace(path=f"/{name}"))
 

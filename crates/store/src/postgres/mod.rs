@@ -15,6 +15,10 @@ use std::{
 };
 use worker::{Shared, Worker};
 
+/// One connection in so many takes writes, and at least so many do; all of them read.
+const WRITERS_SHARE: usize = 4;
+const MIN_WRITERS: usize = 2;
+
 /// Brings the schema up to date and starts the threads.
 pub(crate) fn start(
     options: &Options,
@@ -33,12 +37,14 @@ pub(crate) fn start(
         counters: Arc::clone(counters),
         connected: AtomicUsize::new(0),
     });
-    (0..options.connections.max(1))
+    let connections = options.connections.max(1);
+    let writers = connections.div_ceil(WRITERS_SHARE).max(MIN_WRITERS).min(connections);
+    (0..connections)
         .map(|i| {
             let shared = Arc::clone(&shared);
             std::thread::Builder::new()
                 .name(format!("store-{i}"))
-                .spawn(move || Worker::new(shared).serve())
+                .spawn(move || Worker::new(shared, i < writers).serve())
                 .map_err(|error| OpenError::Engine(error.to_string()))
         })
         .collect()

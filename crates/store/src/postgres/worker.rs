@@ -23,8 +23,8 @@ use tokio::runtime::{Builder, Runtime};
 
 /// How many waiting writes may share a commit.
 const GROUP: usize = 32;
-/// How often a job is tried before its caller hears of contention.
-const ATTEMPTS: u32 = 10;
+/// For how long a job is tried before its caller hears of contention.
+const CONTENTION: Duration = Duration::from_secs(5);
 /// How long a job in hand waits for a server that restarts.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -49,6 +49,9 @@ pub(super) struct Worker {
     reach: usize,
     /// The kinds of reads known to need more than one statement.
     wide: HashSet<&'static str>,
+    /// Whether it takes writes. Few do: they take many writes at a time, and the fewer transactions run side by side,
+    /// the fewer collide.
+    writes: bool,
 }
 
 enum Next {
@@ -64,7 +67,7 @@ enum Attempt {
 }
 
 impl Worker {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, writes: bool) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.inspect_err(|error| tracing::error!(%error, "a thread of the store cannot start"));
         Self {
@@ -74,6 +77,7 @@ impl Worker {
             down: false,
             reach: GROUP,
             wide: HashSet::new(),
+            writes,
         }
     }
 
@@ -85,7 +89,7 @@ impl Worker {
                 continue;
             }
             // The connection is driven while we wait, so that we notice when it breaks.
-            match runtime.block_on(next(&self.shared)) {
+            match runtime.block_on(next(&self.shared, self.writes)) {
                 Next::Write(first) => self.write(first),
                 Next::Read(job) => self.read(job),
                 Next::Closed => break,
@@ -133,7 +137,7 @@ impl Worker {
                 self.down = false;
                 Ok(())
             }
-            Err(error) => Err(Error::Engine(format!("cannot connect to PostgreSQL: {}", words(&error)))),
+            Err(error) => Err(Error::Unavailable(format!("cannot connect to PostgreSQL: {}", words(&error)))),
         }
     }
 
@@ -155,7 +159,8 @@ impl Worker {
     }
 
     fn read(&mut self, mut job: Box<dyn Job>) {
-        for _ in 0..ATTEMPTS {
+        let since = Instant::now();
+        while since.elapsed() < CONTENTION {
             let mode = if self.wide.contains(job.kind()) { Mode::Snapshot } else { Mode::Single };
             let connection = match self.connection() {
                 Ok(connection) => connection,
@@ -192,12 +197,9 @@ impl Worker {
                 }
             }
             None => {
-                if group.len() > 1 {
-                    self.reach = (self.reach / 2).max(1);
-                }
-                for job in group {
-                    self.write_alone(job);
-                }
+                let alone = group.len() == 1;
+                let clean = group.into_iter().map(|job| self.write_alone(job)).fold(true, |all, one| all & one);
+                self.reach = if alone && clean { GROUP.min(self.reach + 1) } else { (self.reach / 2).max(1) };
             }
         }
     }
@@ -229,10 +231,17 @@ impl Worker {
         }
     }
 
-    fn write_alone(&mut self, mut job: Box<dyn Job>) {
+    /// Runs a job in a transaction of its own; false when it lost to others and has to go again.
+    fn write_alone(&mut self, mut job: Box<dyn Job>) -> bool {
         match self.attempt(&mut *job) {
-            Attempt::Answer(outcome) => job.answer(outcome),
-            Attempt::Again => self.shared.lane.join(job),
+            Attempt::Answer(outcome) => {
+                job.answer(outcome);
+                true
+            }
+            Attempt::Again => {
+                self.shared.lane.join(job);
+                false
+            }
         }
     }
 
@@ -240,7 +249,11 @@ impl Worker {
     fn drain_lane(&mut self) {
         let shared = Arc::clone(&self.shared);
         shared.lane.drain(|mut job| {
-            for n in 0..ATTEMPTS - 1 {
+            let since = Instant::now();
+            for n in 0.. {
+                if since.elapsed() > CONTENTION {
+                    break;
+                }
                 if n > 0 {
                     std::thread::sleep(backoff(n));
                 }
@@ -279,9 +292,9 @@ impl Worker {
     }
 }
 
-async fn next(shared: &Shared) -> Next {
+async fn next(shared: &Shared, writes: bool) -> Next {
     tokio::select! {
-        Ok(job) = shared.writes.recv_async() => Next::Write(job),
+        Ok(job) = shared.writes.recv_async(), if writes => Next::Write(job),
         Ok(job) = shared.reads.recv_async() => Next::Read(job),
         else => Next::Closed,
     }

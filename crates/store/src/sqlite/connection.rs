@@ -24,8 +24,10 @@ const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PR
 pub(super) struct Connection {
     pub(super) sqlite: rusqlite::Connection,
     texts: RefCell<HashMap<text::Key, String>>,
-    /// Whether the running job has written, and so has its savepoint.
+    /// Whether the running job has written.
     wrote: Cell<bool>,
+    /// Whether each job has a savepoint of its own from its first write on, so that it can be undone alone.
+    separate: Cell<bool>,
 }
 
 impl Connection {
@@ -47,7 +49,7 @@ impl Connection {
         // A statement keeps its plan: otherwise SQLite may plan it anew for every new value of a range.
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         sqlite.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Self { sqlite, texts: RefCell::default(), wrote: Cell::new(false) })
+        Ok(Self { sqlite, texts: RefCell::default(), wrote: Cell::new(false), separate: Cell::new(false) })
     }
 
     /// Opens one that cannot write.
@@ -74,18 +76,29 @@ impl Connection {
         self.sqlite.is_autocommit()
     }
 
-    /// Keeps the work of the running job.
-    pub(super) fn keep(&self) -> Result<(), Error> {
-        if self.wrote.replace(false) { self.run("RELEASE job") } else { Ok(()) }
+    /// Begins a transaction for several jobs. Only `separate` ones can be undone one by one; that costs each of them.
+    pub(super) fn begin(&self, separate: bool) -> Result<(), Error> {
+        self.separate.set(separate);
+        self.wrote.set(false);
+        self.run("BEGIN IMMEDIATE")
     }
 
-    /// Undoes the work of the running job, and nobody else's.
-    pub(super) fn undo(&self) -> Result<(), Error> {
+    /// Keeps the work of the running job.
+    pub(super) fn keep(&self) -> Result<(), Error> {
+        if self.wrote.replace(false) && self.separate.get() { self.run("RELEASE job") } else { Ok(()) }
+    }
+
+    /// Undoes the work of the running job, and nobody else's. False when that cannot be done.
+    pub(super) fn undo(&self) -> Result<bool, Error> {
         if !self.wrote.replace(false) {
-            return Ok(());
+            return Ok(true);
+        }
+        if !self.separate.get() {
+            return Ok(false);
         }
         self.run("ROLLBACK TO job")?;
-        self.run("RELEASE job")
+        self.run("RELEASE job")?;
+        Ok(true)
     }
 
     /// Ends the whole transaction, if one is open.
@@ -104,9 +117,8 @@ impl Connection {
         Ok(self.sqlite.prepare_cached(text)?)
     }
 
-    /// A job gets its savepoint at its first write: most refusals come before, and cost nothing then.
     fn before_write(&self) -> Result<(), Error> {
-        if !self.wrote.replace(true) {
+        if !self.wrote.replace(true) && self.separate.get() {
             self.run("SAVEPOINT job")?;
         }
         Ok(())

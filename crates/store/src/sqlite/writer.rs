@@ -6,7 +6,7 @@ use crate::{
     job::{Job, Verdict},
     stats::Counters,
 };
-use std::{fs::File, sync::Arc};
+use std::{collections::VecDeque, fs::File, sync::Arc};
 
 /// How many waiting jobs may share a commit.
 const GROUP: usize = 512;
@@ -36,10 +36,22 @@ impl Writer {
 
 /// Runs and answers every job of the group, in one commit unless SQLite ends the transaction on the way.
 fn serve_group(connection: &Connection, counters: &Counters, group: Vec<Box<dyn Job>>) {
-    let mut waiting = group.into_iter();
-    while waiting.len() > 0 {
+    let mut waiting: VecDeque<_> = group.into();
+    // That a job fails after it has written is rare, so nobody pays for it; if one does, the group runs again with
+    // savepoints.
+    let mut separate = false;
+    while !waiting.is_empty() {
         let mut ran = Vec::with_capacity(waiting.len());
-        let outcome = commit_together(connection, &mut waiting, &mut ran);
+        let outcome = match commit_together(connection, &mut waiting, &mut ran, separate) {
+            Ok(Ended::Committed) => Ok(()),
+            Ok(Ended::Undone) => {
+                connection.rollback();
+                separate = true;
+                ran.into_iter().rev().for_each(|job| waiting.push_front(job));
+                continue;
+            }
+            Err(error) => Err(error),
+        };
         match &outcome {
             Ok(()) => counters.committed(ran.len()),
             Err(error) => {
@@ -53,17 +65,25 @@ fn serve_group(connection: &Connection, counters: &Counters, group: Vec<Box<dyn 
     }
 }
 
-/// Moves jobs from `waiting` to `ran` as it runs them. On an error none of those that ran is kept.
+/// How a transaction of several jobs ended.
+enum Ended {
+    Committed,
+    /// One failed after it had written, and cannot be undone alone.
+    Undone,
+}
+
+/// Moves jobs from `waiting` to `ran` as it runs them. Unless it commits, the work of none of those that ran is kept.
 fn commit_together(
     connection: &Connection,
-    waiting: &mut std::vec::IntoIter<Box<dyn Job>>,
+    waiting: &mut VecDeque<Box<dyn Job>>,
     ran: &mut Vec<Box<dyn Job>>,
-) -> Result<(), Error> {
-    if let Err(error) = connection.run("BEGIN IMMEDIATE") {
-        ran.extend(waiting);
+    separate: bool,
+) -> Result<Ended, Error> {
+    if let Err(error) = connection.begin(separate) {
+        ran.extend(waiting.drain(..));
         return Err(error);
     }
-    for mut job in waiting {
+    while let Some(mut job) = waiting.pop_front() {
         let mut tx = Tx::new(connection);
         let verdict = job.run(&mut tx);
         let failure = tx.failure();
@@ -74,10 +94,15 @@ fn commit_together(
         }
         match verdict {
             Verdict::Commit => connection.keep()?,
-            Verdict::Rollback | Verdict::Contended => connection.undo()?,
+            Verdict::Rollback | Verdict::Contended => {
+                if !connection.undo()? {
+                    return Ok(Ended::Undone);
+                }
+            }
         }
     }
-    connection.run("COMMIT")
+    connection.run("COMMIT")?;
+    Ok(Ended::Committed)
 }
 
 #[cfg(test)]
