@@ -47,7 +47,8 @@ async fn post(mut call: Call<PostMessage>) -> Result<Vec<u8>> {
     if !files.is_empty() {
         // No address is asked for somebody who may not post here.
         call.ask(|tx, path| conversations::find(tx, path.app_id, path.conversation_id).map(drop)).await?;
-        let known = media::ask(&call.state, call.path.app_id, files).await?;
+        // In a box, with its timers: the future of a plain message stays small.
+        let known = Box::pin(media::ask(&call.state, call.path.app_id, files)).await?;
         media::describe(&mut call.body.content, &known);
     }
     call.write(add).await

@@ -14,7 +14,7 @@ use heliograph_wire::events::VERSION;
 use http::{HeaderMap, HeaderValue, Uri, header::CONTENT_TYPE};
 use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// For how long a target is believed without asking the store.
@@ -31,26 +31,36 @@ pub struct Target {
 /// Makes one attempt and settles its row. The lane hears of it as soon as the target answered.
 pub async fn run(state: State, shared: Arc<Shared>, delivery: Delivery) {
     let webhook = delivery.webhook.clone();
-    let mut report = Report { shared: Arc::clone(&shared), webhook, retry: None, arrived: false };
+    let mut report = Report { shared: Arc::clone(&shared), webhook: Some(webhook) };
     if let Err(error) = make(&state, &shared, delivery, &mut report).await {
         // Its lease ends, and then it is tried again.
-        tracing::error!(%error, webhook = report.webhook, "a delivery was left in hand");
+        tracing::error!(%error, "a delivery was left in hand");
     }
 }
 
 /// Tells the lane that the attempt is over, however it ended.
 struct Report {
     shared: Arc<Shared>,
-    webhook: String,
-    retry: Option<Duration>,
-    arrived: bool,
+    /// Until the lane was told.
+    webhook: Option<String>,
+}
+
+impl Report {
+    fn tell(&mut self, verdict: Verdict) {
+        let retry = match verdict {
+            Verdict::Retry(pause) => Some(pause),
+            Verdict::Delivered | Verdict::Failed => None,
+        };
+        if let Some(webhook) = self.webhook.take() {
+            self.shared.tell(Event::Done { webhook, arrived: verdict == Verdict::Delivered, retry });
+        }
+    }
 }
 
 impl Drop for Report {
     fn drop(&mut self) {
         self.shared.in_hand.fetch_sub(1, Ordering::Relaxed);
-        let (webhook, arrived, retry) = (std::mem::take(&mut self.webhook), self.arrived, self.retry);
-        self.shared.tell(Event::Done { webhook, arrived, retry });
+        self.tell(Verdict::Failed);
     }
 }
 
@@ -67,7 +77,8 @@ async fn make(state: &State, shared: &Arc<Shared>, mut delivery: Delivery, repor
     let verdict = verdict(shared, &delivery, &answer);
     state.metrics.attempt(outcome(verdict), began.elapsed());
     log(&delivery, &answer, verdict);
-    report.arrived = verdict == Verdict::Delivered;
+    // The lane goes on with its next call while this one's row waits for a commit.
+    report.tell(verdict);
     let pause = match verdict {
         Verdict::Retry(pause) => Some(pause),
         Verdict::Delivered | Verdict::Failed => None,
@@ -78,9 +89,7 @@ async fn make(state: &State, shared: &Arc<Shared>, mut delivery: Delivery, repor
             Some(pause) => outbox::postpone(tx, &delivery, pause.as_millis() as i64),
             None => outbox::finish(tx, &delivery),
         })
-        .await?;
-    report.retry = pause;
-    Ok(())
+        .await
 }
 
 /// A delivery that waited long in memory may have been taken over by another node.
