@@ -3,13 +3,24 @@
 import json
 
 import pytest
+from lib import world
+from test_oauth import Browser, Partner
+
+
+def let_in(server):
+    """A partner, and the code that a person at a browser has given it."""
+    partner, app = Partner(server), world.new_app(server)
+    code = Browser(server).sign_in(partner.query(), app.key).answer(app)["code"]
+    return {"id": partner.id, "secret": partner.secret, "code": code}
 
 
 @pytest.mark.parametrize("scheme", ["basic", "bearer"])
 @pytest.mark.parametrize("prefix", ["", "/sc"])
 def test_whole_job(server, node, sink, tmp_path, scheme, prefix):
     target = sink.target()
-    job = {"url": server.url + prefix, "key": server.first_key, "scheme": scheme, "target": target.url}
+    (tmp_path / "notes.txt").write_text("Some notes")
+    job = {"url": server.url + prefix, "key": server.first_key, "scheme": scheme, "target": target.url,
+           "file": str(tmp_path / "notes.txt"), "partner": let_in(server)}
     (tmp_path / "job.json").write_text(json.dumps(job))
     done = node("node", "sdk_job.js", tmp_path / "job.json")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -11,6 +11,8 @@ const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const sdk = require('sunshine-conversations-client');
+const everyMethod = require('./every_method');
+const rest = require('./sdk_rest');
 
 const job = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
 const SCOPES = { act: 'account', app: 'app', int: 'integration' };
@@ -162,12 +164,18 @@ async function cleanUp(app, worker, bot) {
 }
 
 async function main() {
+  const leftOut = everyMethod.record(sdk);
   const { app, key } = await appsAndKeys();
   const worker = client(key);
   const bot = await integrations(app, worker);
   const said = await talk(app, worker, bot);
   await reach(app, worker);
+  await rest.switchboards(app, worker);
+  await rest.attachments(app, worker, job.file);
+  await rest.partner(job);
+  said.messages.push(await rest.deletions(client(job.key), app, worker));
   await cleanUp(app, worker, bot);
+  assert.deepEqual(leftOut(), [], 'methods that this job never calls');
   console.log(JSON.stringify({ app, ...said }));
 }
 
