@@ -47,7 +47,7 @@ def test_by_key(launch):
     # Who does not know the secret uses up nobody's budget.
     victim = app.new_key()
     for _ in range(25):
-        Api(server, {"id": victim["id"], "secret": "x" * 40}).get(app.path).refused(401)
+        Api(server, {"id": victim["id"], "secret": "guessed-and-wrong-secret"}).get(app.path).refused(401)
     Api(server, victim).get(app.path).ok(200)
     assert requests.get(f"{server.url}/healthz", timeout=10).status_code == 200
 
