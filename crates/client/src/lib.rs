@@ -47,7 +47,8 @@ pub use answer::Answer;
 pub use client::{Builder, Client};
 pub use error::{ApiError, Error, TransportError};
 pub use heliograph_wire::{
-    actions, app_keys, apps, clients, content, contract, conversations, events, id, integration_keys,
-    integration_types, integrations, messages, metadata, op::Nothing, op::Operation, page, participants, patch, path,
-    problem, time, token_info, users, webhooks,
+    actions, activities, app_keys, apps, attachments, channels, clients, content, contract, control, conversations,
+    devices, events, id, integration_keys, integration_types, integrations, messages, metadata, oauth, oauth_clients,
+    op::Nothing, op::Operation, page, participants, patch, path, problem, switchboard_integrations, switchboards, time,
+    token_info, user_events, users, webhooks,
 };
