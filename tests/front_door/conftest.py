@@ -1,12 +1,16 @@
 """Fixtures. Every test that asks for a server runs on both stores; see tests/README.md."""
 
+import json
 import subprocess
 
 import pytest
 
 from lib import world
-from lib.server import ROOT, SHORT_GAPS, Server
+from lib.contract import Contract
+from lib.server import ROOT, SHORT_GAPS, Server, run
 from lib.sink import Sink
+
+ENOUGH = 50
 
 
 def pytest_addoption(parser):
@@ -73,10 +77,15 @@ def launch(store, tmp_path):
 
 @pytest.fixture(scope="session")
 def sink():
-    """The webhook receiver."""
+    """The webhook receiver. In the end, what it received is held against the document."""
     receiver = Sink()
     yield receiver
     receiver.close()
+    contract = Contract(json.loads(run("openapi").stdout))
+    for target in receiver.http.targets.values():
+        # A target of a load test gets the same thing a thousand times.
+        for event in target.events()[:ENOUGH]:
+            contract.check_event(event)
 
 
 @pytest.fixture

@@ -105,3 +105,23 @@ def test_no_difference_from_the_reference(document, tmp_path):
     compared = subprocess.run(
         [sys.executable, str(COMPARE), str(tmp_path / "ours.json")], capture_output=True, text=True, timeout=120, check=False)
     assert "68 of 68 operations match in full, 68 present, 0 differences" in compared.stdout, compared.stdout + compared.stderr
+
+
+# What happens on channels alone, which no call of this API stands for.
+NEVER_SENT = {
+    "conversation:message:delivery:channel", "conversation:message:delivery:failure", "conversation:message:delivery:user",
+    "conversation:postback", "conversation:referral", "passthrough:messaging",
+}
+
+
+def test_webhooks_are_described(document, server):
+    triggers = next(
+        set(node["enum"]) for node in walk(document["components"]["schemas"])
+        if isinstance(node, dict) and "passthrough:messaging" in node.get("enum", []))
+    assert len(triggers) == 26
+    assert set(document["webhooks"]) == triggers - NEVER_SENT
+    whole = {"id": "0123456789abcdef01234567", "createdAt": "2026-01-02T03:04:05.678Z", "type": "user:remove",
+             "payload": {"user": {"id": "0123456789abcdef01234567", "authenticated": False}}}
+    server.contract.check_event(whole)
+    with pytest.raises(AssertionError, match="not as the document says"):
+        server.contract.check_event({**whole, "payload": {}})

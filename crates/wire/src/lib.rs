@@ -26,6 +26,7 @@ pub mod oauth;
 pub mod oauth_clients;
 pub mod op;
 pub mod openapi;
+mod openapi_webhooks;
 pub mod page;
 pub mod participants;
 pub mod patch;

@@ -4,6 +4,7 @@
 use crate::{
     contract,
     op::{Description, Scope},
+    openapi_webhooks::webhooks,
     problem::Problems,
     schema::{self, tidy},
 };
@@ -19,6 +20,7 @@ pub fn document(server: &str) -> Value {
         let described = describe(&operation, &mut generator, &refusal);
         paths.entry(operation.path).or_insert_with(|| json!({}))[operation.method.as_str().to_lowercase()] = described;
     }
+    let webhooks = webhooks(&mut generator);
     let mut document = json!({
         "openapi": "3.1.0",
         "info": {
@@ -31,6 +33,7 @@ pub fn document(server: &str) -> Value {
         "security": [{ "basicAuth": [] }, { "bearerAuth": [] }],
         "tags": tags(),
         "paths": paths,
+        "webhooks": webhooks,
         "components": {
             "securitySchemes": {
                 "basicAuth": { "type": "http", "scheme": "basic",
@@ -43,6 +46,7 @@ pub fn document(server: &str) -> Value {
         },
     });
     tidy(&mut document["paths"]);
+    tidy(&mut document["webhooks"]);
     tidy(&mut document["components"]["schemas"]);
     document
 }

@@ -52,7 +52,7 @@ class Contract:
         resource = Resource.from_contents(as_answered(document), default_specification=DRAFT202012)
         self.registry = Registry().with_resource(DOCUMENT, resource)
         self.errors = Draft202012Validator(ERRORS)
-        self.validators = {}
+        self.validators, self.events = {}, {}
         self.seen = set()
         self.routes = []
         for template, item in document["paths"].items():
@@ -91,6 +91,16 @@ class Contract:
             assert status >= 400, f"{where}: the document does not know this status"
             return
         self.demand(self.validator(method, template, described), body, f"{where}: not as the document says")
+
+    def check_event(self, event):
+        """Fails when a webhook is sent what the document does not promise."""
+        kind = event["type"]
+        assert kind in self.document.get("webhooks", {}), f"{kind}: the document does not know this event"
+        if kind not in self.events:
+            media = "post/requestBody/content/application~1json/schema/properties/events/items"
+            self.events[kind] = Draft202012Validator(
+                {"$ref": f"{DOCUMENT}#/webhooks/{pointer(kind)}/{media}"}, registry=self.registry)
+        self.demand(self.events[kind], event, f"{kind}: not as the document says")
 
     def validator(self, method, template, status):
         """The validator of one documented answer (made once)."""
