@@ -5,7 +5,7 @@ use crate::{
     attachments::{self, Files},
     auth::KeyCache,
     blobs::Blobs,
-    delivery::Dispatcher,
+    delivery::{Dispatcher, sweep},
     edge::Edge,
     limits::Limits,
     master_key::{Database, open_vault},
@@ -74,7 +74,7 @@ pub async fn serve(
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
     let files = Files::new(Blobs::open(&settings)?);
     let (state, notes) = assemble(&settings, address, store.clone(), vault, files);
-    Dispatcher::recover(&state).await?;
+    Dispatcher::prepare(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
     let url = format!("http://{address}");
     let router = Router::new(&openapi::document(&url));
@@ -82,13 +82,14 @@ pub async fn serve(
     let last_request = CancellationToken::new();
     let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
     let clearing = tokio::spawn(attachments::run(state.clone(), stop.clone()));
+    let forgetting = tokio::spawn(sweep::run(state.clone(), stop.clone()));
     let sweeping = tokio::spawn(retention::run(state.clone(), stop));
     tracing::info!(%address, "listening");
     notes.iter().for_each(|note| tracing::warn!("{note}"));
     started(&Started { url, first_key, notes });
     // Delivery goes on until the last request is answered: it may still cause events. A task ends early only by a
     // panic, which is in the log.
-    let _ = tokio::join!(door, clearing, sweeping);
+    let _ = tokio::join!(door, clearing, forgetting, sweeping);
     last_request.cancel();
     let _ = delivery.await;
     attachments::finish(&state).await;
@@ -131,7 +132,7 @@ fn assemble(
         metrics_token: settings.metrics_token.clone(),
         document: openapi::document(url).to_string().into(),
     };
-    let dispatcher = Dispatcher::new(outbound.clone(), settings.webhook_retry_gaps.clone(), node);
+    let dispatcher = Dispatcher::new(outbound.clone(), settings.delivery_options(), node, store.engine());
     let (keys, metrics, retention) = (KeyCache::default(), Metrics::default(), Bell::default());
     let limits = Limits::new(settings.rate_limit_key, settings.rate_limit_app);
     (State::new(Parts { store, vault, keys, dispatcher, outbound, limits, retention, files, metrics, public }), notes)

@@ -14,6 +14,7 @@ pub mod clients;
 pub mod content;
 pub mod control;
 pub mod conversations;
+pub mod deliveries;
 pub mod devices;
 pub mod events;
 pub mod id;
@@ -22,6 +23,7 @@ pub mod integration_types;
 pub mod integrations;
 pub mod messages;
 pub mod metadata;
+pub mod notices;
 pub mod oauth;
 pub mod oauth_clients;
 pub mod op;
@@ -40,6 +42,7 @@ pub mod time;
 pub mod token_info;
 pub mod user_events;
 pub mod users;
+pub mod webhook_health;
 pub mod webhooks;
 
 /// Every operation the server answers, in the order of the public contract.
@@ -65,6 +68,9 @@ pub fn contract() -> Vec<op::Description> {
         token_info::OPERATIONS,
         oauth::OPERATIONS,
         oauth_clients::OPERATIONS,
+        deliveries::OPERATIONS,
+        webhook_health::OPERATIONS,
+        notices::OPERATIONS,
     ]
     .concat()
     .into_iter()
