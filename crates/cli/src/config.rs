@@ -281,7 +281,10 @@ impl Layer {
             },
             webhook_retry_gaps: gaps.unwrap_or(default.webhook_retry_gaps),
             webhook_order: self.webhook_order.unwrap_or(default.webhook_order),
-            webhook_events_per_call: self.webhook_events_per_call.unwrap_or(default.webhook_events_per_call).clamp(1, 100),
+            webhook_events_per_call: self
+                .webhook_events_per_call
+                .unwrap_or(default.webhook_events_per_call)
+                .clamp(1, 100),
             webhook_log_time: self.webhook_log_hours.map_or(default.webhook_log_time, hours),
             webhook_log_size: self.webhook_log_size.map_or(default.webhook_log_size, |size| size as usize),
             webhook_pause_after: self.webhook_pause_days.map(|Days(time)| time),

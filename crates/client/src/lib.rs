@@ -48,7 +48,7 @@ pub use client::{Builder, Client};
 pub use error::{ApiError, Error, TransportError};
 pub use heliograph_wire::{
     actions, activities, app_keys, apps, attachments, channels, clients, content, contract, control, conversations,
-    deliveries, devices, events, id, integration_keys, integration_types, integrations, messages, metadata, notices, oauth,
-    oauth_clients, op::Nothing, op::Operation, page, participants, patch, path, problem, switchboard_integrations,
-    switchboards, time, token_info, user_events, users, webhook_health, webhooks,
+    deliveries, devices, events, id, integration_keys, integration_types, integrations, messages, metadata, notices,
+    oauth, oauth_clients, op::Nothing, op::Operation, page, participants, patch, path, problem,
+    switchboard_integrations, switchboards, time, token_info, user_events, users, webhook_health, webhooks,
 };

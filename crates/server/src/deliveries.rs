@@ -58,7 +58,9 @@ async fn replay(call: Call<ReplayDelivery>) -> Result<DeliveryReply> {
 /// Goes on from where the last transaction ended: a million rows are no one transaction.
 async fn replay_many(call: Call<ReplayDeliveries>) -> Result<ReplayReply> {
     let from = match (call.body.since, call.body.since_event_id) {
-        (Some(_), Some(_)) | (None, None) => return Err(Error::invalid("either since or sinceEventId should be given")),
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(Error::invalid("either since or sinceEventId should be given"));
+        }
         (Some(Timestamp(ms)), None) => EventId::new(id_at(ms)),
         (None, Some(id)) => id,
     };
@@ -121,13 +123,7 @@ fn put_back(tx: &mut Tx<'_>, state: &State, app: AppId, webhook: WebhookId, ids:
 
 // ---- Rows
 
-fn all(
-    tx: &Tx<'_>,
-    app: AppId,
-    webhook: WebhookId,
-    filter: &DeliveryFilter,
-    window: &Window,
-) -> Result<Vec<Delivery>> {
+fn all(tx: &Tx<'_>, app: AppId, webhook: WebhookId, filter: &DeliveryFilter, window: &Window) -> Result<Vec<Delivery>> {
     let bound = |time: Option<Timestamp>| time.map(|Timestamp(ms)| EventId::new(id_at(ms)).to_string());
     let since = bound(filter.since).unwrap_or_default();
     let until = bound(filter.until).unwrap_or_else(|| END.to_owned());

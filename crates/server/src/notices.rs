@@ -30,7 +30,9 @@ async fn set(call: Call<SetNotices>) -> Result<NoticesReply> {
     call.write(|tx, call| {
         let app = call.path.app_id;
         match kept(tx, &call.state, app)? {
-            Some(Notices { webhook_id, .. }) => webhooks::retarget(tx, &call.state, app, webhook_id, &call.body.target)?,
+            Some(Notices { webhook_id, .. }) => {
+                webhooks::retarget(tx, &call.state, app, webhook_id, &call.body.target)?
+            }
             None => webhooks::make_for_the_app(tx, &call.state, app, &call.body.target)?,
         }
         Ok(NoticesReply { notices: kept(tx, &call.state, app)?.ok_or(Missing::RESOURCE)? })

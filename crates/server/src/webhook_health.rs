@@ -92,7 +92,10 @@ fn shown<O: Operation<Path = AppWebhookPath>>(tx: &Tx<'_>, call: &Call<O>) -> Re
         failing_since: kept.failing_since.map(Timestamp),
         paused_at: kept.paused_at.map(Timestamp),
         pending,
-        oldest_pending_at: oldest.map(|id| deliveries::find(tx, app, kept.id, id)).transpose()?.map(|d| d.delivery.created_at),
+        oldest_pending_at: oldest
+            .map(|id| deliveries::find(tx, app, kept.id, id))
+            .transpose()?
+            .map(|d| d.delivery.created_at),
     };
     Ok(WebhookHealthReply { webhook })
 }

@@ -192,5 +192,9 @@ fn line(delivery: &Delivery) -> String {
     let last = delivery.last_result.as_deref().unwrap_or("-");
     let next = delivery.next_attempt_at.map(|at| format!(", next {at}")).unwrap_or_default();
     let (id, at, count) = (delivery.id, delivery.created_at, delivery.attempt_count);
-    output::printable(&format!("{at} {id} {} {} ({count} attempts, last {last}{next})", delivery.trigger, delivery.status.name()))
+    output::printable(&format!(
+        "{at} {id} {} {} ({count} attempts, last {last}{next})",
+        delivery.trigger,
+        delivery.status.name()
+    ))
 }

@@ -244,7 +244,8 @@ async fn still_ours(state: &State, shared: &Shared, call: &mut [Delivery]) -> Re
 /// What is sent: the events are JSON already, and ids need no escaping.
 fn envelope(call: &[Delivery]) -> Bytes {
     let Delivery { app, webhook, .. } = &call[0];
-    let mut body = format!(r#"{{"app":{{"id":"{app}"}},"webhook":{{"id":"{webhook}","version":"{VERSION}"}},"events":["#);
+    let mut body =
+        format!(r#"{{"app":{{"id":"{app}"}},"webhook":{{"id":"{webhook}","version":"{VERSION}"}},"events":["#);
     for (at, delivery) in call.iter().enumerate() {
         if at > 0 {
             body.push(',');

@@ -79,7 +79,15 @@ mod tests {
     fn delivery(id: usize, line: Option<u8>) -> Delivery {
         let line = line.map(|line| line.to_string());
         let text = String::new;
-        Delivery { app: text(), webhook: text(), id: format!("{id:04}"), line, event: text(), attempts: 0, lease_until: 0 }
+        Delivery {
+            app: text(),
+            webhook: text(),
+            id: format!("{id:04}"),
+            line,
+            event: text(),
+            attempts: 0,
+            lease_until: 0,
+        }
     }
 
     proptest! {

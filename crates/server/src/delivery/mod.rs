@@ -197,7 +197,11 @@ impl Shared {
 
     fn set_stored(&self, webhook: &str, stored: bool) {
         let mut set = self.stored.write().unwrap_or_else(PoisonError::into_inner);
-        if stored { set.insert(webhook.to_owned()) } else { set.remove(webhook) };
+        if stored {
+            set.insert(webhook.to_owned())
+        } else {
+            set.remove(webhook)
+        };
     }
 
     /// Marks every webhook of which something is in the store.

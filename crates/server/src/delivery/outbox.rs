@@ -247,7 +247,13 @@ pub fn renew(tx: &mut Tx<'_>, delivery: &Delivery, node: &str) -> Result<bool> {
 }
 
 /// It arrived, or is given up: it leaves the queue, and the log has it.
-pub fn finish(tx: &mut Tx<'_>, delivery: &Delivery, status: DeliveryStatus, journal: &Journal, line: &str) -> Result<()> {
+pub fn finish(
+    tx: &mut Tx<'_>,
+    delivery: &Delivery,
+    status: DeliveryStatus,
+    journal: &Journal,
+    line: &str,
+) -> Result<()> {
     let Delivery { app, webhook, id, .. } = delivery;
     if journal.keeps_nothing() {
         tx.amend("DELETE FROM delivery WHERE app_id = $1 AND webhook_id = $2 AND id = $3", args![app, webhook, id])?;

@@ -40,7 +40,8 @@ async fn clear(state: &State, all: bool, stop: &CancellationToken) -> Result<()>
         let end = surplus.filter(|id| *id > oldest).unwrap_or(oldest);
         while !stop.is_cancelled() {
             let (a, w, e) = (app.clone(), webhook.clone(), end.clone());
-            let any = state.store.read(move |tx| Ok::<_, crate::error::Error>(!some(tx, &a, &w, &e)?.is_empty())).await?;
+            let any =
+                state.store.read(move |tx| Ok::<_, crate::error::Error>(!some(tx, &a, &w, &e)?.is_empty())).await?;
             if !any {
                 break;
             }
