@@ -34,7 +34,7 @@ pub fn routes(on: &mut Builder<'_>) {
 }
 
 async fn get(call: Call<GetWebhookHealth>) -> Result<WebhookHealthReply> {
-    call.read(|tx, call| shown(tx, call)).await
+    call.read(shown).await
 }
 
 async fn update(call: Call<UpdateWebhookHealth>) -> Result<WebhookHealthReply> {
