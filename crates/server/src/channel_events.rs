@@ -173,7 +173,9 @@ impl<'c> Report<'c> {
     ) -> Result<()> {
         let message = self.message(tx, message_id)?;
         if message.author.user_id.as_deref() == Some(self.user.key.id.text().as_str()) {
-            return Err(Error::invalid("event.messageId should be the id of a message to the user, not of one by the user"));
+            return Err(Error::invalid(
+                "event.messageId should be the id of a message to the user, not of one by the user",
+            ));
         }
         self.tell(tx, trigger, |_, user| DeliveryPayload {
             user,
@@ -224,11 +226,7 @@ impl<'c> Report<'c> {
             conversation: self.conversation.shown.key.clone(),
             activity: Activity {
                 r#type,
-                author: ActivityAuthor {
-                    r#type: AuthorType::User,
-                    user_id: Some(self.user.key.id),
-                    user: Some(user),
-                },
+                author: ActivityAuthor { r#type: AuthorType::User, user_id: Some(self.user.key.id), user: Some(user) },
                 source: self.source(to),
             },
         })

@@ -53,10 +53,13 @@ fn note(tx: &mut Tx<'_>, call: &Call<AnnounceDevice>) -> Result<DeviceReply> {
     let integration_id = new.integration_id.parse()?;
     let kind = text_of(&new.r#type)?;
     if ![kind.as_str(), "unity"].contains(&integrations::kind(tx, app, integration_id)?.as_str()) {
-        return Err(Error::invalid(format!("integrationId should be the id of an integration of type {kind} or unity")));
+        return Err(Error::invalid(format!(
+            "integrationId should be the id of an integration of type {kind} or unity"
+        )));
     }
     let theirs = of_user(tx, app, user.key.id)?;
-    let known = theirs.iter().find(|one| one.guid == new.guid && one.integration_id == integration_id).map(|one| one.id);
+    let known =
+        theirs.iter().find(|one| one.guid == new.guid && one.integration_id == integration_id).map(|one| one.id);
     if known.is_none() && theirs.len() >= MAX_PER_USER {
         return Err(Error::invalid(format!("The user has reached the maximum number of devices ({MAX_PER_USER})")));
     }

@@ -3,7 +3,8 @@
 use crate::{
     activities, app_keys, apps, attachments,
     call::{Answer, Endpoint, Rules, Streamed, endpoint, raw_endpoint, streamed_endpoint},
-    channel_events, channels, clients, control, conversations, devices, integration_keys, integrations, messages, oauth,
+    channel_events, channels, clients, control, conversations, devices, integration_keys, integrations, messages,
+    oauth,
     open::{Visit, open_endpoint},
     participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhooks,
 };
