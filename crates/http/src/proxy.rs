@@ -43,6 +43,11 @@ impl Proxy {
         let authorization = credential.map(|(name, password)| authorization(name, password)).transpose()?;
         Ok(Self { address, authorization })
     }
+
+    /// Where it is.
+    pub fn address(&self) -> &Uri {
+        &self.address
+    }
 }
 
 fn authorization(name: &str, password: &str) -> Result<HeaderValue, &'static str> {
