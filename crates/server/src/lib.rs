@@ -54,6 +54,8 @@ mod user_merge;
 mod user_sync;
 mod users;
 mod vault;
+mod webhook_proxies;
+mod webhook_signing;
 mod webhooks;
 
 pub use limits::RateLimit;
