@@ -64,7 +64,7 @@ const BODIES: &[(&str, &str)] = &[
     ),
     ("UpdateSwitchboardIntegration", r#"{ "deliverStandbyEvents": true, "messageHistoryCount": 5 }"#),
     ("PassControl", r#"{ "switchboardIntegration": "bot", "metadata": { "reason": "escalated" } }"#),
-    ("OfferControl", r#"{ "switchboardIntegration": "bot" }"#),
+    ("OfferControl", r#"{ "switchboardIntegration": "desk" }"#),
     ("AcceptControl", r#"{ "metadata": { "agent": "Ruth" } }"#),
     ("ReleaseControl", r#"{ "metadata": { "reason": "solved" } }"#),
     (

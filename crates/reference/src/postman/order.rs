@@ -1,6 +1,9 @@
 //! In which order the operations work on an empty server: what is needed comes first, what deletes comes last.
 
-use crate::document::{Document, Operation};
+use crate::{
+    document::{Document, Operation},
+    example::body,
+};
 use serde_json::{Value, json};
 
 /// A request of the collection.
@@ -39,7 +42,7 @@ const GROUPS: &[&str] = &[
 
 /// Operations that work only after those of another group: operation, and the group at whose end it stands.
 const LATER: &[(&str, &str)] =
-    &[("UpdateSwitchboard", "Switchboard Integrations"), ("PostConversionEvents", "Participants")];
+    &[("UpdateSwitchboard", "Switchboard Integrations"), ("DownloadMessageRef", "Participants")];
 
 /// An integration has its one webhook from the beginning: a new one takes the place of the old one.
 const WEBHOOKS: [&str; 5] = ["ListWebhooks", "GetWebhook", "UpdateWebhook", "DeleteWebhook", "CreateWebhook"];
@@ -56,13 +59,13 @@ pub fn steps(document: Document<'_>) -> Vec<(String, Vec<Step<'_>>)> {
         let of_group = operations(document, group);
         let (last, now): (Vec<_>, Vec<_>) = of_group.into_iter().partition(|operation| is_last(*operation));
         clearing.extend(last);
-        let steps: Vec<Step<'_>> = now.into_iter().flat_map(with_extras).collect();
+        let steps: Vec<Step<'_>> = now.into_iter().flat_map(|operation| with_extras(document, operation)).collect();
         if !steps.is_empty() {
             folders.push((group.to_owned(), steps));
         }
     }
     // What was made last goes first.
-    let clearing = clearing.into_iter().rev().flat_map(with_extras).collect();
+    let clearing = clearing.into_iter().rev().flat_map(|operation| with_extras(document, operation)).collect();
     folders.push(("Clean up".to_owned(), clearing));
     folders
 }
@@ -84,18 +87,37 @@ fn is_last(operation: Operation<'_>) -> bool {
 }
 
 /// An operation, with what must be done beside it so that others have what they need.
-fn with_extras(operation: Operation<'_>) -> Vec<Step<'_>> {
-    let plain = Step { operation, title: None, body: None, variable: None };
-    let extra = |title, body: Value, variable| Step { operation, title: Some(title), body: Some(body), variable };
+fn with_extras<'d>(document: Document<'d>, operation: Operation<'d>) -> Vec<Step<'d>> {
+    let plain = |operation| Step { operation, title: None, body: None, variable: None };
+    let extra = |title, body, variable| Step { title: Some(title), body: Some(body), variable, ..plain(operation) };
+    let mut steps = vec![plain(operation)];
     match operation.id() {
-        "CreateIntegration" => vec![
-            plain,
-            extra(
-                "Create integration (WhatsApp, for clients)",
-                json!({ "type": "whatsapp", "displayName": "My channel" }),
-                Some("channelId"),
-            ),
-        ],
-        _ => vec![plain],
+        "CreateIntegration" => {
+            let channel = json!({ "type": "whatsapp", "displayName": "My channel" });
+            steps.push(extra("Create integration (WhatsApp, for clients)", channel, Some("channelId")));
+            let mut desk = body(document, operation);
+            desk["displayName"] = "My desk".into();
+            steps.push(extra("Create integration (a second one, for control)", desk, Some("deskId")));
+        }
+        "CreateConversation" => {
+            let personal = json!({ "type": "personal", "participants": [{ "userId": "{{userId}}" }] });
+            steps.push(extra("Create conversation (personal, for clients)", personal, Some("personalConversationId")));
+        }
+        "CreateClient" => {
+            let mut client = body(document, operation);
+            client["target"]["conversationId"] = "{{personalConversationId}}".into();
+            steps[0].body = Some(client);
+        }
+        // The first part is the default by now. This one can be deleted.
+        "UpdateSwitchboard" => {
+            let create = document.operations().find(|o| o.id() == "CreateSwitchboardIntegration");
+            steps.extend(create.map(|create| Step {
+                title: Some("Create switchboard integration (desk)"),
+                body: Some(json!({ "name": "desk", "integrationId": "{{deskId}}" })),
+                ..plain(create)
+            }));
+        }
+        _ => {}
     }
+    steps
 }
