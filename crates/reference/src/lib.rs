@@ -12,6 +12,7 @@ mod examples;
 mod given;
 pub mod languages;
 pub mod names;
+pub mod pages;
 pub mod postman;
 pub mod request;
 mod text;

@@ -26,7 +26,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -130,6 +130,7 @@ fn assemble(
         cors_origins: settings.cors_origins.clone(),
         metrics_token: settings.metrics_token.clone(),
         document: openapi::document(url).to_string().into(),
+        reference: OnceLock::new(),
     };
     let dispatcher = Dispatcher::new(outbound.clone(), settings.webhook_retry_gaps.clone(), node);
     let (keys, metrics, retention) = (KeyCache::default(), Metrics::default(), Bell::default());

@@ -194,6 +194,11 @@ fn body(request: &Request) -> Option<Value> {
     }
 }
 
+/// Which variables the answer of an operation fills, and from where: `app.id`.
+pub fn kept(document: Document<'_>, operation: Operation<'_>) -> Vec<(String, String)> {
+    captures(document, &Step { operation, title: None, body: None, variable: None })
+}
+
 /// Which variables an answer fills, and from where.
 fn captures(document: Document<'_>, step: &Step<'_>) -> Vec<(String, String)> {
     let operation = step.operation;
