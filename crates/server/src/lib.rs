@@ -23,6 +23,7 @@ mod conversations;
 mod delivery;
 mod destination;
 mod devices;
+mod docs;
 mod edge;
 mod error;
 mod events;

@@ -28,7 +28,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::sync::CancellationToken;
@@ -142,6 +142,7 @@ fn assemble(
         cors_origins: settings.cors_origins.clone(),
         metrics_token: settings.metrics_token.clone(),
         document: openapi::document(url).to_string().into(),
+        reference: OnceLock::new(),
     };
     let dispatcher = Dispatcher::new(outbound.clone(), settings.webhook_retry_gaps.clone(), node);
     let (keys, metrics) = (KeyCache::default(), Metrics::default());
