@@ -22,6 +22,8 @@ pub struct Subscriber {
     paused: bool,
     /// Whether it wants users in full.
     pub full_user: bool,
+    /// Whether it wants to know by which client and device.
+    pub full_source: bool,
 }
 
 /// The webhooks of an app.
@@ -35,7 +37,8 @@ impl Subscribers {
     pub fn of(tx: &Tx<'_>, app: AppId) -> Result<Self> {
         let app = app.to_string();
         let mut rows = tx.query(
-            "SELECT id, integration_id, triggers, only_in_control, include_full_user, ordered, paused_at FROM webhook
+            "SELECT id, integration_id, triggers, only_in_control, include_full_user, include_full_source, ordered, paused_at
+             FROM webhook
              WHERE app_id = $1",
             args![&app],
         )?;
@@ -46,8 +49,9 @@ impl Subscribers {
                 triggers: row.take_text(2)?,
                 only_in_control: row.flag(3)?,
                 full_user: row.flag(4)?,
-                ordered: row.opt_int(5)?.map(|flag| flag != 0),
-                paused: row.opt_int(6)?.is_some(),
+                full_source: row.flag(5)?,
+                ordered: row.opt_int(6)?.map(|flag| flag != 0),
+                paused: row.opt_int(7)?.is_some(),
             })
         });
         Ok(Self { webhooks: webhooks.collect::<Result<_>>()?, app })

@@ -84,8 +84,9 @@ async fn make(state: &State, shared: &Arc<Shared>, mut call: Vec<Delivery>, repo
     }
     let at = clock::now_ms();
     let began = Instant::now();
-    let headers = target.headers();
-    let answer = shared.outbound.post(target.uri(), headers.clone(), envelope(&call), TIMEOUT).await;
+    let body = envelope(&call);
+    let headers = target.headers(&call, at, &body);
+    let answer = target.outbound().post(target.uri(), headers.clone(), body, TIMEOUT).await;
     let attempt = Attempt { at, took: began.elapsed(), target, headers, answer };
     let verdicts = attempt.verdicts(shared, &call);
     state.metrics.attempt(outcome(verdicts[0]).name(), attempt.took);

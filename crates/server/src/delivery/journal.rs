@@ -100,6 +100,7 @@ pub const fn class(failure: Failure) -> &'static str {
         Failure::Resolve => "hostNotFound",
         Failure::Connect => "connectionRefused",
         Failure::Tls => "tls",
+        Failure::Proxy => "proxyRefused",
         Failure::Broken => "connectionBroken",
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! `lanes.rs` decides what is sent next (`lane.rs` keeps the order), `attempt.rs` sends it and settles its row,
 //! `target.rs` knows whom it calls, `outbox.rs` has the statements of the queue, `journal.rs` what the log says,
-//! `policy.rs` says when again, `nodes.rs` who else delivers, `sweep.rs` clears the log.
+//! `policy.rs` says when again, `signature.rs` signs, `nodes.rs` who else delivers, `sweep.rs` clears the log.
 
 mod attempt;
 pub mod journal;
@@ -15,6 +15,7 @@ mod lanes;
 mod nodes;
 pub mod outbox;
 pub mod policy;
+mod signature;
 pub mod sweep;
 mod target;
 
