@@ -44,9 +44,8 @@ def row(id, method, path, scopes, probe, body=None):
 
 
 A = "/v2/apps/{appId}"
-H = "/heliograph/v1/apps/{appId}"
+OURS = "/heliograph/v1/apps/{appId}"
 I = A + "/integrations/{integrationId}"
-W = "/heliograph/v1/apps/{appId}/webhooks/{webhookId}"
 C = A + "/conversations/{conversationId}"
 S = A + "/switchboards"
 P = S + "/{missing}/switchboardIntegrations/{missing}"
@@ -81,18 +80,18 @@ OPERATIONS = [
     row("GetWebhook", "GET", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
     row("UpdateWebhook", "PATCH", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404, {"includeFullUser": True}),
     row("DeleteWebhook", "DELETE", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
-    row("ListDeliveries", "GET", W + "/deliveries", {APP, INTEGRATION}, 404),
-    row("GetDelivery", "GET", W + "/deliveries/{missing}", {APP, INTEGRATION}, 404),
-    row("ReplayDelivery", "POST", W + "/deliveries/{missing}/replay", {APP, INTEGRATION}, 404),
-    row("ReplayDeliveries", "POST", W + "/replay", {APP, INTEGRATION}, 404, {"since": "2026-01-01T00:00:00.000Z"}),
-    row("GetWebhookHealth", "GET", W, {APP, INTEGRATION}, 404),
-    row("UpdateWebhookHealth", "PATCH", W, {APP, INTEGRATION}, 404, {"ordered": True}),
-    row("PauseWebhook", "POST", W + "/pause", {APP, INTEGRATION}, 404),
-    row("ResumeWebhook", "POST", W + "/resume", {APP, INTEGRATION}, 404, {"missed": "skip"}),
-    row("TestWebhook", "POST", W + "/test", {APP, INTEGRATION}, 404),
-    row("GetNotices", "GET", "/heliograph/v1/apps/{appId}/notices", {ACCOUNT, APP}, 404),
-    row("SetNotices", "PUT", "/heliograph/v1/apps/{appId}/notices", {ACCOUNT, APP}, 200, {"target": "http://127.0.0.1:9/"}),
-    row("DeleteNotices", "DELETE", "/heliograph/v1/apps/{appId}/notices", {ACCOUNT, APP}, 200),
+    row("ListDeliveries", "GET", H + "/deliveries", {APP, INTEGRATION}, 404),
+    row("GetDelivery", "GET", H + "/deliveries/{missing}", {APP, INTEGRATION}, 404),
+    row("ReplayDelivery", "POST", H + "/deliveries/{missing}/replay", {APP, INTEGRATION}, 404),
+    row("ReplayDeliveries", "POST", H + "/replay", {APP, INTEGRATION}, 404, {"since": "2026-01-01T00:00:00.000Z"}),
+    row("GetWebhookHealth", "GET", H, {APP, INTEGRATION}, 404),
+    row("UpdateWebhookHealth", "PATCH", H, {APP, INTEGRATION}, 404, {"ordered": True}),
+    row("PauseWebhook", "POST", H + "/pause", {APP, INTEGRATION}, 404),
+    row("ResumeWebhook", "POST", H + "/resume", {APP, INTEGRATION}, 404, {"missed": "skip"}),
+    row("TestWebhook", "POST", H + "/test", {APP, INTEGRATION}, 404),
+    row("GetNotices", "GET", OURS + "/notices", {ACCOUNT, APP}, 404),
+    row("SetNotices", "PUT", OURS + "/notices", {ACCOUNT, APP}, 200, {"target": "http://127.0.0.1:9/"}),
+    row("DeleteNotices", "DELETE", OURS + "/notices", {ACCOUNT, APP}, 200),
     row("GetWebhookSigning", "GET", H + "/signing", {APP, INTEGRATION}, 404),
     row("RotateWebhookSigning", "POST", H + "/signing/rotate", {APP, INTEGRATION}, 404, {}),
     row("GetWebhookProxy", "GET", H + "/proxy", {ACCOUNT}, 404),
@@ -110,7 +109,7 @@ OPERATIONS = [
     row("RemoveClient", "DELETE", A + "/users/{userId}/clients/{missing}", ALL, 404),
     row("ListDevices", "GET", A + "/users/{userId}/devices", ALL, 200),
     row("GetDevice", "GET", A + "/users/{userId}/devices/{missing}", ALL, 404),
-    row("AnnounceDevice", "POST", H + "/users/{missing}/devices", ALL, 404,
+    row("AnnounceDevice", "POST", OURS + "/users/{missing}/devices", ALL, 404,
         {"type": "web", "guid": "g", "integrationId": MISSING}),
     row("CreateConversation", "POST", A + "/conversations", ALL, 201, {"type": "sdkGroup"}),
     row("ListConversations", "GET", A + "/conversations?filter[userId]={userId}", ALL, 200),
@@ -122,7 +121,7 @@ OPERATIONS = [
     row("LeaveConversation", "POST", C + "/leave", ALL, 404, {"userId": MISSING}),
     row("PostMessage", "POST", C + "/messages", ALL, 201, MESSAGE),
     row("ListMessages", "GET", C + "/messages", ALL, 200),
-    row("ReportChannelEvent", "POST", H + "/conversations/{missing}/channelEvents", ALL, 404,
+    row("ReportChannelEvent", "POST", OURS + "/conversations/{missing}/channelEvents", ALL, 404,
         {"integrationId": MISSING, "event": {"type": "typing:start"}}),
     row("PostActivity", "POST", C + "/activity", ALL, 200, {"author": {"type": "business"}, "type": "typing:start"}),
     row("DownloadMessageRef", "POST", C + "/download", ALL, 404, {"userId": MISSING}),
