@@ -42,6 +42,7 @@ mod error;
 pub mod jwt;
 pub mod prelude;
 mod retry;
+mod upload;
 
 pub use answer::Answer;
 pub use client::{Builder, Client};
@@ -52,3 +53,4 @@ pub use heliograph_wire::{
     oauth_clients, op::Nothing, op::Operation, page, participants, patch, path, problem, switchboard_integrations,
     switchboards, time, token_info, user_events, users, webhooks,
 };
+pub use upload::Upload;
