@@ -1,24 +1,26 @@
 //! Files on their way up: a form that is sent piece by piece, and never held in memory whole.
 
 use crate::{
+    answer::Answer,
     client::Client,
     connect::Sending,
     error::{Error, TransportError},
 };
 use futures_util::TryStreamExt;
-use heliograph_wire::{
-    attachments::{AttachmentReply, FIELD, UploadAttachment, UploadQuery},
-    op::Operation,
-    path::AppPath,
-};
+use heliograph_wire::{attachments::FIELD, op::Operation};
 use http::{
-    HeaderValue, Request,
+    Request,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use std::{io::Cursor, time::Duration};
+use std::{
+    io::{self, Cursor},
+    path::Path,
+    time::Duration,
+};
 use tokio::{
+    fs::File,
     io::{AsyncRead, AsyncReadExt},
     time::timeout,
 };
@@ -40,26 +42,35 @@ pub struct Upload<R> {
     pub content: R,
 }
 
+impl Upload<File> {
+    /// A file of this machine, under its own name.
+    pub async fn open(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        let content = File::open(path).await?;
+        let length = content.metadata().await?.len();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Self { name, length, content })
+    }
+}
+
 impl Client {
-    /// Uploads a file as an attachment. It is read once, as it is sent; so it is sent once, whatever becomes of it.
-    pub async fn upload<R: AsyncRead + Send + 'static>(
+    /// Calls an operation that takes a file, in the form's only field. The file is read once, as it is sent; so it is
+    /// sent once, whatever becomes of it.
+    pub async fn upload<O: Operation>(
         &self,
-        path: &AppPath,
-        query: &UploadQuery,
-        file: Upload<R>,
-    ) -> Result<AttachmentReply, Error> {
+        path: &O::Path,
+        query: &O::Query,
+        file: Upload<impl AsyncRead + Send + 'static>,
+    ) -> Result<Answer, Error> {
         let boundary = boundary()?;
-        let target = self.target(UploadAttachment::PATH, path, query)?;
         let (length, body) = form(file, &boundary);
-        let kind = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"));
-        let mut request =
-            Request::builder().method(UploadAttachment::METHOD).uri(target).header(CONTENT_LENGTH, length);
-        if let Ok(kind) = kind {
-            request = request.header(CONTENT_TYPE, kind);
-        }
-        let exchange = self.exchange(request, body);
+        let request = Request::builder()
+            .method(O::METHOD)
+            .uri(self.target(O::PATH, path, query)?)
+            .header(CONTENT_LENGTH, length)
+            .header(CONTENT_TYPE, format!("multipart/form-data; boundary={boundary}"));
         let late = |_| Error::Transport(TransportError::Deadline(DEADLINE));
-        timeout(DEADLINE, exchange).await.map_err(late)??.decode()
+        timeout(DEADLINE, self.exchange(request, body)).await.map_err(late)?
     }
 }
 

@@ -23,6 +23,7 @@ mod conversations;
 mod delivery;
 mod destination;
 mod devices;
+mod docs;
 mod edge;
 mod error;
 mod events;
@@ -54,6 +55,8 @@ mod user_merge;
 mod user_sync;
 mod users;
 mod vault;
+mod webhook_proxies;
+mod webhook_signing;
 mod webhooks;
 
 pub use limits::RateLimit;

@@ -6,7 +6,8 @@ use crate::{
     channel_events, channels, clients, control, conversations, devices, integration_keys, integrations, messages,
     oauth,
     open::{Visit, open_endpoint},
-    participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhooks,
+    participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhook_proxies,
+    webhook_signing, webhooks,
 };
 use heliograph_wire::{check::Checker, op::Operation};
 use http::Method;
@@ -55,6 +56,8 @@ impl Router {
         integrations::routes(&mut builder);
         integration_keys::routes(&mut builder);
         webhooks::routes(&mut builder);
+        webhook_signing::routes(&mut builder);
+        webhook_proxies::routes(&mut builder);
         users::routes(&mut builder);
         user_sync::routes(&mut builder);
         clients::routes(&mut builder);

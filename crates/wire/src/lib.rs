@@ -41,6 +41,8 @@ pub mod time;
 pub mod token_info;
 pub mod user_events;
 pub mod users;
+pub mod webhook_proxies;
+pub mod webhook_signing;
 pub mod webhooks;
 
 /// Every operation the server answers, in the order of the public contract.
@@ -67,6 +69,8 @@ pub fn contract() -> Vec<op::Description> {
         token_info::OPERATIONS,
         oauth::OPERATIONS,
         oauth_clients::OPERATIONS,
+        webhook_signing::OPERATIONS,
+        webhook_proxies::OPERATIONS,
     ]
     .concat()
     .into_iter()

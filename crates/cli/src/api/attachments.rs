@@ -4,14 +4,13 @@ use super::{Call, id};
 use crate::output::{self, Outcome};
 use clap::{Args, Subcommand};
 use heliograph_client::{
-    Client, Upload,
-    attachments::{Access, AttachmentRemoval, Container, DeleteAttachment, UploadQuery},
+    Client,
+    attachments::{Access, AttachmentRemoval, Container, DeleteAttachment, UploadAttachment, UploadQuery},
     id,
     prelude::*,
 };
-use serde_json::json;
+use serde_json::Value;
 use std::path::PathBuf;
-use tokio::fs::File;
 
 /// What can be done with attachments.
 #[derive(Subcommand)]
@@ -65,17 +64,14 @@ impl Call for Verb {
 async fn upload(flags: UploadFlags, client: &Client, json: bool) -> Outcome {
     let UploadFlags { file, app, name, for_message, conversation } = flags;
     let unreadable = |error| format!("cannot read {}: {error}", file.display());
-    let content = File::open(&file).await.map_err(unreadable)?;
-    let length = content.metadata().await.map_err(unreadable)?.len();
-    let name = name.or_else(|| Some(file.file_name()?.to_string_lossy().into_owned()));
-    let name = name.ok_or_else(|| format!("{} is no file", file.display()))?;
+    let mut content = Upload::open(&file).await.map_err(unreadable)?;
+    content.name = name.unwrap_or(content.name);
     let query = UploadQuery {
         access: Access::Public,
         container: for_message.then_some(Container::Message),
         conversation_id: conversation.map(|id| id.to_string()),
     };
     let path = AppPath { app_id: app };
-    let attachment = client.upload(&path, &query, Upload { name, length, content }).await?.attachment;
-    let answer = json!({ "attachment": attachment });
+    let answer: Value = client.upload::<UploadAttachment>(&path, &query, content).await?.decode()?;
     output::record(json, &answer, &answer["attachment"])
 }
