@@ -1,9 +1,15 @@
 //! The threads that serve a queue: started when they are needed, the latest at rest called first, gone when idle for long.
 
 use super::worker::{Shared, Worker};
-use crate::job::{Bell, Job};
+use crate::{
+    clock,
+    job::{Bell, Job},
+};
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
     thread::JoinHandle,
     time::Duration,
 };
@@ -11,14 +17,16 @@ use tokio::sync::Notify;
 
 /// After how long at rest a thread ends, and with it its connection. One of them stays.
 const IDLE: Duration = Duration::from_secs(60);
+/// After how long with one job a thread is not counted on for the next ones.
+const STUCK_MS: i64 = 50;
 
 /// What the threads of a crew do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// Reads are quick and do not get into each other's way: each gets a thread at once if it can.
     Read,
-    /// Writes share commits, and transactions side by side may collide: one thread takes them all, until somebody has to
-    /// wait for long.
+    /// Writes share commits, and transactions side by side may collide: one thread takes them all, unless it is long with
+    /// one of them.
     Write,
 }
 
@@ -28,6 +36,8 @@ pub(super) struct Crew {
     jobs: flume::Receiver<Box<dyn Job>>,
     most: usize,
     hands: Mutex<Hands>,
+    /// When a job was last taken, in milliseconds since 1970.
+    taken_at: AtomicI64,
     me: Weak<Self>,
 }
 
@@ -43,12 +53,13 @@ impl Crew {
     /// A crew of at most so many threads. There are none yet.
     pub(super) fn new(role: Role, most: usize, shared: &Arc<Shared>, jobs: flume::Receiver<Box<dyn Job>>) -> Arc<Self> {
         let shared = Arc::clone(shared);
-        Arc::new_cyclic(|me| Self { role, shared, jobs, most, hands: Mutex::default(), me: me.clone() })
+        let (hands, taken_at) = (Mutex::default(), AtomicI64::new(0));
+        Arc::new_cyclic(|me| Self { role, shared, jobs, most, hands, taken_at, me: me.clone() })
     }
 
     /// A job that waits.
     pub(super) fn take(&self) -> Option<Box<dyn Job>> {
-        self.jobs.try_recv().ok()
+        self.jobs.try_recv().ok().inspect(|_| self.taken_at.store(clock::now_ms(), Relaxed))
     }
 
     /// Up to so many jobs that wait.
@@ -122,7 +133,9 @@ impl Bell for Crew {
     }
 
     fn hurry(&self) {
-        if !self.jobs.is_empty() {
+        // While jobs are taken there is more to do than can be done, and another hand would only be in the way.
+        let stuck = clock::now_ms() - self.taken_at.load(Relaxed) >= STUCK_MS;
+        if stuck && !self.jobs.is_empty() {
             self.call(true);
         }
     }

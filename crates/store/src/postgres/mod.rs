@@ -18,7 +18,7 @@ use crew::{Crew, Role};
 use std::sync::{Arc, atomic::AtomicUsize};
 use worker::Shared;
 
-/// One connection in so many may write. One does, as long as nobody has to wait for it.
+/// One connection in so many may write. One does, unless it is long with what it has.
 const WRITERS_SHARE: usize = 4;
 
 /// Brings the schema up to date. The queues of writes and of reads; nobody serves them before the first job comes.

@@ -113,10 +113,10 @@ mod tests {
     #[test]
     fn writes_to_different_rows_come_together() {
         let mut pending = Pending::new(false);
-        for id in ["1", "2"] {
-            pending.add(INSERT, values(args!["a", id, 0]));
-            pending.add(UPDATE, values(args!["a", if id == "1" { "8" } else { "9" }, 1]));
-            pending.add(DELETE, values(args!["a", if id == "1" { "6" } else { "7" }]));
+        for [new, changed, gone] in [["1", "8", "6"], ["2", "9", "7"]] {
+            pending.add(INSERT, values(args!["a", new, 0]));
+            pending.add(UPDATE, values(args!["a", changed, 1]));
+            pending.add(DELETE, values(args!["a", gone]));
         }
         assert_eq!(shape(&mut pending), [(INSERT, 2), (UPDATE, 2), (DELETE, 2)]);
     }
@@ -125,7 +125,7 @@ mod tests {
     fn writes_to_the_same_row_keep_their_order() {
         let mut pending = Pending::new(false);
         for sql in [UPDATE, UPDATE, DELETE, INSERT, DELETE, UPDATE] {
-            pending.add(sql, values(if sql == DELETE { args!["a", "1"] } else { args!["a", "1", 0] }));
+            pending.add(sql, values(args!["a", "1", 0]));
         }
         assert_eq!(shape(&mut pending), [(UPDATE, 1), (UPDATE, 1), (DELETE, 1), (INSERT, 1), (DELETE, 1), (UPDATE, 1)]);
     }
