@@ -169,3 +169,75 @@ const fn which(current: bool, old: bool) -> Option<Secret> {
         (false, false) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::KeyKind;
+    use std::{hint::black_box, time::Instant};
+
+    fn key(secret: &str) -> Key {
+        Key::new("app_0123456789abcdef01234567".to_owned(), KeyKind::App, Zeroizing::new(secret.to_owned()))
+    }
+
+    #[test]
+    fn the_old_secret_works_until_its_time_is_over() {
+        let old = OldSecret {
+            secret: Zeroizing::new("old".into()),
+            mac: super::super::token::signing_key("old"),
+            until: 100,
+        };
+        let mut key = key("new");
+        key.life.old = Some(Box::new(old));
+        assert_eq!(key.which_secret("new", 99), Some(Secret::Current));
+        assert_eq!(key.which_secret("old", 99), Some(Secret::Old));
+        assert_eq!((key.which_secret("old", 100), key.which_secret("older", 99)), (None, None));
+        assert!(key.life.ends_soon(Secret::Old, 99).is_some() && key.life.ends_soon(Secret::Current, 99).is_none());
+        key.life.expires_at = Some(NOTICE_MS);
+        assert!(key.life.ends_soon(Secret::Current, 0).is_some() && key.life.ends_soon(Secret::Current, -1).is_none());
+    }
+
+    /// Welch's t of two samples: how sure it is that their means differ.
+    fn welch(a: &[f64], b: &[f64]) -> f64 {
+        let moments = |x: &[f64]| {
+            let mean = x.iter().sum::<f64>() / x.len() as f64;
+            let variance = x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (x.len() - 1) as f64;
+            (mean, variance / x.len() as f64)
+        };
+        let ((mean_a, error_a), (mean_b, error_b)) = (moments(a), moments(b));
+        (mean_a - mean_b).abs() / (error_a + error_b).sqrt().max(f64::MIN_POSITIVE)
+    }
+
+    /// How sure it is that `compare` takes another time for a text that differs at its beginning than for one that differs
+    /// at its end. In turns, so that whatever else the machine does meets both; the slowest tenth is its doing.
+    fn leak(compare: impl Fn(&str) -> bool, early: &str, late: &str) -> f64 {
+        let time = |text: &str| {
+            let started = Instant::now();
+            for _ in 0..20 {
+                black_box(compare(black_box(text)));
+            }
+            started.elapsed().as_nanos() as f64
+        };
+        let (mut a, mut b): (Vec<f64>, Vec<f64>) = (0..3000).map(|_| (time(early), time(late))).unzip();
+        for sample in [&mut a, &mut b] {
+            sample.sort_by(f64::total_cmp);
+            sample.truncate(sample.len() * 9 / 10);
+        }
+        welch(&a, &b)
+    }
+
+    #[test]
+    fn a_wrong_secret_takes_as_long_wherever_it_differs() {
+        let secret = "x".repeat(4096);
+        let (early, late) = (format!("-{}", &secret[1..]), format!("{}-", &secret[1..]));
+        // The measure sees what leaks: a comparison that ends at the first difference.
+        let naive = |text: &str| text.bytes().zip(secret.bytes()).all(|(one, other)| one == other);
+        let seen = leak(naive, &early, &late);
+        assert!(seen > 50.0, "{seen}");
+        let key = key(&secret);
+        let quietest =
+            (0..5).map(|_| leak(|text| key.which_secret(text, 0).is_some(), &early, &late)).fold(f64::MAX, f64::min);
+        // Five tries, because other programs run on the machine; a real difference would be in all of them.
+        assert!(quietest < 10.0 && quietest < seen / 5.0, "{quietest}, where a leak gives {seen}");
+    }
+}
