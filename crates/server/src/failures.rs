@@ -7,7 +7,7 @@
 //! The memory is fixed: ids and addresses share so many places, chosen by a hash that nobody outside can foresee. Two that
 //! share one are told to wait a little earlier.
 
-use crate::{error::Error, limits::RateLimit};
+use crate::{auth::KeyKind, error::Error, limits::RateLimit};
 use std::{
     hash::{BuildHasher, Hash, RandomState},
     net::{IpAddr, Ipv6Addr},
@@ -46,7 +46,7 @@ impl Failures {
         let told = self.told.load(Ordering::Relaxed);
         let due = told == 0 || now.saturating_sub(told) >= LOG_GAP.as_nanos() as u64;
         if due && self.told.compare_exchange(told, now.max(1), Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            tracing::warn!(%address, key = key_id.filter(|id| id.len() == 28), "too many failed attempts to be let in");
+            tracing::warn!(%address, key = key_id.filter(|id| KeyKind::of(id).is_some()), "too many failed attempts to be let in");
         }
         Error::TooMany { retry_after: wait.as_millis().div_ceil(1000).max(1) as u64 }
     }

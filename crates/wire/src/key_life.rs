@@ -142,7 +142,7 @@ pub struct KeyLimits {
 pub struct KeyLimitsUpdate {
     /// The addresses it may be used from.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
-    #[schemars(length(min = 1, max = 100))]
+    #[schemars(length(min = 1, max = MAX_ADDRESSES))]
     pub allowed_addresses: Patch<Vec<String>>,
     /// The operations it may call.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]

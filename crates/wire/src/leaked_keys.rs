@@ -9,7 +9,7 @@ use std::fmt;
 operations! { "Leaked keys"
     /// Reports secrets that were found where they should not be. Those that are right stop to work. The answer is the same
     /// whether they were or not.
-    ReportLeakedKeys = POST "/heliograph/v1/leaked-keys" [public] (Nothing, Nothing, LeakedKeys) -> 200 Nothing | 400 429;
+    ReportLeakedKeys = POST "/heliograph/v1/leaked-keys" [public] (Nothing, Nothing, LeakedKeys) -> 200 Nothing | 400;
 }
 
 /// What was found.
