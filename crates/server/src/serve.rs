@@ -15,11 +15,13 @@ use crate::{
     master_key::{Database, open_vault},
     metrics::Metrics,
     migrations,
+    oauth::removal,
     retention::{self, Bell},
     router::Router,
     settings::{Settings, StartError},
     state::{Parts, Public, State},
     vault::Vault,
+    webhook_signing,
 };
 use heliograph_http::{DoorLimits, Outbound, OutboundOptions, parse_target};
 use heliograph_store::Store;
@@ -30,9 +32,9 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
 /// What a server tells once it answers.
@@ -77,7 +79,8 @@ pub async fn serve(
     };
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
     let files = Files::new(Blobs::open(&settings)?);
-    let (state, notes) = assemble(&settings, address, store.clone(), vault, files);
+    let (state, notes) = assemble(&settings, address, store.clone(), vault, files)?;
+    webhook_signing::complete(&state).await?;
     Dispatcher::recover(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
     let url = format!("http://{address}");
@@ -88,13 +91,14 @@ pub async fn serve(
     let clearing = tokio::spawn(attachments::run(state.clone(), stop.clone()));
     let noting = tokio::spawn(key_uses::run(state.clone(), stop.clone()));
     let watching = tokio::spawn(key_watch::run(state.clone(), stop.clone()));
+    let telling = tokio::spawn(removal::run(state.clone(), stop.clone()));
     let sweeping = tokio::spawn(retention::run(state.clone(), stop));
     tracing::info!(%address, "listening");
     notes.iter().for_each(|note| tracing::warn!("{note}"));
     started(&Started { url, first_key, notes });
     // Delivery goes on until the last request is answered: it may still cause events. A task ends early only by a
     // panic, which is in the log.
-    let _ = tokio::join!(door, clearing, sweeping, noting, watching);
+    let _ = tokio::join!(door, clearing, telling, sweeping, noting, watching);
     last_request.cancel();
     let _ = delivery.await;
     attachments::finish(&state).await;
@@ -115,15 +119,23 @@ fn assemble(
     store: Store,
     vault: Vault,
     files: Files,
-) -> (State, Vec<String>) {
+) -> Result<(State, Vec<String>), StartError> {
     let mut notes = Vec::new();
     // A server behind a proxy listens on loopback too; its public address tells that it is not for this machine alone.
     let alone = address.ip().is_loopback() && settings.public_url.is_none();
     if alone && settings.allow_private_targets.is_none() {
         notes.push("webhooks may name private addresses, because this server listens on loopback alone".to_owned());
     }
+    let proxy = settings.proxy()?;
+    if let Some(proxy) = &proxy {
+        notes.push(format!(
+            "webhooks are called by the proxy {}, which judges what their names lead to",
+            proxy.address()
+        ));
+    }
     let outbound = Outbound::new(OutboundOptions {
         allow_private: settings.allow_private_targets.unwrap_or(alone),
+        proxy,
         user_agent: concat!("Heliograph/", env!("CARGO_PKG_VERSION")).to_owned(),
         ..OutboundOptions::default()
     });
@@ -138,9 +150,11 @@ fn assemble(
         explains: settings.explain_refusals.unwrap_or(alone),
         metrics_token: settings.metrics_token.clone(),
         document: openapi::document(url).to_string().into(),
+        reference: OnceLock::new(),
     };
     let dispatcher = Dispatcher::new(outbound.clone(), settings.webhook_retry_gaps.clone(), node);
-    let (keys, metrics, retention) = (KeyCache::default(), Metrics::default(), Bell::default());
+    let (keys, metrics) = (KeyCache::default(), Metrics::default());
+    let (retention, removals) = (Bell::default(), Notify::new());
     let limits = Limits::new(settings.rate_limit_key, settings.rate_limit_app);
     let parts = Parts {
         store,
@@ -150,6 +164,7 @@ fn assemble(
         outbound,
         limits,
         retention,
+        removals,
         files,
         proxies: Proxies::new(settings.trusted_proxies.clone()),
         failures: Failures::new(settings.failure_limit_address, settings.failure_limit_key),
@@ -158,7 +173,7 @@ fn assemble(
         metrics,
         public,
     };
-    (State::new(parts), notes)
+    Ok((State::new(parts), notes))
 }
 
 /// Makes a folder that only its owner may enter.

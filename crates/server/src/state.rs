@@ -8,6 +8,7 @@ use heliograph_http::Outbound;
 use heliograph_store::Store;
 use heliograph_wire::key_life::KeyMode;
 use std::{ops::Deref, sync::Arc};
+use tokio::sync::Notify;
 
 /// What every request may reach for. Clones share it.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Who deletes old messages.
     pub retention: Bell,
+    /// Who tells partners that they are out.
+    pub removals: Notify,
     /// Uploaded files.
     pub files: Files,
     /// Which proxies are believed.
@@ -58,6 +61,8 @@ pub struct Public {
     pub metrics_token: Option<String>,
     /// The OpenAPI document, as it is sent.
     pub document: bytes::Bytes,
+    /// The same, taken apart, once somebody has asked for what is made of it.
+    pub reference: std::sync::OnceLock<serde_json::Value>,
 }
 
 impl State {

@@ -8,6 +8,7 @@ pub mod activities;
 pub mod app_keys;
 pub mod apps;
 pub mod attachments;
+pub mod channel_events;
 pub mod channels;
 pub mod check;
 pub mod clients;
@@ -44,6 +45,8 @@ pub mod token_explain;
 pub mod token_info;
 pub mod user_events;
 pub mod users;
+pub mod webhook_proxies;
+pub mod webhook_signing;
 pub mod webhooks;
 
 /// Every operation the server answers, in the order of the public contract.
@@ -54,6 +57,7 @@ pub fn contract() -> Vec<op::Description> {
         attachments::OPERATIONS,
         conversations::OPERATIONS,
         channels::OPERATIONS,
+        channel_events::OPERATIONS,
         participants::OPERATIONS,
         messages::OPERATIONS,
         activities::OPERATIONS,
@@ -72,6 +76,8 @@ pub fn contract() -> Vec<op::Description> {
         key_life::OPERATIONS,
         leaked_keys::OPERATIONS,
         token_explain::OPERATIONS,
+        webhook_signing::OPERATIONS,
+        webhook_proxies::OPERATIONS,
     ]
     .concat()
     .into_iter()
