@@ -50,7 +50,7 @@ C = A + "/conversations/{conversationId}"
 S = A + "/switchboards"
 P = S + "/{missing}/switchboardIntegrations/{missing}"
 LIFE = "/heliograph/v1/keys"
-H = "/heliograph/v1/apps/{appId}/webhooks/{webhookId}"
+HOOKS = "/heliograph/v1/apps/{appId}/webhooks/{webhookId}"
 HOOK = {"target": "http://127.0.0.1:9/", "triggers": ["conversation:message"]}
 MESSAGE = {"author": {"type": "business"}, "content": {"type": "text", "text": "Who may say this?"}}
 
@@ -81,11 +81,11 @@ OPERATIONS = [
     row("GetWebhook", "GET", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
     row("UpdateWebhook", "PATCH", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404, {"includeFullUser": True}),
     row("DeleteWebhook", "DELETE", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
-    row("GetWebhookSigning", "GET", H + "/signing", {APP, INTEGRATION}, 404),
-    row("RotateWebhookSigning", "POST", H + "/signing/rotate", {APP, INTEGRATION}, 404, {}),
-    row("GetWebhookProxy", "GET", H + "/proxy", {ACCOUNT}, 404),
-    row("SetWebhookProxy", "PUT", H + "/proxy", {ACCOUNT}, 404, {"url": "http://127.0.0.1:9"}),
-    row("DeleteWebhookProxy", "DELETE", H + "/proxy", {ACCOUNT}, 404),
+    row("GetWebhookSigning", "GET", HOOKS + "/signing", {APP, INTEGRATION}, 404),
+    row("RotateWebhookSigning", "POST", HOOKS + "/signing/rotate", {APP, INTEGRATION}, 404, {}),
+    row("GetWebhookProxy", "GET", HOOKS + "/proxy", {ACCOUNT}, 404),
+    row("SetWebhookProxy", "PUT", HOOKS + "/proxy", {ACCOUNT}, 404, {"url": "http://127.0.0.1:9"}),
+    row("DeleteWebhookProxy", "DELETE", HOOKS + "/proxy", {ACCOUNT}, 404),
     row("CreateUser", "POST", A + "/users", ALL, 201, {}),
     row("ListUsers", "GET", A + "/users?filter[identities.email]=nobody@example.org", ALL, 200),
     row("GetUser", "GET", A + "/users/{userId}", ALL, 200),
