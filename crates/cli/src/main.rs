@@ -6,6 +6,7 @@ mod config;
 mod connection;
 mod output;
 mod sample;
+mod scan;
 mod serve;
 mod token;
 
@@ -53,11 +54,11 @@ enum Command {
     Attachments(Api<attachments::Verb>),
     /// Integrations: the channels of an app, and the programs that talk for it.
     Integrations(Api<integrations::Verb>),
-    /// API keys: of an integration with --integration, of the app without.
+    /// API keys: of an integration with --integration, of the app without; and the life of any key.
     Keys(Api<keys::Verb>),
     /// Webhooks: where an integration is told of what happens. They take a key or token of the app or integration.
     Webhooks(Api<webhooks::Verb>),
-    /// Prints a token (JWT), signed with a key.
+    /// Prints a token (JWT), signed with a key; or explains what a server makes of one.
     Token(token::Token),
     /// Prints the OpenAPI document of the server.
     Openapi(Openapi),
@@ -165,6 +166,11 @@ mod tests {
                 .to_owned(),
             "admin login-link --app 65f1c0ffee65f1c0ffee65f1 --url https://h.example".to_owned(),
             "token --expires-in never".to_owned(),
+            "token explain aaa.bbb.ccc --operation PostMessage --json".to_owned(),
+            "keys rotate act_65f1c0ffee65f1c0ffee65f1 --grace 0".to_owned(),
+            "keys limit int_65f1c0ffee65f1c0ffee65f1 --address 10.0.0.0/8,::1 --rate any".to_owned(),
+            "keys expire app_65f1c0ffee65f1c0ffee65f1 --at 2030-01-31T00:00:00Z".to_owned(),
+            "keys scan a b".to_owned(),
             "sample create-integration-key --lang powerbuilder --auth bearer --set appId=1".to_owned(),
             "sample --json-build body.json --lang java".to_owned(),
         ] {

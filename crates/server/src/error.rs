@@ -27,6 +27,12 @@ pub enum Error {
     /// The token has this defect.
     #[error("{0}")]
     InvalidToken(String),
+    /// The secret is right, but its key may not be used for this reason.
+    #[error("{0}")]
+    UnusableKey(String),
+    /// The key may be used, but not for this.
+    #[error("{0}")]
+    NotAllowed(String),
     /// The credential is right, but does not allow this.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -81,7 +87,8 @@ impl Error {
             Self::Broken { code, .. } => (StatusCode::BAD_REQUEST, *code),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::InvalidToken(_) => (StatusCode::UNAUTHORIZED, "invalid_auth"),
-            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::UnusableKey(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::NotAllowed(_) | Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
             Self::Missing(missing) => (StatusCode::NOT_FOUND, missing.code),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),

@@ -33,6 +33,7 @@ pub struct Metrics {
     durations: Histogram,
     attempts: Family<OutcomeLabel, Counter>,
     attempt_durations: Histogram,
+    expiring: Gauge<u64, AtomicU64>,
     store: StoreFigures,
 }
 
@@ -72,11 +73,18 @@ impl Default for Metrics {
         registry.register("store_queue_length", "Transactions that wait", store.queued.clone());
         registry.register("sqlite_wal_bytes", "Size of the write-ahead log", store.wal_bytes.clone());
         registry.register("webhook_deliveries_in_memory", "Deliveries this node has in hand", store.deliveries.clone());
-        Self { registry, requests, durations, attempts, attempt_durations, store }
+        let expiring = Gauge::default();
+        registry.register("keys_expiring", "Keys that expire within 14 days", expiring.clone());
+        Self { registry, requests, durations, attempts, attempt_durations, expiring, store }
     }
 }
 
 impl Metrics {
+    /// How many keys expire soon.
+    pub fn keys_expiring(&self, keys: u64) {
+        self.expiring.set(keys);
+    }
+
     /// Counts an answer.
     pub fn request(&self, operation: &'static str, status: StatusCode, took: Duration) {
         self.requests.get_or_create(&RequestLabels { operation, status: status.as_u16() }).inc();
