@@ -6,7 +6,7 @@ use crate::{
     auth::KeyCache,
     blobs::Blobs,
     client_address::Proxies,
-    delivery::Dispatcher,
+    delivery::{Dispatcher, sweep},
     edge::Edge,
     failures::Failures,
     key_uses::{self, KeyUses},
@@ -83,7 +83,7 @@ pub async fn serve(
     let document = openapi::document(settings.public_url.as_deref().unwrap_or("/"));
     let (state, notes) = assemble(&settings, address, store.clone(), vault, files, document.to_string().into())?;
     webhook_signing::complete(&state).await?;
-    Dispatcher::recover(&state).await?;
+    Dispatcher::prepare(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
     let url = format!("http://{address}");
     let router = Router::new(&document);
@@ -94,6 +94,7 @@ pub async fn serve(
     let clearing = tokio::spawn(attachments::run(state.clone(), stop.clone()));
     let noting = tokio::spawn(key_uses::run(state.clone(), stop.clone()));
     let watching = tokio::spawn(key_watch::run(state.clone(), stop.clone()));
+    let forgetting = tokio::spawn(sweep::run(state.clone(), stop.clone()));
     let telling = tokio::spawn(removal::run(state.clone(), stop.clone()));
     let sweeping = tokio::spawn(retention::run(state.clone(), stop));
     tracing::info!(%address, "listening");
@@ -101,7 +102,7 @@ pub async fn serve(
     started(&Started { url, first_key, notes });
     // Delivery goes on until the last request is answered: it may still cause events. A task ends early only by a
     // panic, which is in the log.
-    let _ = tokio::join!(door, clearing, telling, sweeping, noting, watching);
+    let _ = tokio::join!(door, clearing, forgetting, telling, sweeping, noting, watching);
     last_request.cancel();
     let _ = delivery.await;
     attachments::finish(&state).await;
@@ -155,7 +156,7 @@ fn assemble(
         document,
         reference: OnceLock::new(),
     };
-    let dispatcher = Dispatcher::new(outbound.clone(), settings.webhook_retry_gaps.clone(), node);
+    let dispatcher = Dispatcher::new(outbound.clone(), settings.delivery_options(), node, store.engine());
     let (keys, metrics) = (KeyCache::default(), Metrics::default());
     let (retention, removals) = (Bell::default(), Notify::new());
     let limits = Limits::new(settings.rate_limit_key, settings.rate_limit_app);

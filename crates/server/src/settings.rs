@@ -1,6 +1,10 @@
 //! What an operator may set, and what can keep a server from starting.
 
-use crate::{delivery::policy, error::Error, limits::RateLimit};
+use crate::{
+    delivery::{self, journal::Journal, policy},
+    error::Error,
+    limits::RateLimit,
+};
 use heliograph_http::Proxy;
 use heliograph_store::{OpenError, Options};
 use heliograph_wire::key_life::KeyMode;
@@ -35,6 +39,16 @@ pub struct Settings {
     pub s3: S3,
     /// The pauses between attempts of a webhook's call.
     pub webhook_retry_gaps: Vec<Duration>,
+    /// Whether the events of one conversation reach a webhook in the order in which they happened.
+    pub webhook_order: bool,
+    /// How many events one call of a webhook carries at most, when several wait.
+    pub webhook_events_per_call: u32,
+    /// For how long the log keeps what became of deliveries.
+    pub webhook_log_time: Duration,
+    /// How many settled deliveries of one webhook the log keeps.
+    pub webhook_log_size: usize,
+    /// After how long with nothing but failures a webhook is paused, if ever.
+    pub webhook_pause_after: Option<Duration>,
     /// How often one key may ask; by default without limit.
     pub rate_limit_key: Option<RateLimit>,
     /// How often all callers of one app together may ask; by default without limit.
@@ -83,6 +97,11 @@ impl Default for Settings {
             attachments: None,
             s3: S3::default(),
             webhook_retry_gaps: policy::GAPS.to_vec(),
+            webhook_order: true,
+            webhook_events_per_call: 1,
+            webhook_log_time: Duration::from_secs(3 * 24 * 3600),
+            webhook_log_size: 10_000,
+            webhook_pause_after: None,
             rate_limit_key: None,
             rate_limit_app: None,
             key_mode: KeyMode::Compat,
@@ -110,6 +129,17 @@ impl Settings {
             .clone()
             .unwrap_or_else(|| format!("sqlite:{}", self.data.join("heliograph.db").display()));
         Options { url, exclusive, connections: self.postgres_connections }
+    }
+
+    /// What is decided of deliveries.
+    pub(crate) fn delivery_options(&self) -> delivery::Options {
+        delivery::Options {
+            gaps: self.webhook_retry_gaps.clone(),
+            ordered: self.webhook_order,
+            events_per_call: self.webhook_events_per_call,
+            journal: Journal { keep_for: self.webhook_log_time, keep: self.webhook_log_size },
+            pause_after: self.webhook_pause_after,
+        }
     }
 
     /// The proxy by which addresses that others name are called.

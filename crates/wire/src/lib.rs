@@ -15,6 +15,7 @@ pub mod clients;
 pub mod content;
 pub mod control;
 pub mod conversations;
+pub mod deliveries;
 pub mod devices;
 pub mod events;
 pub mod id;
@@ -25,6 +26,7 @@ pub mod key_life;
 pub mod leaked_keys;
 pub mod messages;
 pub mod metadata;
+pub mod notices;
 pub mod oauth;
 pub mod oauth_clients;
 pub mod op;
@@ -45,6 +47,7 @@ pub mod token_explain;
 pub mod token_info;
 pub mod user_events;
 pub mod users;
+pub mod webhook_health;
 pub mod webhook_proxies;
 pub mod webhook_signing;
 pub mod webhooks;
@@ -76,6 +79,9 @@ pub fn contract() -> Vec<op::Description> {
         key_life::OPERATIONS,
         leaked_keys::OPERATIONS,
         token_explain::OPERATIONS,
+        deliveries::OPERATIONS,
+        webhook_health::OPERATIONS,
+        notices::OPERATIONS,
         webhook_signing::OPERATIONS,
         webhook_proxies::OPERATIONS,
     ]

@@ -2,6 +2,7 @@
 
 pub mod apps;
 pub mod attachments;
+pub mod deliveries;
 pub mod integrations;
 pub mod key_life;
 pub mod keys;
