@@ -43,6 +43,7 @@ pub mod events;
 pub mod jwt;
 pub mod prelude;
 mod retry;
+mod upload;
 pub mod webhooks;
 
 pub use answer::Answer;
@@ -55,3 +56,4 @@ pub use heliograph_wire::{
     switchboard_integrations, switchboards, time, token_explain, token_info, user_events, users, webhook_proxies,
     webhook_signing,
 };
+pub use upload::Upload;

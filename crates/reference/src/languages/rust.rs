@@ -82,8 +82,8 @@ fn send(code: &mut Code, request: &Request, id: &str) {
         }
         Body::Multipart(parts) => {
             let name = parts.iter().find(|part| part.is_file).map(|part| quote(&part.value)).unwrap_or_default();
-            code.add(format!("let file = std::fs::read({name})?;"));
-            format!("client.upload::<{id}>(&path, &query, {name}, &file)")
+            code.add(format!("let file = Upload::open({name}).await?;"));
+            format!("client.upload::<{id}>(&path, &query, file)")
         }
         Body::None | Body::Text { .. } => format!("client.send::<{id}>(&path, &query, &Nothing {{}})"),
     };

@@ -372,6 +372,9 @@ impl Connection {
 
 impl Session for Connection {
     fn query(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
+        if !text::only_reads(sql) {
+            return Err(text::not_reading());
+        }
         self.statement(sql, false, Last::Query(sql, args))?.rows()
     }
 
