@@ -3,7 +3,7 @@
 use crate::{
     auth::{
         self, Caller, Key, Signer, authenticate,
-        token::{self, Token},
+        token::{self, Claims, Token},
     },
     call::Answer,
     error::{Error, Result},
@@ -15,7 +15,6 @@ use crate::{
 use heliograph_store::clock;
 use heliograph_wire::{contract, token_explain::*};
 use http::{StatusCode, header::AUTHORIZATION};
-use serde_json::Value;
 use std::net::IpAddr;
 
 // ---- Handlers
@@ -173,19 +172,20 @@ impl Report {
         self.judge("expiry", verdict(!disabled), "The key has not expired");
     }
 
-    fn body(&mut self, token: &Token<'_>, key: &Key, claims: &token::Claims, now: i64) {
-        let off = |claim: &Option<Value>, name: &str| match token::time(claim, name) {
+    fn body(&mut self, token: &Token<'_>, key: &Key, claims: &Claims, now: i64) {
+        let claim = |name: &str| if name == "exp" { claims.exp.as_ref() } else { claims.nbf.as_ref() };
+        let off = |name: &str| match token::time(claim(name), name) {
             Ok(Some(time)) => format!(" by {:.0} seconds", (time - now as f64 / 1000.0).abs()),
             _ => String::new(),
         };
-        let add_off =
-            |verdict: Result<()>, off: &str| verdict.map_err(|error| Error::InvalidToken(format!("{error}{off}")));
-        let (exp_off, nbf_off) = (off(&claims.exp, "exp"), off(&claims.nbf, "nbf"));
+        let add_off = |verdict: Result<()>, name: &str| {
+            verdict.map_err(|error| Error::InvalidToken(format!("{error}{}", off(name))))
+        };
         let exp =
-            if claims.exp.is_some() { format!("Not over yet,{exp_off}") } else { "It does not expire".to_owned() };
-        self.judge("exp", add_off(token::check_expiry(claims, now), &exp_off), exp);
-        let nbf = if claims.nbf.is_some() { format!("Has begun,{nbf_off}") } else { "It says none".to_owned() };
-        self.judge("nbf", add_off(token::check_begin(claims, now), &nbf_off), nbf);
+            if claims.exp.is_some() { format!("Not over yet,{}", off("exp")) } else { "It does not expire".to_owned() };
+        self.judge("exp", add_off(token::check_expiry(claims, now), "exp"), exp);
+        let nbf = if claims.nbf.is_some() { format!("Has begun,{}", off("nbf")) } else { "It says none".to_owned() };
+        self.judge("nbf", add_off(token::check_begin(claims, now), "nbf"), nbf);
         self.judge("lifetime", token::check_lifetime(claims, key.lifetime_rule(), now), "As its key allows");
         self.judge("scope", token::check_scope(claims, key.kind), key.kind.scope().name());
         match &key.oauth_client {
