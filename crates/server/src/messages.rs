@@ -13,7 +13,7 @@ use crate::{
     state::State,
     users,
 };
-use heliograph_store::{Tx, args};
+use heliograph_store::{Cells, Tx, args};
 use heliograph_wire::{
     apps::AppSettings,
     content::Content,
@@ -30,6 +30,7 @@ use heliograph_wire::{
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::ops::Range;
 
 /// The picture of a business that has none, as the real service answers it.
 const NOBODY: &str = "https://www.gravatar.com/avatar/00000000000000000000000000000000.png?s=200&d=mm";
@@ -235,24 +236,24 @@ fn page(tx: &Tx<'_>, call: &Call<ListMessages>) -> Result<Vec<u8>> {
         From::Start => (Window { from: From::Before(END.to_owned()), size: MESSAGES_SIZE }, true),
         from => (Window { from, size: MESSAGES_SIZE }, false),
     };
-    let rows = bodies(tx, app, id, &window)?;
+    let Bodies { text, rows } = bodies(tx, app, id, &window)?;
     if rows.is_empty() {
         conversations::find(tx, app, id)?;
     }
-    let mut sheet = window.sheet(rows, |(id, _)| id.clone());
+    let mut sheet = window.sheet(rows, |(id, _)| text[id.clone()].to_owned());
     if latest {
         // Nothing follows the latest.
         sheet.meta.after_cursor = None;
     }
     let links = links(&sheet.meta, &call.url(), &call.query)?;
-    let length = sheet.rows.iter().map(|(_, body)| body.len() + 1).sum::<usize>();
-    let mut json = Vec::with_capacity(length + 256);
+    // Ids are longer than commas.
+    let mut json = Vec::with_capacity(text.len() + 256);
     json.extend_from_slice(b"{\"messages\":[");
-    for (at, (_, body)) in sheet.rows.iter().enumerate() {
+    for (at, (_, body)) in sheet.rows.into_iter().enumerate() {
         if at > 0 {
             json.push(b',');
         }
-        json.extend_from_slice(body.as_bytes());
+        json.extend_from_slice(text[body].as_bytes());
     }
     json.extend_from_slice(b"],\"meta\":");
     serde_json::to_writer(&mut json, &sheet.meta)?;
@@ -263,6 +264,9 @@ fn page(tx: &Tx<'_>, call: &Call<ListMessages>) -> Result<Vec<u8>> {
     json.push(b'}');
     Ok(json)
 }
+
+/// What a page of some messages takes.
+const PAGE_BYTES: usize = 16 * 1024;
 
 /// Sorts after every id.
 const END: &str = "g";
@@ -345,28 +349,43 @@ pub fn find(tx: &Tx<'_>, app: AppId, conversation: ConversationId, id: MessageId
     Ok(serde_json::from_str(rows.first().ok_or(Missing::RESOURCE)?.text(0)?)?)
 }
 
-/// Ids and bodies of a page's messages.
-fn bodies(tx: &Tx<'_>, app: AppId, conversation: ConversationId, window: &Window) -> Result<Vec<(String, String)>> {
+/// Ids and bodies of a page's messages, in one text: they are only copied from there.
+struct Bodies {
+    text: String,
+    rows: Vec<(Range<usize>, Range<usize>)>,
+}
+
+fn bodies(tx: &Tx<'_>, app: AppId, conversation: ConversationId, window: &Window) -> Result<Bodies> {
     let (app, conversation) = (app.text(), conversation.text());
-    let mut rows = match window.before() {
-        None => tx.query(
+    let mut text = String::with_capacity(PAGE_BYTES);
+    let copy = |row: &Cells<'_>| -> Result<_> {
+        let start = text.len();
+        text.push_str(row.text(0)?);
+        let middle = text.len();
+        text.push_str(row.text(1)?);
+        Ok((start..middle, middle..text.len()))
+    };
+    let rows = match window.before() {
+        None => tx.each(
             "SELECT id, body FROM message WHERE app_id = $1 AND conversation_id = $2 AND id > $3 ORDER BY id LIMIT $4",
             args![app.as_str(), conversation.as_str(), window.after(), window.limit()],
+            copy,
         ),
-        Some(before) => tx.query(
+        Some(before) => tx.each(
             "SELECT id, body FROM message WHERE app_id = $1 AND conversation_id = $2 AND id < $3
              ORDER BY id DESC LIMIT $4",
             args![app.as_str(), conversation.as_str(), before, window.limit()],
+            copy,
         ),
     }?;
-    rows.iter_mut().map(|row| Ok((row.take_text(0)?, row.take_text(1)?))).collect()
+    Ok(Bodies { text, rows })
 }
 
 /// The latest messages of a conversation, from old to new.
 pub fn latest(tx: &Tx<'_>, app: AppId, conversation: ConversationId, count: u32) -> Result<Vec<serde_json::Value>> {
     let window = Window { from: From::Before(END.to_owned()), size: count };
-    let mut rows = bodies(tx, app, conversation, &window)?;
+    let Bodies { text, mut rows } = bodies(tx, app, conversation, &window)?;
     // The window looks one message further than it is wide.
     rows.truncate(count as usize);
-    rows.into_iter().rev().map(|(_, body)| Ok(serde_json::from_str(&body)?)).collect()
+    rows.into_iter().rev().map(|(_, body)| Ok(serde_json::from_str(&text[body])?)).collect()
 }

@@ -21,7 +21,7 @@ pub use id::fresh as fresh_id;
 pub use migrate::Migration;
 pub use stats::{GROUP_BOUNDS, Stats};
 pub use tx::Tx;
-pub use value::{Arg, Row};
+pub use value::{Arg, Cells, Row};
 
 use job::Queue;
 use stats::Counters;
@@ -66,7 +66,7 @@ struct Inner {
 /// How reading transactions reach their engine.
 enum Reads {
     /// SQLite: on the caller's own thread, which is quicker than any hand-over.
-    Here(sqlite::Pool),
+    Here(Arc<sqlite::Pool>),
     /// PostgreSQL: on the thread of a connection.
     There(Queue),
 }

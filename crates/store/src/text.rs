@@ -3,6 +3,8 @@
 //! The rules of the one text: parameters are `$1…`, keywords and types are in capitals and names are not, columns are `TEXT` or `BIGINT`,
 //! no key cascades (a statement changes the table it names and no other), and a claim may say ` FOR UPDATE SKIP LOCKED`, which SQLite, having one writer, does without.
 
+use crate::Error;
+
 const SKIP_LOCKED: &str = " FOR UPDATE SKIP LOCKED";
 
 /// Tells texts apart by their address: they are constants of the program, so this is cheaper than comparing them.
@@ -53,6 +55,11 @@ pub(crate) fn only_reads(sql: &str) -> bool {
         Some("WITH") => !words.any(|word| matches!(word, "INSERT" | "UPDATE" | "DELETE")),
         _ => false,
     }
+}
+
+/// What is said of a text that should.
+pub(crate) fn not_reading() -> Error {
+    Error::Engine("`query` takes a statement that only reads".into())
 }
 
 /// Whether the text takes locks, although it reads.

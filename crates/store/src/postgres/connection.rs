@@ -311,10 +311,13 @@ impl Connection {
 
 impl Session for Connection {
     fn query(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
-        match self.known(sql, args) {
-            Some(rows) => Ok(rows),
-            None => self.statement(sql, false, Last::Query(sql, args))?.rows(),
+        if let Some(rows) = self.known(sql, args) {
+            return Ok(rows);
         }
+        if !text::only_reads(sql) {
+            return Err(text::not_reading());
+        }
+        self.statement(sql, false, Last::Query(sql, args))?.rows()
     }
 
     fn query_mut(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
