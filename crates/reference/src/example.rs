@@ -48,7 +48,8 @@ fn make(document: Document<'_>, schema: &Value, side: Side, hint: Option<&Value>
         }
         return made;
     }
-    let same_kind = hint.filter(|hint| fits(&schema, hint));
+    // What was said of the thing is no value of a field.
+    let same_kind = hint.filter(|hint| hint.get(examples::THING).is_none() && fits(&schema, hint));
     match schema.kind() {
         "object" if !schema.properties().is_empty() => object(document, &schema, side, hint, depth),
         "array" => array(document, &schema, side, hint, name, depth),

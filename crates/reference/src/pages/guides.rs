@@ -16,7 +16,10 @@ const FIRST_KEY: &[&str] = &[
 ];
 
 const TOKENS: &[(&str, &str)] = &[
-    ("The command line", "HELIOGRAPH_KEY_ID='{{keyId}}' HELIOGRAPH_SECRET='{{secret}}' heliograph token --expires-in 1h"),
+    (
+        "The command line",
+        "HELIOGRAPH_KEY_ID='{{keyId}}' HELIOGRAPH_SECRET='{{secret}}' heliograph token --expires-in 1h",
+    ),
     (
         "Python (pip install PyJWT)",
         "import time\nimport jwt\n\ntoken = jwt.encode(\n    {\"scope\": \"{{scope}}\", \"exp\": int(time.time()) + 3600},\n    \
@@ -71,7 +74,7 @@ pub fn page(document: Document<'_>, slug: &str) -> Option<Markup> {
 }
 
 fn code(text: &str) -> Markup {
-    html! { pre.sample tabindex="0" role="region" aria-label="Code" { code { (text) } } }
+    html! { pre.sample tabindex="0" role="group" aria-label="Code" { code { (text) } } }
 }
 
 fn to(slug: &str, title: &str) -> Markup {

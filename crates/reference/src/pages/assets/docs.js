@@ -181,7 +181,7 @@ function show(outcome, parts) {
   outcome.replaceChildren(...parts.map(([tag, text, label]) => {
     const element = document.createElement(tag);
     element.textContent = text;
-    if (label) Object.entries({ role: 'region', tabindex: 0, 'aria-label': label }).forEach(([name, value]) => element.setAttribute(name, value));
+    if (label) Object.entries({ role: 'group', tabindex: 0, 'aria-label': label }).forEach(([name, value]) => element.setAttribute(name, value));
     return element;
   }));
 }

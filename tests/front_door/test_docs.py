@@ -1,0 +1,104 @@
+"""The reference: pages under /docs, the document as YAML, the Postman collection."""
+
+import json
+import re
+import shutil
+
+import pytest
+import requests
+import yaml
+from lib import secrets
+
+POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; " \
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+
+
+def get(server, path, **options):
+    return requests.get(server.url + path, timeout=20, **options)
+
+
+def test_every_page_is_there(server):
+    """From the overview every link leads somewhere on this server, and no page asks for anything elsewhere."""
+    waiting, seen = ["/docs"], set()
+    while waiting:
+        path = waiting.pop()
+        seen.add(path)
+        answer = get(server, path)
+        assert answer.status_code == 200, path
+        assert answer.headers["content-security-policy"] == POLICY and answer.headers["x-request-id"], path
+        if not answer.headers["content-type"].startswith("text/html"):
+            continue
+        assert not re.search(r"<(script|style)>|style=\"|\son\w+=\"|(src|href)=\"(https?:)?//", answer.text), path
+        for link in re.findall(r'(?:href|src)="([^"#]+)"', answer.text):
+            found = requests.compat.urljoin(server.url + path, link)
+            assert found.startswith(server.url), f"{path}: {found}"
+            found = found.removeprefix(server.url)
+            if found not in seen and found not in waiting and found != "/openapi.json":
+                waiting.append(found)
+    ids = [operation["operationId"] for item in server.contract.document["paths"].values() for operation in item.values()]
+    assert len([path for path in seen if path.startswith("/docs/operations/")]) == len(ids)
+    assert {"/docs/docs.css", "/docs/docs.js", "/openapi.yaml", "/postman_collection.json"} <= seen
+
+
+def test_names_of_operations(server):
+    page = get(server, "/docs/operations/create-integration-key").text
+    assert "/v2/apps/{appId}/integrations/{integrationId}/keys" in page and "integration_not_found" in page
+    for name in ["create-custom-integration-key", "CreateCustomIntegrationKey"]:
+        assert get(server, f"/docs/operations/{name}").text == page
+    assert get(server, "/sc/docs/operations/create-integration-key").text == page
+    for path in ["/docs/operations/nothing", "/docs/guides/nothing", "/docs/nothing", "/docsy", "/docs/operations"]:
+        assert get(server, path).status_code == 404, path
+    assert requests.post(f"{server.url}/docs", timeout=20).status_code == 404
+    head = requests.head(f"{server.url}/docs", timeout=20)
+    assert head.status_code == 200 and not head.content
+
+
+def test_yaml_is_the_same_document(server):
+    assert yaml.safe_load(get(server, "/openapi.yaml").text) == get(server, "/openapi.json").json()
+
+
+def test_an_address_of_the_operators_stands_in_the_collection(launch):
+    server = launch("--public-url", "https://h.example/base/")
+    assert get(server, "/postman_collection.json").json()["variable"][0] == {"key": "url", "value": "https://h.example/base"}
+
+
+def test_the_collection_runs_green(launch, node, tmp_path):
+    """A fresh import, on an empty server, from top to bottom; and nothing is left of it."""
+    server = launch()
+    file, report = tmp_path / "collection.json", tmp_path / "report.json"
+    file.write_text(get(server, "/postman_collection.json").text)
+    key = server.first_key
+    done = node(
+        "node_modules/.bin/newman", "run", file, "--env-var", f"keyId={key['id']}", "--env-var", f"secret={key['secret']}",
+        "--reporters", "cli,json", "--reporter-json-export", report, "--color", "off")
+    run = json.loads(report.read_text())["run"]
+    for execution in run["executions"]:
+        for secret in re.findall(r'"secret":\s*"([^"]+)"', bytes(execution["response"]["stream"]["data"]).decode()):
+            secrets.note(secret)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert not run["failures"]
+    ids = [operation["operationId"] for item in server.contract.document["paths"].values() for operation in item.values()]
+    assert run["stats"]["assertions"]["total"] >= len(ids)
+    titles = [execution["assertions"][0]["assertion"] for execution in run["executions"]]
+    assert len([title for title in titles if "refused" in title]) <= 4, titles
+    assert server.account.get("/v2/apps").ok(200)["apps"] == []
+
+
+@pytest.mark.waits
+def test_in_a_browser(launch, node, tmp_path):
+    if not CHROMIUM:
+        pytest.skip("no Chromium on this machine")
+    server = launch()
+    account = server.account
+    app = account.post("/v2/apps", {"displayName": "Docs"}).ok(201)["app"]
+    hook = {"target": "http://127.0.0.1:9/", "triggers": ["conversation:message"]}
+    made = account.post(f"/v2/apps/{app['id']}/integrations", {"type": "custom", "webhooks": [hook]}).ok(201)
+    job = {
+        "url": server.url, "chromium": CHROMIUM, "keyId": account.key["id"], "secret": account.key["secret"],
+        "appId": app["id"], "integrationId": made["integration"]["id"],
+        "pages": ["/docs", "/docs/operations/create-integration-key", "/docs/operations/post-message", "/docs/guides/first-key"],
+    }
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    done = node("node", "browser.js", tmp_path / "job.json")
+    assert done.returncode == 0, done.stdout + done.stderr
