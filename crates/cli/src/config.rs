@@ -47,6 +47,10 @@ pub struct Layer {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new())]
     allow_private_targets: Option<bool>,
+    /// The proxy by which webhooks and other addresses that callers name are reached: http://USER:PASSWORD@HOST:PORT. One
+    /// with a password is better given by the environment or the file. Default: none. [env: HELIOGRAPH_OUTBOUND_PROXY]
+    #[arg(long, value_name = "URL")]
+    outbound_proxy: Option<String>,
     /// An origin whose pages may call the server from a browser. May be given several times, or several separated by
     /// commas. Default: none. [env: HELIOGRAPH_CORS_ORIGIN]
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
@@ -193,6 +197,7 @@ impl Layer {
             master_key_file: self.master_key_file.or(below.master_key_file),
             public_url: self.public_url.or(below.public_url),
             allow_private_targets: self.allow_private_targets.or(below.allow_private_targets),
+            outbound_proxy: self.outbound_proxy.or(below.outbound_proxy),
             cors_origin: self.cors_origin.or(below.cors_origin),
             metrics_token: self.metrics_token.or(below.metrics_token),
             attachments: self.attachments.or(below.attachments),
@@ -218,6 +223,7 @@ impl Layer {
             master_key_file: self.master_key_file.or(default.master_key_file),
             public_url: self.public_url.or(default.public_url),
             allow_private_targets: self.allow_private_targets,
+            outbound_proxy: self.outbound_proxy.or(default.outbound_proxy),
             cors_origins: self.cors_origin.unwrap_or(default.cors_origins),
             metrics_token: self.metrics_token.or(default.metrics_token),
             attachments: self.attachments.or(default.attachments),

@@ -13,6 +13,7 @@ mod auth;
 mod blobs;
 mod call;
 mod card_numbers;
+mod channel_events;
 mod channels;
 mod client_rows;
 mod clients;
@@ -54,6 +55,8 @@ mod user_merge;
 mod user_sync;
 mod users;
 mod vault;
+mod webhook_proxies;
+mod webhook_signing;
 mod webhooks;
 
 pub use limits::RateLimit;

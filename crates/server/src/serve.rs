@@ -11,11 +11,13 @@ use crate::{
     master_key::{Database, open_vault},
     metrics::Metrics,
     migrations,
+    oauth::removal,
     retention::{self, Bell},
     router::Router,
     settings::{Settings, StartError},
     state::{Parts, Public, State},
     vault::Vault,
+    webhook_signing,
 };
 use heliograph_http::{DoorLimits, Outbound, OutboundOptions, parse_target};
 use heliograph_store::Store;
@@ -28,7 +30,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
 /// What a server tells once it answers.
@@ -73,7 +75,8 @@ pub async fn serve(
     };
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
     let files = Files::new(Blobs::open(&settings)?);
-    let (state, notes) = assemble(&settings, address, store.clone(), vault, files);
+    let (state, notes) = assemble(&settings, address, store.clone(), vault, files)?;
+    webhook_signing::complete(&state).await?;
     Dispatcher::recover(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
     let url = format!("http://{address}");
@@ -82,13 +85,14 @@ pub async fn serve(
     let last_request = CancellationToken::new();
     let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
     let clearing = tokio::spawn(attachments::run(state.clone(), stop.clone()));
+    let telling = tokio::spawn(removal::run(state.clone(), stop.clone()));
     let sweeping = tokio::spawn(retention::run(state.clone(), stop));
     tracing::info!(%address, "listening");
     notes.iter().for_each(|note| tracing::warn!("{note}"));
     started(&Started { url, first_key, notes });
     // Delivery goes on until the last request is answered: it may still cause events. A task ends early only by a
     // panic, which is in the log.
-    let _ = tokio::join!(door, clearing, sweeping);
+    let _ = tokio::join!(door, clearing, telling, sweeping);
     last_request.cancel();
     let _ = delivery.await;
     attachments::finish(&state).await;
@@ -108,15 +112,23 @@ fn assemble(
     store: Store,
     vault: Vault,
     files: Files,
-) -> (State, Vec<String>) {
+) -> Result<(State, Vec<String>), StartError> {
     let mut notes = Vec::new();
     // A server behind a proxy listens on loopback too; its public address tells that it is not for this machine alone.
     let alone = address.ip().is_loopback() && settings.public_url.is_none();
     if alone && settings.allow_private_targets.is_none() {
         notes.push("webhooks may name private addresses, because this server listens on loopback alone".to_owned());
     }
+    let proxy = settings.proxy()?;
+    if let Some(proxy) = &proxy {
+        notes.push(format!(
+            "webhooks are called by the proxy {}, which judges what their names lead to",
+            proxy.address()
+        ));
+    }
     let outbound = Outbound::new(OutboundOptions {
         allow_private: settings.allow_private_targets.unwrap_or(alone),
+        proxy,
         user_agent: concat!("Heliograph/", env!("CARGO_PKG_VERSION")).to_owned(),
         ..OutboundOptions::default()
     });
@@ -133,9 +145,11 @@ fn assemble(
         reference: OnceLock::new(),
     };
     let dispatcher = Dispatcher::new(outbound.clone(), settings.webhook_retry_gaps.clone(), node);
-    let (keys, metrics, retention) = (KeyCache::default(), Metrics::default(), Bell::default());
+    let (keys, metrics) = (KeyCache::default(), Metrics::default());
+    let (retention, removals) = (Bell::default(), Notify::new());
     let limits = Limits::new(settings.rate_limit_key, settings.rate_limit_app);
-    (State::new(Parts { store, vault, keys, dispatcher, outbound, limits, retention, files, metrics, public }), notes)
+    let parts = Parts { store, vault, keys, dispatcher, outbound, limits, retention, removals, files, metrics, public };
+    Ok((State::new(parts), notes))
 }
 
 /// Makes a folder that only its owner may enter.

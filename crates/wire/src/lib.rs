@@ -8,6 +8,7 @@ pub mod activities;
 pub mod app_keys;
 pub mod apps;
 pub mod attachments;
+pub mod channel_events;
 pub mod channels;
 pub mod check;
 pub mod clients;
@@ -40,6 +41,8 @@ pub mod time;
 pub mod token_info;
 pub mod user_events;
 pub mod users;
+pub mod webhook_proxies;
+pub mod webhook_signing;
 pub mod webhooks;
 
 /// Every operation the server answers, in the order of the public contract.
@@ -50,6 +53,7 @@ pub fn contract() -> Vec<op::Description> {
         attachments::OPERATIONS,
         conversations::OPERATIONS,
         channels::OPERATIONS,
+        channel_events::OPERATIONS,
         participants::OPERATIONS,
         messages::OPERATIONS,
         activities::OPERATIONS,
@@ -65,6 +69,8 @@ pub fn contract() -> Vec<op::Description> {
         token_info::OPERATIONS,
         oauth::OPERATIONS,
         oauth_clients::OPERATIONS,
+        webhook_signing::OPERATIONS,
+        webhook_proxies::OPERATIONS,
     ]
     .concat()
     .into_iter()

@@ -99,6 +99,8 @@ paths! {
     WebhooksPath { integration_id: IntegrationRef }
     /// `/apps/{appId}/integrations/{integrationId}/webhooks/{webhookId}`
     WebhookPath { integration_id: IntegrationRef, webhook_id: WebhookId }
+    /// `/apps/{appId}/webhooks/{webhookId}`, in rows of our own
+    AppWebhookPath { webhook_id: WebhookId }
     /// `/apps/{appId}/switchboards/{switchboardId}`
     SwitchboardPath { switchboard_id: SwitchboardId }
     /// `/apps/{appId}/switchboards/{switchboardId}/switchboardIntegrations/{switchboardIntegrationId}`
