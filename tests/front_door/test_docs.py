@@ -1,8 +1,11 @@
 """The reference: pages under /docs, the document as YAML, the Postman collection."""
 
+import html
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 import requests
@@ -102,3 +105,59 @@ def test_in_a_browser(launch, node, tmp_path):
     (tmp_path / "job.json").write_text(json.dumps(job))
     done = node("node", "browser.js", tmp_path / "job.json")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def programs(server, guide, **values):
+    """The programs of a guide, filled in."""
+    text = get(server, f"/docs/guides/{guide}").text
+    found = [html.unescape(one) for one in re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", text, re.S)]
+    values = {"url": server.url, **values}
+    return [re.sub(r"\{\{(\w+)\}\}", lambda name: values[name[1]], one) for one in found]
+
+
+def run(*command, text=None):
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_the_guide_to_a_first_key_runs(server):
+    if not shutil.which("jq"):
+        pytest.skip("not on this machine: jq")
+    key = server.first_key
+    _, *steps = programs(server, "first-key", keyId=key["id"], secret=key["secret"])
+    made = json.loads(run("sh", text="\n".join(steps)).splitlines()[-1])["key"]
+    secrets.note(made["secret"])
+    assert made["id"].startswith("int_") and made["displayName"] == "My custom key"
+
+
+def test_the_guide_to_tokens_runs(server, app):
+    names = {"keyId": app.key["id"], "secret": app.key["secret"], "scope": "app", "token": "{}"}
+    _, python, node, shell, use = programs(server, "sign-a-token", **names)
+    commands = [[sys.executable, "-c", python], ["node", "--input-type=module", "-e", node]]
+    if shutil.which("openssl"):
+        commands.append(["sh", "-c", shell])
+    for command in commands:
+        token = run(*command).strip()
+        answer = json.loads(run("sh", "-c", use.replace("Bearer {}", f"Bearer {token}") + " -sS"))
+        assert answer["app"]["id"] == app.id, command
+
+
+def test_the_guide_to_webhooks_runs(server, tmp_path):
+    (program,) = programs(server, "receive-a-webhook", webhookSecret="hush")
+    # A port of its own, which it prints.
+    program = program.replace('("127.0.0.1", 9000)', '("127.0.0.1", 0)').replace(
+        "HTTPServer((", "server = HTTPServer((").replace(").serve_forever()", ")")
+    program += '\nprint("port", server.server_address[1], flush=True)\nfor _ in range(2):\n    server.handle_request()\n'
+    receiver = subprocess.Popen(
+        [sys.executable, "-u", "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=tmp_path)
+    try:
+        port = receiver.stdout.readline().split()[1]
+        event = {"id": "e1", "type": "user:remove", "payload": {}}
+        for secret, status in [("hush", 200), ("other", 401)]:
+            answer = requests.post(
+                f"http://127.0.0.1:{port}/", json={"events": [event]}, headers={"X-API-Key": secret}, timeout=10)
+            assert answer.status_code == status
+        assert receiver.communicate(timeout=10)[0] == "e1 user:remove {}\n"
+    finally:
+        receiver.kill()
