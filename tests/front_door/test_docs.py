@@ -83,8 +83,8 @@ def test_the_collection_runs_green(launch, node, tmp_path):
     assert not run["failures"]
     ids = [operation["operationId"] for item in server.contract.document["paths"].values() for operation in item.values()]
     assert run["stats"]["assertions"]["total"] >= len(ids)
-    titles = [execution["assertions"][0]["assertion"] for execution in run["executions"]]
-    assert len([title for title in titles if "refused" in title]) <= 4, titles
+    refused = {one["item"]["name"] for one in run["executions"] if one["response"]["code"] >= 400}
+    assert refused <= {"Download message ref", "Get token", "Revoke access"}, "all others do what they are there for"
     assert server.account.get("/v2/apps").ok(200)["apps"] == []
 
 
