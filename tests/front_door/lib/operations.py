@@ -49,7 +49,7 @@ I = A + "/integrations/{integrationId}"
 C = A + "/conversations/{conversationId}"
 S = A + "/switchboards"
 P = S + "/{missing}/switchboardIntegrations/{missing}"
-H = "/heliograph/v1/apps/{appId}/webhooks/{webhookId}"
+W = "/heliograph/v1/apps/{appId}/webhooks/{webhookId}"
 HOOK = {"target": "http://127.0.0.1:9/", "triggers": ["conversation:message"]}
 MESSAGE = {"author": {"type": "business"}, "content": {"type": "text", "text": "Who may say this?"}}
 
@@ -80,11 +80,11 @@ OPERATIONS = [
     row("GetWebhook", "GET", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
     row("UpdateWebhook", "PATCH", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404, {"includeFullUser": True}),
     row("DeleteWebhook", "DELETE", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
-    row("GetWebhookSigning", "GET", H + "/signing", {APP, INTEGRATION}, 404),
-    row("RotateWebhookSigning", "POST", H + "/signing/rotate", {APP, INTEGRATION}, 404, {}),
-    row("GetWebhookProxy", "GET", H + "/proxy", {ACCOUNT}, 404),
-    row("SetWebhookProxy", "PUT", H + "/proxy", {ACCOUNT}, 404, {"url": "http://127.0.0.1:9"}),
-    row("DeleteWebhookProxy", "DELETE", H + "/proxy", {ACCOUNT}, 404),
+    row("GetWebhookSigning", "GET", W + "/signing", {APP, INTEGRATION}, 404),
+    row("RotateWebhookSigning", "POST", W + "/signing/rotate", {APP, INTEGRATION}, 404, {}),
+    row("GetWebhookProxy", "GET", W + "/proxy", {ACCOUNT}, 404),
+    row("SetWebhookProxy", "PUT", W + "/proxy", {ACCOUNT}, 404, {"url": "http://127.0.0.1:9"}),
+    row("DeleteWebhookProxy", "DELETE", W + "/proxy", {ACCOUNT}, 404),
     row("CreateUser", "POST", A + "/users", ALL, 201, {}),
     row("ListUsers", "GET", A + "/users?filter[identities.email]=nobody@example.org", ALL, 200),
     row("GetUser", "GET", A + "/users/{userId}", ALL, 200),
