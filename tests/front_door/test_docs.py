@@ -74,7 +74,7 @@ def test_the_collection_runs_green(launch, node, tmp_path):
     key = server.first_key
     done = node(
         "node_modules/.bin/newman", "run", file, "--env-var", f"keyId={key['id']}", "--env-var", f"secret={key['secret']}",
-        "--reporters", "cli,json", "--reporter-json-export", report, "--color", "off")
+        "--reporters", "cli,json", "--reporter-json-export", report, "--color", "off", timeout=300)
     run = json.loads(report.read_text())["run"]
     for execution in run["executions"]:
         for secret in re.findall(r'"secret":\s*"([^"]+)"', bytes(execution["response"]["stream"]["data"]).decode()):
@@ -89,10 +89,11 @@ def test_the_collection_runs_green(launch, node, tmp_path):
 
 
 @pytest.mark.waits
-def test_in_a_browser(launch, node, tmp_path):
+def test_in_a_browser(shared, node, tmp_path):
     if not CHROMIUM:
         pytest.skip("no Chromium on this machine")
-    server = launch()
+    # Pages are not about stores: one will do.
+    server = shared("sqlite")
     account = server.account
     app = account.post("/v2/apps", {"displayName": "Docs"}).ok(201)["app"]
     hook = {"target": "http://127.0.0.1:9/", "triggers": ["conversation:message"]}
@@ -103,7 +104,7 @@ def test_in_a_browser(launch, node, tmp_path):
         "pages": ["/docs", "/docs/operations/create-integration-key", "/docs/operations/post-message", "/docs/guides/first-key"],
     }
     (tmp_path / "job.json").write_text(json.dumps(job))
-    done = node("node", "browser.js", tmp_path / "job.json")
+    done = node("node", "browser.js", tmp_path / "job.json", timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -40,7 +40,7 @@ def execute(language, text, folder):
     environment |= {"NODE_PATH": str(NODE_DIR / "node_modules"), "GO111MODULE": "off"}
     environment.setdefault("GOCACHE", str(ROOT / "target" / "go-cache"))
     return subprocess.run(
-        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False)
 
 
 def build_rust(sources, folder):
