@@ -38,11 +38,12 @@ pub struct Layer {
     /// Default: beside the data folder, with `-master.key` after its name. [env: HELIOGRAPH_MASTER_KEY_FILE]
     #[arg(long, value_name = "FILE")]
     master_key_file: Option<PathBuf>,
-    /// The address by which clients reach the server, when a proxy stands before it. Links to further pages begin with
-    /// it. [env: HELIOGRAPH_PUBLIC_URL]
+    /// The address by which clients reach the server, when a proxy stands before it. Links to further pages and the
+    /// addresses of attachments begin with it. [env: HELIOGRAPH_PUBLIC_URL]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// Lets webhooks go to private, loopback and link-local addresses. Implied when the server listens on loopback and
+    /// Lets the server call private, loopback and link-local addresses that others name: those of webhooks, of files in
+    /// messages (whose types it looks up), and of OAuth clients (removeUrl). Implied when the server listens on loopback and
     /// has no public address. [env: HELIOGRAPH_ALLOW_PRIVATE_TARGETS]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new())]

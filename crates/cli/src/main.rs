@@ -9,7 +9,7 @@ mod sample;
 mod serve;
 mod token;
 
-use api::{Api, apps, integrations, keys, webhooks};
+use api::{Api, apps, attachments, integrations, keys, webhooks};
 use clap::{Parser, Subcommand};
 use output::Outcome;
 use serde_json::Value;
@@ -20,7 +20,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A self-hosted server for the Sunshine Conversations API, and the command line for it.
 ///
-/// The commands `apps`, `integrations`, `keys` and `webhooks` call a server. Which one, and with which credential, they
+/// The commands `apps`, `attachments`, `integrations`, `keys` and `webhooks` call a server. Which one, and with which credential, they
 /// are told by flags, by the environment (HELIOGRAPH_URL, HELIOGRAPH_KEY_ID, HELIOGRAPH_SECRET, HELIOGRAPH_TOKEN) or by
 /// a profile in ~/.config/heliograph/profiles.toml. Whoever can list the processes of a machine sees their flags: give
 /// secrets by the environment or by a profile.
@@ -49,6 +49,8 @@ enum Command {
     Admin(admin::Admin),
     /// Apps: what holds everything else.
     Apps(Api<apps::Verb>),
+    /// Attachments: files that are uploaded to be sent in messages.
+    Attachments(Api<attachments::Verb>),
     /// Integrations: the channels of an app, and the programs that talk for it.
     Integrations(Api<integrations::Verb>),
     /// API keys: of an integration with --integration, of the app without.
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Command::Serve(flags) => serve::run(flags),
         Command::Admin(admin) => admin::run(admin),
         Command::Apps(api) => api::run(api),
+        Command::Attachments(api) => api::run(api),
         Command::Integrations(api) => api::run(api),
         Command::Keys(api) => api::run(api),
         Command::Webhooks(api) => api::run(api),

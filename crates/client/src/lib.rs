@@ -43,6 +43,7 @@ pub mod events;
 pub mod jwt;
 pub mod prelude;
 mod retry;
+mod upload;
 pub mod webhooks;
 
 pub use answer::Answer;
@@ -54,3 +55,4 @@ pub use heliograph_wire::{
     oauth_clients, op::Nothing, op::Operation, page, participants, patch, path, problem, switchboard_integrations,
     switchboards, time, token_info, user_events, users, webhook_proxies, webhook_signing,
 };
+pub use upload::Upload;
