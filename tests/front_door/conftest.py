@@ -114,9 +114,9 @@ def node():
     folder = ROOT / "tests" / "node"
     assert (folder / "node_modules").is_dir(), f"no node_modules in {folder}: run ./test front"
 
-    def run(*command, **options):
+    def run(*command, timeout=120, **options):
         return subprocess.run(
-            list(map(str, command)), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+            list(map(str, command)), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
             check=False, **options)
 
     return run

@@ -134,3 +134,32 @@ impl Contended for Error {
         matches!(self, Self::Store(error) if error.contended())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heliograph_reference::pages::errors::REFUSALS;
+
+    #[test]
+    fn the_reference_knows_every_status_and_code() {
+        for error in [
+            Error::invalid("x"),
+            Error::Unauthorized,
+            Error::InvalidToken(String::new()),
+            Error::Forbidden("x"),
+            Error::Missing(Missing::RESOURCE),
+            Error::MethodNotAllowed,
+            Error::Slow,
+            Error::Conflict("x"),
+            Error::TooLarge { limit: 1 },
+            Error::UnsupportedMediaType("x"),
+            Error::Locked(String::new()),
+            Error::TooMany { retry_after: 1 },
+            Error::Store(StoreError::Contention),
+            Error::Internal(String::new()),
+        ] {
+            let (status, code) = error.status();
+            assert!(REFUSALS.iter().any(|(s, c, _)| *s == status.as_u16() && *c == code), "{status} {code}");
+        }
+    }
+}
