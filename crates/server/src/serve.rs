@@ -19,6 +19,7 @@ use crate::{
     vault::Vault,
     webhook_signing,
 };
+use bytes::Bytes;
 use heliograph_http::{DoorLimits, Outbound, OutboundOptions, parse_target};
 use heliograph_store::Store;
 use heliograph_wire::openapi;
@@ -75,12 +76,14 @@ pub async fn serve(
     };
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
     let files = Files::new(Blobs::open(&settings)?);
-    let (state, notes) = assemble(&settings, address, store.clone(), vault, files)?;
+    let document = openapi::document(settings.public_url.as_deref().unwrap_or("/"));
+    let (state, notes) = assemble(&settings, address, store.clone(), vault, files, document.to_string().into())?;
     webhook_signing::complete(&state).await?;
     Dispatcher::recover(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
     let url = format!("http://{address}");
-    let router = Router::new(&openapi::document(&url));
+    let router = Router::new(&document);
+    drop(document);
     let door = heliograph_http::serve(listener, Edge::new(state.clone(), router), DoorLimits::default(), stop.clone());
     let last_request = CancellationToken::new();
     let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
@@ -112,6 +115,7 @@ fn assemble(
     store: Store,
     vault: Vault,
     files: Files,
+    document: Bytes,
 ) -> Result<(State, Vec<String>), StartError> {
     let mut notes = Vec::new();
     // A server behind a proxy listens on loopback too; its public address tells that it is not for this machine alone.
@@ -136,12 +140,11 @@ fn assemble(
         notes.push(format!("clients reach it, and links begin with, {url}"));
     }
     let node = heliograph_wire::id::EventId::new(heliograph_store::fresh_id()).to_string();
-    let url = settings.public_url.as_deref().unwrap_or("/");
     let public = Public {
         url: settings.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
         cors_origins: settings.cors_origins.clone(),
         metrics_token: settings.metrics_token.clone(),
-        document: openapi::document(url).to_string().into(),
+        document,
         reference: OnceLock::new(),
     };
     let dispatcher = Dispatcher::new(outbound.clone(), settings.webhook_retry_gaps.clone(), node);
