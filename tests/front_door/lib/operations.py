@@ -44,7 +44,7 @@ def row(id, method, path, scopes, probe, body=None):
 
 
 A = "/v2/apps/{appId}"
-H = "/heliograph/v1/apps/{appId}"
+OURS = "/heliograph/v1/apps/{appId}"
 I = A + "/integrations/{integrationId}"
 W = "/heliograph/v1/apps/{appId}/webhooks/{webhookId}"
 C = A + "/conversations/{conversationId}"
@@ -110,7 +110,7 @@ OPERATIONS = [
     row("RemoveClient", "DELETE", A + "/users/{userId}/clients/{missing}", ALL, 404),
     row("ListDevices", "GET", A + "/users/{userId}/devices", ALL, 200),
     row("GetDevice", "GET", A + "/users/{userId}/devices/{missing}", ALL, 404),
-    row("AnnounceDevice", "POST", H + "/users/{missing}/devices", ALL, 404,
+    row("AnnounceDevice", "POST", OURS + "/users/{missing}/devices", ALL, 404,
         {"type": "web", "guid": "g", "integrationId": MISSING}),
     row("CreateConversation", "POST", A + "/conversations", ALL, 201, {"type": "sdkGroup"}),
     row("ListConversations", "GET", A + "/conversations?filter[userId]={userId}", ALL, 200),
@@ -122,7 +122,7 @@ OPERATIONS = [
     row("LeaveConversation", "POST", C + "/leave", ALL, 404, {"userId": MISSING}),
     row("PostMessage", "POST", C + "/messages", ALL, 201, MESSAGE),
     row("ListMessages", "GET", C + "/messages", ALL, 200),
-    row("ReportChannelEvent", "POST", H + "/conversations/{missing}/channelEvents", ALL, 404,
+    row("ReportChannelEvent", "POST", OURS + "/conversations/{missing}/channelEvents", ALL, 404,
         {"integrationId": MISSING, "event": {"type": "typing:start"}}),
     row("PostActivity", "POST", C + "/activity", ALL, 200, {"author": {"type": "business"}, "type": "typing:start"}),
     row("DownloadMessageRef", "POST", C + "/download", ALL, 404, {"userId": MISSING}),
