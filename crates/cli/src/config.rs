@@ -1,7 +1,8 @@
 //! Settings: flags over environment over file over defaults. The environment is read here and nowhere else.
 
 use clap::{Args, Command, ValueEnum, builder::BoolishValueParser};
-use heliograph_server::{RateLimit, S3, Settings};
+use heliograph_server::{AddressRange, RateLimit, S3, Settings};
+use heliograph_wire::key_life::KeyMode;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     path::{Path, PathBuf},
@@ -38,11 +39,12 @@ pub struct Layer {
     /// Default: beside the data folder, with `-master.key` after its name. [env: HELIOGRAPH_MASTER_KEY_FILE]
     #[arg(long, value_name = "FILE")]
     master_key_file: Option<PathBuf>,
-    /// The address by which clients reach the server, when a proxy stands before it. Links to further pages begin with
-    /// it. [env: HELIOGRAPH_PUBLIC_URL]
+    /// The address by which clients reach the server, when a proxy stands before it. Links to further pages and the
+    /// addresses of attachments begin with it. [env: HELIOGRAPH_PUBLIC_URL]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// Lets webhooks go to private, loopback and link-local addresses. Implied when the server listens on loopback and
+    /// Lets the server call private, loopback and link-local addresses that others name: those of webhooks, of files in
+    /// messages (whose types it looks up), and of OAuth clients (removeUrl). Implied when the server listens on loopback and
     /// has no public address. [env: HELIOGRAPH_ALLOW_PRIVATE_TARGETS]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new())]
@@ -109,6 +111,27 @@ pub struct Layer {
     /// How often all callers of one app together may ask. Default: without limit. [env: HELIOGRAPH_RATE_LIMIT_APP]
     #[arg(long, value_name = "COUNT/UNIT")]
     rate_limit_app: Option<RateLimit>,
+    /// How the secrets of keys are shown and made: compat, as the public contract has it, or hardened: shown once, and of a
+    /// form that scanners recognise. Apps may have a mode of their own. Default: compat. [env: HELIOGRAPH_KEY_MODE]
+    #[arg(long, value_name = "MODE")]
+    key_mode: Option<KeyMode>,
+    /// A proxy before the server, or a range of them (10.0.0.0/8), that is believed when it says by Forwarded or
+    /// X-Forwarded-For whom it speaks for. May be given several times, or several separated by commas. Default: none.
+    /// [env: HELIOGRAPH_TRUSTED_PROXIES]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    trusted_proxies: Option<Vec<Range>>,
+    /// Tells strangers precisely why their credential is refused. Default: only when the server listens on loopback and has
+    /// no public address. [env: HELIOGRAPH_EXPLAIN_REFUSALS]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = BoolishValueParser::new())]
+    explain_refusals: Option<bool>,
+    /// How many failed attempts to be let in may come from one address before further ones are told to wait. A right
+    /// credential is always let in. Default: 100/m. [env: HELIOGRAPH_FAILURE_LIMIT_ADDRESS]
+    #[arg(long, value_name = "COUNT/UNIT")]
+    failure_limit_address: Option<RateLimit>,
+    /// How many failed attempts may name one key. Default: 100/m. [env: HELIOGRAPH_FAILURE_LIMIT_KEY]
+    #[arg(long, value_name = "COUNT/UNIT")]
+    failure_limit_key: Option<RateLimit>,
     /// The form of the log, which goes to stderr. Default: text. [env: HELIOGRAPH_LOG_FORMAT]
     #[arg(long, value_enum, value_name = "FORM")]
     log_format: Option<LogFormat>,
@@ -148,6 +171,28 @@ impl FromStr for Seconds {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // What is no number is refused as what is a wrong one.
         text.trim().parse::<f64>().unwrap_or(f64::NAN).try_into()
+    }
+}
+
+/// A range of addresses, or a single one.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+struct Range(AddressRange);
+
+impl FromStr for Range {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let range = heliograph_server::address_range(text.trim());
+        range.map(Self).ok_or_else(|| format!("'{text}' is no address and no range such as 10.0.0.0/8"))
+    }
+}
+
+impl TryFrom<String> for Range {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 
@@ -260,6 +305,11 @@ impl Layer {
             webhook_pause_days: self.webhook_pause_days.or(below.webhook_pause_days),
             rate_limit_key: self.rate_limit_key.or(below.rate_limit_key),
             rate_limit_app: self.rate_limit_app.or(below.rate_limit_app),
+            key_mode: self.key_mode.or(below.key_mode),
+            trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
+            explain_refusals: self.explain_refusals.or(below.explain_refusals),
+            failure_limit_address: self.failure_limit_address.or(below.failure_limit_address),
+            failure_limit_key: self.failure_limit_key.or(below.failure_limit_key),
             log_format: self.log_format.or(below.log_format),
             log: self.log.or(below.log),
         }
@@ -296,6 +346,11 @@ impl Layer {
             webhook_pause_after: self.webhook_pause_days.map(|Days(time)| time),
             rate_limit_key: self.rate_limit_key.or(default.rate_limit_key),
             rate_limit_app: self.rate_limit_app.or(default.rate_limit_app),
+            key_mode: self.key_mode.unwrap_or(default.key_mode),
+            trusted_proxies: self.trusted_proxies.unwrap_or_default().into_iter().map(|Range(net)| net).collect(),
+            explain_refusals: self.explain_refusals,
+            failure_limit_address: self.failure_limit_address.unwrap_or(default.failure_limit_address),
+            failure_limit_key: self.failure_limit_key.unwrap_or(default.failure_limit_key),
             postgres_connections: default.postgres_connections,
         };
         let log = self.log.unwrap_or_else(|| "info".to_owned());

@@ -7,7 +7,10 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use std::{sync::atomic::AtomicU64, time::Duration};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 /// Seconds, from what an answer from memory takes to what nobody waits for.
 const BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
@@ -30,14 +33,15 @@ pub struct Metrics {
     durations: Histogram,
     attempts: Family<OutcomeLabel, Counter>,
     attempt_durations: Histogram,
+    expiring: Gauge<u64, AtomicU64>,
     paused: Counter,
-    store: StoreGauges,
+    store: StoreFigures,
 }
 
 #[derive(Default)]
-struct StoreGauges {
-    commits: Gauge<u64, AtomicU64>,
-    writes: Gauge<u64, AtomicU64>,
+struct StoreFigures {
+    commits: Counter,
+    writes: Counter,
     queued: Gauge<u64, AtomicU64>,
     wal_bytes: Gauge<u64, AtomicU64>,
     deliveries: Gauge<u64, AtomicU64>,
@@ -59,7 +63,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("heliograph");
         let (requests, attempts) = (Family::default(), Family::default());
         let (durations, attempt_durations) = (Histogram::new(BUCKETS), Histogram::new(BUCKETS));
-        let (paused, store) = (Counter::default(), StoreGauges::default());
+        let (paused, store) = (Counter::default(), StoreFigures::default());
         registry.register("http_requests", "Answers, by operation and status", requests.clone());
         registry.register(
             "http_request_duration_seconds",
@@ -81,6 +85,8 @@ impl Default for Metrics {
         registry.register("store_queue_length", "Transactions that wait", store.queued.clone());
         registry.register("sqlite_wal_bytes", "Size of the write-ahead log", store.wal_bytes.clone());
         registry.register("webhook_deliveries_in_memory", "Deliveries this node has in hand", store.deliveries.clone());
+        let expiring = Gauge::default();
+        registry.register("keys_expiring", "Keys that expire within 14 days", expiring.clone());
         registry.register("webhook_queue_length", "Deliveries that wait, on all nodes", store.queue.clone());
         registry.register(
             "webhook_queue_oldest_seconds",
@@ -88,11 +94,16 @@ impl Default for Metrics {
             store.oldest.clone(),
         );
         registry.register("webhooks_paused", "Webhooks that were paused after too many failures", paused.clone());
-        Self { registry, requests, durations, attempts, attempt_durations, paused, store }
+        Self { registry, requests, durations, attempts, attempt_durations, expiring, paused, store }
     }
 }
 
 impl Metrics {
+    /// How many keys expire soon.
+    pub fn keys_expiring(&self, keys: u64) {
+        self.expiring.set(keys);
+    }
+
     /// Counts an answer.
     pub fn request(&self, operation: &'static str, status: StatusCode, took: Duration) {
         self.requests.get_or_create(&RequestLabels { operation, status: status.as_u16() }).inc();
@@ -112,8 +123,8 @@ impl Metrics {
 
     /// All of it, in the text form that Prometheus reads.
     pub fn render(&self, store: &Stats, deliveries: usize, queue: Option<Queue>) -> String {
-        self.store.commits.set(store.commits);
-        self.store.writes.set(store.transactions);
+        raise(&self.store.commits, store.commits);
+        raise(&self.store.writes, store.transactions);
         self.store.queued.set(store.queued as u64);
         self.store.wal_bytes.set(store.wal_bytes.unwrap_or(0));
         self.store.deliveries.set(deliveries as u64);
@@ -126,4 +137,9 @@ impl Metrics {
         let _ = encode(&mut text, &self.registry);
         text
     }
+}
+
+/// Brings a counter up to what somebody else has counted.
+fn raise(counter: &Counter, counted: u64) {
+    counter.inner().fetch_max(counted, Ordering::Relaxed);
 }

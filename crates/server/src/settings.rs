@@ -7,6 +7,8 @@ use crate::{
 };
 use heliograph_http::Proxy;
 use heliograph_store::{OpenError, Options};
+use heliograph_wire::key_life::KeyMode;
+use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 use std::{fmt, io, path::PathBuf, time::Duration};
 
@@ -51,6 +53,17 @@ pub struct Settings {
     pub rate_limit_key: Option<RateLimit>,
     /// How often all callers of one app together may ask; by default without limit.
     pub rate_limit_app: Option<RateLimit>,
+    /// How the secrets of keys are shown and made, where an app does not say.
+    pub key_mode: KeyMode,
+    /// The proxies that are believed when they say whom they speak for.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether strangers are told precisely why they are refused; by default only when the server is for this machine
+    /// alone.
+    pub explain_refusals: Option<bool>,
+    /// How many failed attempts to be let in may come from one address.
+    pub failure_limit_address: RateLimit,
+    /// How many may name one key.
+    pub failure_limit_key: RateLimit,
     /// How many connections to hold to PostgreSQL.
     pub postgres_connections: usize,
 }
@@ -91,6 +104,11 @@ impl Default for Settings {
             webhook_pause_after: None,
             rate_limit_key: None,
             rate_limit_app: None,
+            key_mode: KeyMode::Compat,
+            trusted_proxies: Vec::new(),
+            explain_refusals: None,
+            failure_limit_address: RateLimit::FAILURES,
+            failure_limit_key: RateLimit::FAILURES,
             postgres_connections: 16,
         }
     }

@@ -22,6 +22,8 @@ pub mod id;
 pub mod integration_keys;
 pub mod integration_types;
 pub mod integrations;
+pub mod key_life;
+pub mod leaked_keys;
 pub mod messages;
 pub mod metadata;
 pub mod notices;
@@ -37,9 +39,11 @@ pub mod path;
 pub mod problem;
 pub mod query;
 pub mod schema;
+pub mod secret;
 pub mod switchboard_integrations;
 pub mod switchboards;
 pub mod time;
+pub mod token_explain;
 pub mod token_info;
 pub mod user_events;
 pub mod users;
@@ -72,6 +76,9 @@ pub fn contract() -> Vec<op::Description> {
         token_info::OPERATIONS,
         oauth::OPERATIONS,
         oauth_clients::OPERATIONS,
+        key_life::OPERATIONS,
+        leaked_keys::OPERATIONS,
+        token_explain::OPERATIONS,
         deliveries::OPERATIONS,
         webhook_health::OPERATIONS,
         notices::OPERATIONS,

@@ -183,7 +183,10 @@ pub fn segments<'p>(template: &str, path: &'p str) -> Vec<Cow<'p, str>> {
         .split('/')
         .zip(path.split('/'))
         .filter(|(name, _)| name.starts_with('{'))
-        .map(|(_, raw)| percent_encoding::percent_decode_str(raw).decode_utf8_lossy())
+        .map(|(_, raw)| match raw.as_bytes().contains(&b'%') {
+            true => percent_encoding::percent_decode_str(raw).decode_utf8_lossy(),
+            false => raw.into(),
+        })
         .collect()
 }
 
