@@ -13,6 +13,7 @@ mod auth;
 mod blobs;
 mod call;
 mod card_numbers;
+mod channel_events;
 mod channels;
 mod client_rows;
 mod clients;

@@ -105,8 +105,44 @@ fn add(tx: &mut Tx<'_>, call: &Call<PostMessage>) -> Result<Vec<u8>> {
     if let Some(user) = user {
         participants::mark_read(tx, app, id, user.key.id, conversation.posted + 1)?;
     }
-    tell(tx, call, &conversation, &message, user, &json)?;
+    tell(tx, &call.state, app, &conversation, &message, user, &json)?;
     Ok(format!("{{\"messages\":[{json}]}}").into_bytes())
+}
+
+/// Has a user say the text of a postback action that they chose on a channel, for apps that want it in the conversation.
+/// One that is full stays as it is.
+pub fn echo(
+    tx: &mut Tx<'_>,
+    state: &State,
+    app: AppId,
+    conversation: &conversations::Kept,
+    user: &User,
+    text: String,
+    source: Source,
+) -> Result<()> {
+    if conversation.message_count >= MAX_PER_CONVERSATION {
+        return Ok(());
+    }
+    let id = conversation.shown.key.id;
+    let author = Author::user(user.key.id);
+    let MessagePost { author, content, .. } = MessagePost::text(author, text);
+    let message = Message {
+        id: MessageId::new(tx.id()),
+        received: Timestamp(tx.now()),
+        author: shown(&author, speaker(tx, app, id, &author)?.as_ref())?,
+        activity: None,
+        content,
+        source,
+        quoted_message: None,
+        metadata: None,
+        deleted: None,
+        references: None,
+    };
+    let json = serde_json::to_string(&message)?;
+    append(tx, app, id, message.id, &json)?;
+    touch(tx, app, id, false)?;
+    participants::mark_read(tx, app, id, user.key.id, conversation.posted + 1)?;
+    tell(tx, state, app, conversation, &message, Some(user), &json)
 }
 
 /// Card numbers are masked unless the app wants them. Only a message that holds one asks the app.
@@ -165,17 +201,18 @@ enum Told<'m> {
 
 fn tell(
     tx: &mut Tx<'_>,
-    call: &Call<PostMessage>,
+    state: &State,
+    app: AppId,
     conversation: &conversations::Kept,
     message: &Message,
     user: Option<&User>,
     json: &str,
 ) -> Result<()> {
-    let subscribers = Subscribers::of(tx, call.path.app_id)?;
+    let subscribers = Subscribers::of(tx, app)?;
     let raw: &RawValue = serde_json::from_str(json)?;
     let key = &conversation.shown.key;
     let tree = user.map(|_| serde_json::to_value(message)).transpose()?;
-    events::record(tx, &call.state, &subscribers, Trigger::ConversationMessage, Some(key), |to| {
+    events::record(tx, state, &subscribers, Trigger::ConversationMessage, Some(key), |to| {
         let message = match (user, &tree) {
             (Some(user), Some(tree)) => {
                 let mut tree = tree.clone();
@@ -296,6 +333,15 @@ fn settings_for(tx: &Tx<'_>, app: AppId, conversation: ConversationId, user: Use
         args![app.text().as_str(), user.text().as_str(), conversation.text().as_str()],
     )?;
     Ok(rows.first_mut().map(|row| row.take_text(0)).transpose()?)
+}
+
+/// A message of a conversation.
+pub fn find(tx: &Tx<'_>, app: AppId, conversation: ConversationId, id: MessageId) -> Result<Message> {
+    let rows = tx.query(
+        "SELECT body FROM message WHERE app_id = $1 AND conversation_id = $2 AND id = $3",
+        args![app.text().as_str(), conversation.text().as_str(), id.text().as_str()],
+    )?;
+    Ok(serde_json::from_str(rows.first().ok_or(Missing::RESOURCE)?.text(0)?)?)
 }
 
 /// Ids and bodies of a page's messages.

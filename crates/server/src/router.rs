@@ -3,7 +3,8 @@
 use crate::{
     activities, app_keys, apps, attachments,
     call::{Answer, Endpoint, Rules, Streamed, endpoint, raw_endpoint, streamed_endpoint},
-    channels, clients, control, conversations, devices, integration_keys, integrations, messages, oauth,
+    channel_events, channels, clients, control, conversations, devices, integration_keys, integrations, messages,
+    oauth,
     open::{Visit, open_endpoint},
     participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhook_proxies,
     webhook_signing, webhooks,
@@ -66,6 +67,7 @@ impl Router {
         messages::routes(&mut builder);
         activities::routes(&mut builder);
         channels::routes(&mut builder);
+        channel_events::routes(&mut builder);
         control::routes(&mut builder);
         switchboards::routes(&mut builder);
         switchboard_integrations::routes(&mut builder);

@@ -11,6 +11,7 @@ use crate::{
     master_key::{Database, open_vault},
     metrics::Metrics,
     migrations,
+    oauth::removal,
     retention::{self, Bell},
     router::Router,
     settings::{Settings, StartError},
@@ -29,7 +30,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
 /// What a server tells once it answers.
@@ -84,13 +85,14 @@ pub async fn serve(
     let last_request = CancellationToken::new();
     let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
     let clearing = tokio::spawn(attachments::run(state.clone(), stop.clone()));
+    let telling = tokio::spawn(removal::run(state.clone(), stop.clone()));
     let sweeping = tokio::spawn(retention::run(state.clone(), stop));
     tracing::info!(%address, "listening");
     notes.iter().for_each(|note| tracing::warn!("{note}"));
     started(&Started { url, first_key, notes });
     // Delivery goes on until the last request is answered: it may still cause events. A task ends early only by a
     // panic, which is in the log.
-    let _ = tokio::join!(door, clearing, sweeping);
+    let _ = tokio::join!(door, clearing, telling, sweeping);
     last_request.cancel();
     let _ = delivery.await;
     attachments::finish(&state).await;
@@ -142,9 +144,10 @@ fn assemble(
         document: openapi::document(url).to_string().into(),
     };
     let dispatcher = Dispatcher::new(outbound.clone(), settings.webhook_retry_gaps.clone(), node);
-    let (keys, metrics, retention) = (KeyCache::default(), Metrics::default(), Bell::default());
+    let (keys, metrics) = (KeyCache::default(), Metrics::default());
+    let (retention, removals) = (Bell::default(), Notify::new());
     let limits = Limits::new(settings.rate_limit_key, settings.rate_limit_app);
-    let parts = Parts { store, vault, keys, dispatcher, outbound, limits, retention, files, metrics, public };
+    let parts = Parts { store, vault, keys, dispatcher, outbound, limits, retention, removals, files, metrics, public };
     Ok((State::new(parts), notes))
 }
 

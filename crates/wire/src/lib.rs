@@ -8,6 +8,7 @@ pub mod activities;
 pub mod app_keys;
 pub mod apps;
 pub mod attachments;
+pub mod channel_events;
 pub mod channels;
 pub mod check;
 pub mod clients;
@@ -52,6 +53,7 @@ pub fn contract() -> Vec<op::Description> {
         attachments::OPERATIONS,
         conversations::OPERATIONS,
         channels::OPERATIONS,
+        channel_events::OPERATIONS,
         participants::OPERATIONS,
         messages::OPERATIONS,
         activities::OPERATIONS,
