@@ -81,6 +81,27 @@ pub struct Layer {
     /// [env: HELIOGRAPH_WEBHOOK_RETRY_GAPS]
     #[arg(long, value_name = "SECONDS,…", value_delimiter = ',')]
     webhook_retry_gaps: Option<Vec<Seconds>>,
+    /// Whether the events of one conversation reach a webhook in the order in which they happened, also across retries.
+    /// A webhook may be told otherwise by the API. Default: true. [env: HELIOGRAPH_WEBHOOK_ORDER]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = BoolishValueParser::new())]
+    webhook_order: Option<bool>,
+    /// How many events one call of a webhook carries at most, when several wait. A webhook may be told otherwise by the
+    /// API. Default: 1. [env: HELIOGRAPH_WEBHOOK_EVENTS_PER_CALL]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100))]
+    webhook_events_per_call: Option<u32>,
+    /// For how many hours the log keeps what became of deliveries; 0 keeps nothing. Default: 72.
+    /// [env: HELIOGRAPH_WEBHOOK_LOG_HOURS]
+    #[arg(long, value_name = "HOURS")]
+    webhook_log_hours: Option<u32>,
+    /// How many settled deliveries of each webhook the log keeps; 0 keeps nothing. Default: 10000.
+    /// [env: HELIOGRAPH_WEBHOOK_LOG_SIZE]
+    #[arg(long, value_name = "COUNT")]
+    webhook_log_size: Option<u32>,
+    /// After how many days with nothing but failures a webhook is paused; decimals are allowed. Default: never.
+    /// [env: HELIOGRAPH_WEBHOOK_PAUSE_DAYS]
+    #[arg(long, value_name = "DAYS")]
+    webhook_pause_days: Option<Days>,
     /// How often one key may ask: 50/s, 1000/m or 20000/h. What is beyond is answered with 429. Default: without limit.
     /// [env: HELIOGRAPH_RATE_LIMIT_KEY]
     #[arg(long, value_name = "COUNT/UNIT")]
@@ -128,6 +149,32 @@ impl FromStr for Seconds {
         // What is no number is refused as what is a wrong one.
         text.trim().parse::<f64>().unwrap_or(f64::NAN).try_into()
     }
+}
+
+/// A time, written as a number of days.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "f64")]
+struct Days(Duration);
+
+impl TryFrom<f64> for Days {
+    type Error = &'static str;
+
+    fn try_from(days: f64) -> Result<Self, Self::Error> {
+        let time = Duration::try_from_secs_f64(days * 24.0 * 3600.0).ok().filter(|time| !time.is_zero());
+        time.map(Self).ok_or("should be a number of days, more than zero")
+    }
+}
+
+impl FromStr for Days {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.trim().parse::<f64>().unwrap_or(f64::NAN).try_into()
+    }
+}
+
+fn hours(count: u32) -> Duration {
+    Duration::from_secs(u64::from(count) * 3600)
 }
 
 /// What `serve` may be told.
@@ -206,6 +253,11 @@ impl Layer {
             s3_access_key_id: self.s3_access_key_id.or(below.s3_access_key_id),
             s3_secret_access_key: self.s3_secret_access_key.or(below.s3_secret_access_key),
             webhook_retry_gaps: self.webhook_retry_gaps.or(below.webhook_retry_gaps),
+            webhook_order: self.webhook_order.or(below.webhook_order),
+            webhook_events_per_call: self.webhook_events_per_call.or(below.webhook_events_per_call),
+            webhook_log_hours: self.webhook_log_hours.or(below.webhook_log_hours),
+            webhook_log_size: self.webhook_log_size.or(below.webhook_log_size),
+            webhook_pause_days: self.webhook_pause_days.or(below.webhook_pause_days),
             rate_limit_key: self.rate_limit_key.or(below.rate_limit_key),
             rate_limit_app: self.rate_limit_app.or(below.rate_limit_app),
             log_format: self.log_format.or(below.log_format),
@@ -234,6 +286,14 @@ impl Layer {
                 secret_access_key: self.s3_secret_access_key,
             },
             webhook_retry_gaps: gaps.unwrap_or(default.webhook_retry_gaps),
+            webhook_order: self.webhook_order.unwrap_or(default.webhook_order),
+            webhook_events_per_call: self
+                .webhook_events_per_call
+                .unwrap_or(default.webhook_events_per_call)
+                .clamp(1, 100),
+            webhook_log_time: self.webhook_log_hours.map_or(default.webhook_log_time, hours),
+            webhook_log_size: self.webhook_log_size.map_or(default.webhook_log_size, |size| size as usize),
+            webhook_pause_after: self.webhook_pause_days.map(|Days(time)| time),
             rate_limit_key: self.rate_limit_key.or(default.rate_limit_key),
             rate_limit_app: self.rate_limit_app.or(default.rate_limit_app),
             postgres_connections: default.postgres_connections,

@@ -8,7 +8,7 @@ mod output;
 mod serve;
 mod token;
 
-use api::{Api, apps, integrations, keys, webhooks};
+use api::{Api, apps, deliveries, integrations, keys, webhooks};
 use clap::{Parser, Subcommand};
 use output::Outcome;
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A self-hosted server for the Sunshine Conversations API, and the command line for it.
 ///
-/// The commands `apps`, `integrations`, `keys` and `webhooks` call a server. Which one, and with which credential, they
+/// The commands `apps`, `integrations`, `keys`, `webhooks` and `deliveries` call a server. Which one, and with which credential, they
 /// are told by flags, by the environment (HELIOGRAPH_URL, HELIOGRAPH_KEY_ID, HELIOGRAPH_SECRET, HELIOGRAPH_TOKEN) or by
 /// a profile in ~/.config/heliograph/profiles.toml. Whoever can list the processes of a machine sees their flags: give
 /// secrets by the environment or by a profile.
@@ -53,6 +53,8 @@ enum Command {
     Keys(Api<keys::Verb>),
     /// Webhooks: where an integration is told of what happens. They take a key or token of the app or integration.
     Webhooks(Api<webhooks::Verb>),
+    /// Deliveries: what a webhook was told, every attempt at it, and telling it once more.
+    Deliveries(Api<deliveries::Verb>),
     /// Prints a token (JWT), signed with a key.
     Token(token::Token),
     /// Prints the OpenAPI document of the server.
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Command::Integrations(api) => api::run(api),
         Command::Keys(api) => api::run(api),
         Command::Webhooks(api) => api::run(api),
+        Command::Deliveries(api) => api::run(api),
         Command::Token(token) => token::run(token),
         Command::Openapi(openapi) => print_openapi(&openapi),
     };

@@ -5,7 +5,7 @@ use crate::{
     attachments::{self, Files},
     auth::KeyCache,
     blobs::Blobs,
-    delivery::Dispatcher,
+    delivery::{Dispatcher, sweep},
     edge::Edge,
     limits::Limits,
     master_key::{Database, open_vault},
@@ -77,7 +77,7 @@ pub async fn serve(
     let files = Files::new(Blobs::open(&settings)?);
     let (state, notes) = assemble(&settings, address, store.clone(), vault, files)?;
     webhook_signing::complete(&state).await?;
-    Dispatcher::recover(&state).await?;
+    Dispatcher::prepare(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
     let url = format!("http://{address}");
     let router = Router::new(&openapi::document(&url));
@@ -86,13 +86,14 @@ pub async fn serve(
     let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
     let clearing = tokio::spawn(attachments::run(state.clone(), stop.clone()));
     let telling = tokio::spawn(removal::run(state.clone(), stop.clone()));
+    let forgetting = tokio::spawn(sweep::run(state.clone(), stop.clone()));
     let sweeping = tokio::spawn(retention::run(state.clone(), stop));
     tracing::info!(%address, "listening");
     notes.iter().for_each(|note| tracing::warn!("{note}"));
     started(&Started { url, first_key, notes });
     // Delivery goes on until the last request is answered: it may still cause events. A task ends early only by a
     // panic, which is in the log.
-    let _ = tokio::join!(door, clearing, telling, sweeping);
+    let _ = tokio::join!(door, clearing, telling, forgetting, sweeping);
     last_request.cancel();
     let _ = delivery.await;
     attachments::finish(&state).await;
@@ -143,7 +144,7 @@ fn assemble(
         metrics_token: settings.metrics_token.clone(),
         document: openapi::document(url).to_string().into(),
     };
-    let dispatcher = Dispatcher::new(outbound.clone(), settings.webhook_retry_gaps.clone(), node);
+    let dispatcher = Dispatcher::new(outbound.clone(), settings.delivery_options(), node, store.engine());
     let (keys, metrics) = (KeyCache::default(), Metrics::default());
     let (retention, removals) = (Bell::default(), Notify::new());
     let limits = Limits::new(settings.rate_limit_key, settings.rate_limit_app);

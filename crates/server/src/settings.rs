@@ -1,6 +1,10 @@
 //! What an operator may set, and what can keep a server from starting.
 
-use crate::{delivery::policy, error::Error, limits::RateLimit};
+use crate::{
+    delivery::{self, journal::Journal, policy},
+    error::Error,
+    limits::RateLimit,
+};
 use heliograph_http::Proxy;
 use heliograph_store::{OpenError, Options};
 use percent_encoding::percent_decode_str;
@@ -33,6 +37,16 @@ pub struct Settings {
     pub s3: S3,
     /// The pauses between attempts of a webhook's call.
     pub webhook_retry_gaps: Vec<Duration>,
+    /// Whether the events of one conversation reach a webhook in the order in which they happened.
+    pub webhook_order: bool,
+    /// How many events one call of a webhook carries at most, when several wait.
+    pub webhook_events_per_call: u32,
+    /// For how long the log keeps what became of deliveries.
+    pub webhook_log_time: Duration,
+    /// How many settled deliveries of one webhook the log keeps.
+    pub webhook_log_size: usize,
+    /// After how long with nothing but failures a webhook is paused, if ever.
+    pub webhook_pause_after: Option<Duration>,
     /// How often one key may ask; by default without limit.
     pub rate_limit_key: Option<RateLimit>,
     /// How often all callers of one app together may ask; by default without limit.
@@ -70,6 +84,11 @@ impl Default for Settings {
             attachments: None,
             s3: S3::default(),
             webhook_retry_gaps: policy::GAPS.to_vec(),
+            webhook_order: true,
+            webhook_events_per_call: 1,
+            webhook_log_time: Duration::from_secs(3 * 24 * 3600),
+            webhook_log_size: 10_000,
+            webhook_pause_after: None,
             rate_limit_key: None,
             rate_limit_app: None,
             postgres_connections: 16,
@@ -113,6 +132,17 @@ impl Settings {
         };
         let credential = credential.as_ref().map(|(name, password)| (name.as_ref(), password.as_ref()));
         Proxy::new(&url, credential).map(Some).map_err(wrong)
+    }
+
+    /// What is decided of deliveries.
+    pub(crate) fn delivery_options(&self) -> delivery::Options {
+        delivery::Options {
+            gaps: self.webhook_retry_gaps.clone(),
+            ordered: self.webhook_order,
+            events_per_call: self.webhook_events_per_call,
+            journal: Journal { keep_for: self.webhook_log_time, keep: self.webhook_log_size },
+            pause_after: self.webhook_pause_after,
+        }
     }
 
     /// Where the master key is.

@@ -15,6 +15,7 @@ pub mod clients;
 pub mod content;
 pub mod control;
 pub mod conversations;
+pub mod deliveries;
 pub mod devices;
 pub mod events;
 pub mod id;
@@ -23,6 +24,7 @@ pub mod integration_types;
 pub mod integrations;
 pub mod messages;
 pub mod metadata;
+pub mod notices;
 pub mod oauth;
 pub mod oauth_clients;
 pub mod op;
@@ -41,6 +43,7 @@ pub mod time;
 pub mod token_info;
 pub mod user_events;
 pub mod users;
+pub mod webhook_health;
 pub mod webhook_proxies;
 pub mod webhook_signing;
 pub mod webhooks;
@@ -69,6 +72,9 @@ pub fn contract() -> Vec<op::Description> {
         token_info::OPERATIONS,
         oauth::OPERATIONS,
         oauth_clients::OPERATIONS,
+        deliveries::OPERATIONS,
+        webhook_health::OPERATIONS,
+        notices::OPERATIONS,
         webhook_signing::OPERATIONS,
         webhook_proxies::OPERATIONS,
     ]

@@ -95,8 +95,10 @@ paths! {
     WebhooksPath { integration_id: IntegrationRef }
     /// `/apps/{appId}/integrations/{integrationId}/webhooks/{webhookId}`
     WebhookPath { integration_id: IntegrationRef, webhook_id: WebhookId }
-    /// `/apps/{appId}/webhooks/{webhookId}`, in rows of our own
+    /// `/apps/{appId}/webhooks/{webhookId}`
     AppWebhookPath { webhook_id: WebhookId }
+    /// `/apps/{appId}/webhooks/{webhookId}/deliveries/{deliveryId}`
+    DeliveryPath { webhook_id: WebhookId, delivery_id: EventId }
     /// `/apps/{appId}/switchboards/{switchboardId}`
     SwitchboardPath { switchboard_id: SwitchboardId }
     /// `/apps/{appId}/switchboards/{switchboardId}/switchboardIntegrations/{switchboardIntegrationId}`

@@ -46,10 +46,10 @@ def row(id, method, path, scopes, probe, body=None):
 A = "/v2/apps/{appId}"
 H = "/heliograph/v1/apps/{appId}"
 I = A + "/integrations/{integrationId}"
+W = "/heliograph/v1/apps/{appId}/webhooks/{webhookId}"
 C = A + "/conversations/{conversationId}"
 S = A + "/switchboards"
 P = S + "/{missing}/switchboardIntegrations/{missing}"
-H = "/heliograph/v1/apps/{appId}/webhooks/{webhookId}"
 HOOK = {"target": "http://127.0.0.1:9/", "triggers": ["conversation:message"]}
 MESSAGE = {"author": {"type": "business"}, "content": {"type": "text", "text": "Who may say this?"}}
 
@@ -80,8 +80,20 @@ OPERATIONS = [
     row("GetWebhook", "GET", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
     row("UpdateWebhook", "PATCH", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404, {"includeFullUser": True}),
     row("DeleteWebhook", "DELETE", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
-    row("GetWebhookSigning", "GET", H + "/signing", {APP, INTEGRATION}, 404),
-    row("RotateWebhookSigning", "POST", H + "/signing/rotate", {APP, INTEGRATION}, 404, {}),
+    row("GetWebhookSigning", "GET", W + "/signing", {APP, INTEGRATION}, 404),
+    row("RotateWebhookSigning", "POST", W + "/signing/rotate", {APP, INTEGRATION}, 404, {}),
+    row("ListDeliveries", "GET", W + "/deliveries", {APP, INTEGRATION}, 404),
+    row("GetDelivery", "GET", W + "/deliveries/{missing}", {APP, INTEGRATION}, 404),
+    row("ReplayDelivery", "POST", W + "/deliveries/{missing}/replay", {APP, INTEGRATION}, 404),
+    row("ReplayDeliveries", "POST", W + "/replay", {APP, INTEGRATION}, 404, {"since": "2026-01-01T00:00:00.000Z"}),
+    row("GetWebhookHealth", "GET", W, {APP, INTEGRATION}, 404),
+    row("UpdateWebhookHealth", "PATCH", W, {APP, INTEGRATION}, 404, {"ordered": True}),
+    row("PauseWebhook", "POST", W + "/pause", {APP, INTEGRATION}, 404),
+    row("ResumeWebhook", "POST", W + "/resume", {APP, INTEGRATION}, 404, {"missed": "skip"}),
+    row("TestWebhook", "POST", W + "/test", {APP, INTEGRATION}, 404),
+    row("GetNotices", "GET", "/heliograph/v1/apps/{appId}/notices", {ACCOUNT, APP}, 404),
+    row("SetNotices", "PUT", "/heliograph/v1/apps/{appId}/notices", {ACCOUNT, APP}, 200, {"target": "http://127.0.0.1:9/"}),
+    row("DeleteNotices", "DELETE", "/heliograph/v1/apps/{appId}/notices", {ACCOUNT, APP}, 200),
     row("CreateUser", "POST", A + "/users", ALL, 201, {}),
     row("ListUsers", "GET", A + "/users?filter[identities.email]=nobody@example.org", ALL, 200),
     row("GetUser", "GET", A + "/users/{userId}", ALL, 200),
