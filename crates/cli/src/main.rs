@@ -5,12 +5,14 @@ mod api;
 mod config;
 mod connection;
 mod output;
+mod sample;
 mod serve;
 mod token;
 
 use api::{Api, apps, deliveries, integrations, keys, webhooks};
 use clap::{Parser, Subcommand};
 use output::Outcome;
+use serde_json::Value;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -59,6 +61,10 @@ enum Command {
     Token(token::Token),
     /// Prints the OpenAPI document of the server.
     Openapi(Openapi),
+    /// Prints the Postman collection of the server.
+    Postman(Openapi),
+    /// Prints a program that sends a request, in one of many languages.
+    Sample(sample::Sample),
 }
 
 #[derive(clap::Args)]
@@ -66,6 +72,9 @@ struct Openapi {
     /// The address of the server that the document names.
     #[arg(long, value_name = "URL", default_value = connection::DEFAULT_URL)]
     server: String,
+    /// Prints YAML in place of JSON.
+    #[arg(long)]
+    yaml: bool,
 }
 
 fn main() -> ExitCode {
@@ -78,7 +87,9 @@ fn main() -> ExitCode {
         Command::Webhooks(api) => api::run(api),
         Command::Deliveries(api) => api::run(api),
         Command::Token(token) => token::run(token),
-        Command::Openapi(openapi) => print_openapi(&openapi),
+        Command::Openapi(openapi) => openapi.print(|document| document),
+        Command::Postman(openapi) => openapi.print(|document| heliograph_reference::postman::collection(&document)),
+        Command::Sample(sample) => sample::run(sample),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -89,8 +100,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn print_openapi(openapi: &Openapi) -> Outcome {
-    output::json(&heliograph_wire::openapi::document(&openapi.server))
+impl Openapi {
+    fn print(&self, made_of: fn(Value) -> Value) -> Outcome {
+        let value = made_of(heliograph_wire::openapi::document(&self.server));
+        if self.yaml { output::print(heliograph_reference::yaml::write(&value).trim_end()) } else { output::json(&value) }
+    }
 }
 
 #[cfg(test)]
@@ -147,6 +161,8 @@ mod tests {
                 .to_owned(),
             "admin login-link --app 65f1c0ffee65f1c0ffee65f1 --url https://h.example".to_owned(),
             "token --expires-in never".to_owned(),
+            "sample create-integration-key --lang powerbuilder --auth bearer --set appId=1".to_owned(),
+            "sample --json-build body.json --lang java".to_owned(),
         ] {
             let parsed = Cli::try_parse_from(std::iter::once("heliograph").chain(line.split(' ')));
             assert!(parsed.is_ok(), "{line}: {:?}", parsed.err().map(|error| error.to_string()));

@@ -10,6 +10,7 @@ use crate::{
 };
 use bytes::Bytes;
 use heliograph_wire::{
+    attachments::FIELD,
     op::{Operation, is_nothing},
     path::{PathParams, fill},
     query,
@@ -24,6 +25,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// How many bytes an answer may have.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
+const UNWRITABLE: Error = Error::Setup("the request cannot be written");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("heliograph-client/", env!("CARGO_PKG_VERSION")));
 
@@ -53,6 +55,7 @@ struct Outgoing {
     method: Method,
     target: Uri,
     body: Option<Bytes>,
+    media: HeaderValue,
 }
 
 impl Client {
@@ -83,17 +86,31 @@ impl Client {
         self.run(self.outgoing::<O>(path, query, body)?).await
     }
 
+    /// Calls an operation that takes a file, in the form's only field, with a file of this name and these bytes.
+    pub async fn upload<O: Operation>(
+        &self,
+        path: &O::Path,
+        query: &O::Query,
+        name: &str,
+        file: &[u8],
+    ) -> Result<Answer, Error> {
+        let (media, form) = form(name, file)?;
+        let outgoing = Outgoing { body: Some(form), media, ..self.head::<O>(path, query)? };
+        self.run(outgoing).await
+    }
+
     fn outgoing<O: Operation>(&self, path: &O::Path, query: &O::Query, body: &O::Body) -> Result<Outgoing, Error> {
-        const UNWRITABLE: Error = Error::Setup("the request cannot be written");
+        let body = (!is_nothing::<O::Body>()).then(|| serde_json::to_vec(body)).transpose();
+        let body = body.map_err(|_| UNWRITABLE)?.map(Bytes::from);
+        Ok(Outgoing { body, ..self.head::<O>(path, query)? })
+    }
+
+    /// A request without a body.
+    fn head<O: Operation>(&self, path: &O::Path, query: &O::Query) -> Result<Outgoing, Error> {
         let query = serde_json::to_value(query).map_err(|_| UNWRITABLE)?;
         let path = fill(O::PATH, &path.write());
         let target = format!("{}{path}{}", self.0.base, query::write(&query));
-        let body = (!is_nothing::<O::Body>()).then(|| serde_json::to_vec(body)).transpose();
-        Ok(Outgoing {
-            method: O::METHOD,
-            target: target.parse().map_err(|_| UNWRITABLE)?,
-            body: body.map_err(|_| UNWRITABLE)?.map(Bytes::from),
-        })
+        Ok(Outgoing { method: O::METHOD, target: target.parse().map_err(|_| UNWRITABLE)?, body: None, media: JSON })
     }
 
     async fn run(&self, outgoing: Outgoing) -> Result<Answer, Error> {
@@ -128,11 +145,11 @@ impl Client {
             .header(ACCEPT, JSON)
             .header(USER_AGENT, AGENT);
         if outgoing.body.is_some() {
-            request = request.header(CONTENT_TYPE, JSON);
+            request = request.header(CONTENT_TYPE, &outgoing.media);
         }
         let request = request
             .body(Full::new(outgoing.body.clone().unwrap_or_default()))
-            .map_err(|_| Error::Setup("the request cannot be written"))?;
+            .map_err(|_| UNWRITABLE)?;
         let response = self.0.pool.request(request).await.map_err(|error| match error.is_connect() {
             true => TransportError::Connect(error.into()),
             false => TransportError::Exchange(error.into()),
@@ -198,6 +215,20 @@ impl Builder {
         let inner = Inner { base, credentials, pool: pool(secure)?, policy: self.policy, deadline: self.deadline };
         Ok(Client(Arc::new(inner)))
     }
+}
+
+/// A form with one file in it, and its media type. The line between its parts is random: no file holds it.
+fn form(name: &str, file: &[u8]) -> Result<(HeaderValue, Bytes), Error> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|_| Error::Setup("the system has no random numbers"))?;
+    let line = format!("{:032x}", u128::from_ne_bytes(random));
+    let media = HeaderValue::from_str(&format!("multipart/form-data; boundary={line}")).map_err(|_| UNWRITABLE)?;
+    let name = name.replace('"', "%22").replace(['\r', '\n'], "_");
+    let head = format!(
+        "--{line}\r\nContent-Disposition: form-data; name=\"{FIELD}\"; filename=\"{name}\"\r\n\
+         Content-Type: application/octet-stream\r\n\r\n"
+    );
+    Ok((media, [head.as_bytes(), file, format!("\r\n--{line}--\r\n").as_bytes()].concat().into()))
 }
 
 /// The address without a closing slash, and whether it asks for TLS.

@@ -9,6 +9,6 @@ pub use heliograph_wire::{
     page::{Page, PageQuery},
     path::{
         AppKeyPath, AppPath, ConversationPath, IntegrationKeyPath, IntegrationPath, IntegrationRef, MessagePath,
-        UserPath, UserRef, WebhookPath, WebhooksPath,
+        PathParams, UserPath, UserRef, WebhookPath, WebhooksPath,
     },
 };

@@ -24,6 +24,7 @@ mod deliveries;
 mod delivery;
 mod destination;
 mod devices;
+mod docs;
 mod edge;
 mod error;
 mod events;

@@ -28,7 +28,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::sync::CancellationToken;
@@ -143,6 +143,7 @@ fn assemble(
         cors_origins: settings.cors_origins.clone(),
         metrics_token: settings.metrics_token.clone(),
         document: openapi::document(url).to_string().into(),
+        reference: OnceLock::new(),
     };
     let dispatcher = Dispatcher::new(outbound.clone(), settings.delivery_options(), node, store.engine());
     let (keys, metrics) = (KeyCache::default(), Metrics::default());

@@ -50,6 +50,8 @@ pub struct Public {
     pub metrics_token: Option<String>,
     /// The OpenAPI document, as it is sent.
     pub document: bytes::Bytes,
+    /// The same, taken apart, once somebody has asked for what is made of it.
+    pub reference: std::sync::OnceLock<serde_json::Value>,
 }
 
 impl State {

@@ -24,6 +24,10 @@ impl<K: Kind> Param for Id<K> {
 pub trait PathParams: Sized + Send + Sync + Clone + 'static {
     /// Reads them from the decoded segments that stand where the template has braces.
     fn read(segments: &[Cow<'_, str>]) -> Result<Self, Missing>;
+    /// Makes them of texts, in the same order: for whoever has them as texts anyway.
+    fn of(values: &[&str]) -> Result<Self, Missing> {
+        Self::read(&values.iter().map(|value| Cow::Borrowed(*value)).collect::<Vec<_>>())
+    }
     /// Writes them, in the same order.
     fn write(&self) -> Vec<String>;
     /// The app the path names, if it names one.
