@@ -44,7 +44,7 @@ def test_every_attempt_is_written_down(app, sink):
     assert first["durationMs"] >= 0
     # The integration's own key sees its own, and nobody else's.
     assert integration.api.get(f"{path}/deliveries").ok(200)["deliveries"][0]["id"] == delivery["id"]
-    app.custom().api.get(f"{path}/deliveries").refused(404, "not_found")
+    app.custom().api.get(f"{path}/deliveries").refused(403, "forbidden")
     app.api.get(f"{path}/deliveries/{MISSING}").refused(404, "not_found")
 
 

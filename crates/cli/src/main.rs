@@ -103,7 +103,11 @@ fn main() -> ExitCode {
 impl Openapi {
     fn print(&self, made_of: fn(Value) -> Value) -> Outcome {
         let value = made_of(heliograph_wire::openapi::document(&self.server));
-        if self.yaml { output::print(heliograph_reference::yaml::write(&value).trim_end()) } else { output::json(&value) }
+        if self.yaml {
+            output::print(heliograph_reference::yaml::write(&value).trim_end())
+        } else {
+            output::json(&value)
+        }
     }
 }
 

@@ -147,9 +147,7 @@ impl Client {
         if outgoing.body.is_some() {
             request = request.header(CONTENT_TYPE, &outgoing.media);
         }
-        let request = request
-            .body(Full::new(outgoing.body.clone().unwrap_or_default()))
-            .map_err(|_| UNWRITABLE)?;
+        let request = request.body(Full::new(outgoing.body.clone().unwrap_or_default())).map_err(|_| UNWRITABLE)?;
         let response = self.0.pool.request(request).await.map_err(|error| match error.is_connect() {
             true => TransportError::Connect(error.into()),
             false => TransportError::Exchange(error.into()),

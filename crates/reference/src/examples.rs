@@ -80,14 +80,8 @@ const BODIES: &[(&str, &str)] = &[
 const QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("ListConversations", &[("filter[userId]", "{{userId}}"), ("page[size]", "10")]),
     ("ListUsers", &[("filter[identities.email]", "jane@example.org")]),
-    (
-        "UploadAttachment",
-        &[("access", "public"), ("for", "message"), ("conversationId", "{{conversationId}}")],
-    ),
-    (
-        "Authorize",
-        &[("client_id", "{{oauthClientId}}"), ("response_type", "code"), ("state", "where-i-was")],
-    ),
+    ("UploadAttachment", &[("access", "public"), ("for", "message"), ("conversationId", "{{conversationId}}")]),
+    ("Authorize", &[("client_id", "{{oauthClientId}}"), ("response_type", "code"), ("state", "where-i-was")]),
 ];
 
 /// The example body of an operation, if there is a row for it.

@@ -134,13 +134,14 @@ impl Request {
     /// The example request of an operation. `auth` is who calls, if it asks for anybody.
     pub fn of(document: Document<'_>, operation: Operation<'_>, auth: Auth) -> Self {
         let mut values = Vec::new();
-        let parts = operation.path.split('/').map(|part| match part.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
-            Some(name) => {
-                values.push(variable(path_variable(operation.path, name)));
-                values.last().cloned().unwrap_or_default()
-            }
-            None => part.to_owned(),
-        });
+        let parts =
+            operation.path.split('/').map(|part| match part.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
+                Some(name) => {
+                    values.push(variable(path_variable(operation.path, name)));
+                    values.last().cloned().unwrap_or_default()
+                }
+                None => part.to_owned(),
+            });
         let path = parts.collect::<Vec<_>>().join("/");
         let required = operation.parameters().filter(|p| p.place == "query" && p.required);
         Self {
@@ -214,7 +215,11 @@ fn body(document: Document<'_>, operation: Operation<'_>) -> Body {
             let schema = document.resolve(schema);
             let part = |(name, schema): &(&str, &Value)| {
                 let is_file = schema["format"] == "binary";
-                Part { name: (*name).to_owned(), value: if is_file { FILE.to_owned() } else { "text".to_owned() }, is_file }
+                Part {
+                    name: (*name).to_owned(),
+                    value: if is_file { FILE.to_owned() } else { "text".to_owned() },
+                    is_file,
+                }
             };
             Body::Multipart(schema.properties().iter().map(part).collect())
         }
@@ -244,8 +249,7 @@ fn filled(text: &str, values: &BTreeMap<String, String>, write: impl Fn(&str) ->
 }
 
 /// What stands in an address as it is; braces too, for the names in them.
-const KEPT: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'{').remove(b'}');
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'{').remove(b'}');
 
 fn encode(text: &str) -> String {
     utf8_percent_encode(text, KEPT).to_string()
@@ -281,7 +285,8 @@ mod tests {
 
     #[test]
     fn addresses_are_taken_apart() {
-        let (server, path, query) = take_apart("https://domain.com/v2/apps/{{appId}}/keys/:keyId?page%5Bsize%5D=10&q=a+b");
+        let (server, path, query) =
+            take_apart("https://domain.com/v2/apps/{{appId}}/keys/:keyId?page%5Bsize%5D=10&q=a+b");
         assert_eq!((server.as_str(), path.as_str()), ("https://domain.com", "/v2/apps/{{appId}}/keys/{{keyId}}"));
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(query, [pair("page[size]", "10"), pair("q", "a b")]);

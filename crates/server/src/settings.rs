@@ -113,6 +113,17 @@ impl Settings {
         Options { url, exclusive, connections: self.postgres_connections }
     }
 
+    /// What is decided of deliveries.
+    pub(crate) fn delivery_options(&self) -> delivery::Options {
+        delivery::Options {
+            gaps: self.webhook_retry_gaps.clone(),
+            ordered: self.webhook_order,
+            events_per_call: self.webhook_events_per_call,
+            journal: Journal { keep_for: self.webhook_log_time, keep: self.webhook_log_size },
+            pause_after: self.webhook_pause_after,
+        }
+    }
+
     /// The proxy by which addresses that others name are called.
     pub(crate) fn proxy(&self) -> Result<Option<Proxy>, StartError> {
         let Some(text) = &self.outbound_proxy else { return Ok(None) };
@@ -132,17 +143,6 @@ impl Settings {
         };
         let credential = credential.as_ref().map(|(name, password)| (name.as_ref(), password.as_ref()));
         Proxy::new(&url, credential).map(Some).map_err(wrong)
-    }
-
-    /// What is decided of deliveries.
-    pub(crate) fn delivery_options(&self) -> delivery::Options {
-        delivery::Options {
-            gaps: self.webhook_retry_gaps.clone(),
-            ordered: self.webhook_order,
-            events_per_call: self.webhook_events_per_call,
-            journal: Journal { keep_for: self.webhook_log_time, keep: self.webhook_log_size },
-            pause_after: self.webhook_pause_after,
-        }
     }
 
     /// Where the master key is.

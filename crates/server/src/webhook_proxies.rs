@@ -5,7 +5,6 @@ use crate::{
     error::{Error, Result},
     router::Builder,
     vault::{Place, Vault},
-    webhook_health::owned,
     webhooks,
 };
 use heliograph_http::Proxy;
@@ -32,7 +31,7 @@ async fn get(call: Call<GetWebhookProxy>) -> Result<WebhookProxyReply> {
 async fn set(call: Call<SetWebhookProxy>) -> Result<WebhookProxyReply> {
     operator(&call)?;
     call.write(|tx, call| {
-        owned(tx, &call.caller, call.path.app_id, call.path.webhook_id)?;
+        webhooks::require(tx, call.path.app_id, call.path.webhook_id)?;
         check(&call.body)?;
         save(tx, &call.state.vault, &call.path, Some(&call.body))?;
         webhooks::forget_targets_after_commit(tx, &call.state);

@@ -7,7 +7,6 @@ use crate::{
     router::Builder,
     state::State,
     vault::{Place, Vault},
-    webhook_health::owned,
     webhooks,
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
@@ -32,7 +31,7 @@ pub fn routes(on: &mut Builder<'_>) {
 
 async fn get(call: Call<GetWebhookSigning>) -> Result<SigningReply> {
     call.read(|tx, call| {
-        owned(tx, &call.caller, call.path.app_id, call.path.webhook_id)?;
+        webhooks::admit(tx, &call.caller, &call.path)?;
         shown(tx, &call.state.vault, call.path.app_id, call.path.webhook_id)
     })
     .await
@@ -45,23 +44,24 @@ async fn rotate(call: Call<RotateWebhookSigning>) -> Result<SigningReply> {
 // ---- Rules
 
 fn replace(tx: &mut Tx<'_>, call: &Call<RotateWebhookSigning>) -> Result<SigningReply> {
+    webhooks::admit(tx, &call.caller, &call.path)?;
     let (app, webhook) = (call.path.app_id, call.path.webhook_id);
-    owned(tx, &call.caller, app, webhook)?;
     let grace_ms = i64::from(call.body.grace_period_seconds) * 1000;
     supersede(tx, app, webhook, (grace_ms > 0).then(|| tx.now() + grace_ms))?;
-    give(tx, &call.state.vault, app.text().as_str(), webhook.text().as_str())?;
+    give(tx, &call.state.vault, app, webhook)?;
     webhooks::forget_targets_after_commit(tx, &call.state);
     shown(tx, &call.state.vault, app, webhook)
 }
 
 /// Gives a webhook a fresh secret.
-pub fn give(tx: &mut Tx<'_>, vault: &Vault, app: &str, webhook: &str) -> Result<()> {
+pub fn give(tx: &mut Tx<'_>, vault: &Vault, app: AppId, webhook: WebhookId) -> Result<()> {
     let key = Zeroizing::new(tx.random::<SECRET_BYTES>());
-    let secret = Zeroizing::new(format!("{SECRET_PREFIX}{}", BASE64.encode(*key)));
-    let sealed = vault.seal(tx, place(app, webhook), &secret)?;
+    let secret = Zeroizing::new(format!("{SECRET_PREFIX}{}", BASE64.encode(&*key)));
+    let (app, webhook) = (app.text(), webhook.text());
+    let sealed = vault.seal(tx, place(app.as_str(), webhook.as_str()), &secret)?;
     tx.execute(
         "UPDATE webhook SET signing_secret = $3, signing_since = $4 WHERE app_id = $1 AND id = $2",
-        args![app, webhook, &sealed, tx.now()],
+        args![app.as_str(), webhook.as_str(), &sealed, tx.now()],
     )?;
     Ok(())
 }
@@ -73,7 +73,7 @@ pub async fn complete(state: &State) -> Result<()> {
         .store
         .write(move |tx| {
             for row in &tx.query("SELECT app_id, id FROM webhook WHERE signing_secret IS NULL", args![])? {
-                give(tx, &vault.vault, row.text(0)?, row.text(1)?)?;
+                give(tx, &vault.vault, row.parse(0)?, row.parse(1)?)?;
             }
             Ok(())
         })

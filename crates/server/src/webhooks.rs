@@ -18,7 +18,7 @@ use heliograph_wire::{
     id::{AppId, IntegrationId, WebhookId},
     integration_types::{CUSTOM, IntegrationType},
     op::Nothing,
-    path::IntegrationRef,
+    path::{AppWebhookPath, IntegrationRef},
     problem::Missing,
     webhooks::*,
 };
@@ -112,6 +112,7 @@ pub fn make(
     }
     let webhook = made(tx, new);
     insert(tx, &state.vault, app, integration.text().as_str(), &webhook)?;
+    webhook_signing::give(tx, &state.vault, app, webhook.id)?;
     Ok(webhook)
 }
 
@@ -133,7 +134,8 @@ pub fn make_for_the_app(tx: &mut Tx<'_>, state: &State, app: AppId, target: &str
     let target = target.to_owned();
     let new = NewWebhook { target, triggers: Vec::new(), include_full_user: false, include_full_source: false };
     let webhook = made(tx, &new);
-    insert(tx, &state.vault, app, OF_THE_APP, &webhook)
+    insert(tx, &state.vault, app, OF_THE_APP, &webhook)?;
+    webhook_signing::give(tx, &state.vault, app, webhook.id)
 }
 
 /// Has a webhook call another address.
@@ -223,6 +225,25 @@ fn remove_of(tx: &mut Tx<'_>, app: AppId, integration: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether the caller may speak of this webhook: an integration's key speaks of its own integration's alone.
+pub fn admit(tx: &Tx<'_>, caller: &Caller, path: &AppWebhookPath) -> Result<()> {
+    let integration = require(tx, path.app_id, path.webhook_id)?;
+    match caller.integration() {
+        Some(own) if integration != Some(own) => Err(Error::Forbidden("Forbidden")),
+        _ => Ok(()),
+    }
+}
+
+/// The webhook exists; answers whose it is, unless it is the app's own.
+pub fn require(tx: &Tx<'_>, app: AppId, id: WebhookId) -> Result<Option<IntegrationId>> {
+    let rows = tx.query(
+        "SELECT integration_id FROM webhook WHERE app_id = $1 AND id = $2",
+        args![app.text().as_str(), id.text().as_str()],
+    )?;
+    let row = rows.first().ok_or(Missing::RESOURCE)?;
+    Ok(if row.text(0)? == OF_THE_APP { None } else { Some(row.parse(0)?) })
+}
+
 /// Has targets and secrets read anew once this transaction is durable.
 pub fn forget_targets_after_commit(tx: &mut Tx<'_>, state: &State) {
     let state = state.clone();
@@ -254,7 +275,7 @@ fn insert(tx: &mut Tx<'_>, vault: &Vault, app: AppId, integration: &str, webhook
             tx.now()
         ],
     )?;
-    webhook_signing::give(tx, vault, app.as_str(), id.as_str())
+    Ok(())
 }
 
 fn save(tx: &mut Tx<'_>, app: AppId, webhook: &Webhook) -> Result<()> {
@@ -302,15 +323,15 @@ fn find(tx: &Tx<'_>, vault: &Vault, app: AppId, integration: IntegrationId, id: 
     kept(tx, vault, app, rows.first().ok_or(Missing::RESOURCE)?)
 }
 
-/// A webhook, for its delivery.
-pub struct Called {
-    /// The address.
-    pub url: String,
-    /// What tells the target who calls.
+/// How a webhook is called.
+pub struct Calling {
+    /// Where.
+    pub target: String,
+    /// What is sent as `X-API-Key`.
     pub secret: Zeroizing<String>,
-    /// With what calls are signed.
+    /// With what it is signed.
     pub signing: Vec<Zeroizing<String>>,
-    /// By which proxy it is called, if it has one of its own.
+    /// By which proxy, if it has one of its own.
     pub proxy: Option<Proxy>,
     /// How many events a call carries at most, if the webhook says so itself.
     pub events_per_call: Option<u32>,
@@ -320,23 +341,23 @@ pub struct Called {
     pub paused: bool,
 }
 
-/// Where a webhook is called, and how: for its delivery.
-pub fn target(tx: &Tx<'_>, vault: &Vault, app: &str, id: &str) -> Result<Option<Called>> {
+/// How a webhook is called: for its delivery.
+pub fn calling(tx: &Tx<'_>, vault: &Vault, app: &str, id: &str) -> Result<Option<Calling>> {
     let rows = tx.query(
-        "SELECT target, secret, events_per_call, failing_since, paused_at, signing_secret, former_signing_secret,
-         former_signing_until, proxy FROM webhook WHERE app_id = $1 AND id = $2",
+        "SELECT target, secret, signing_secret, former_signing_secret, former_signing_until, proxy, events_per_call,
+         failing_since, paused_at FROM webhook WHERE app_id = $1 AND id = $2",
         args![app, id],
     )?;
     let Some(row) = rows.first() else { return Ok(None) };
-    let former = row.opt_text(6)?.zip(row.opt_int(7)?);
-    Ok(Some(Called {
-        url: row.text(0)?.to_owned(),
+    let former = row.opt_text(3)?.zip(row.opt_int(4)?);
+    Ok(Some(Calling {
+        target: row.text(0)?.to_owned(),
         secret: vault.open(tx, place(app, id), row.text(1)?)?,
-        signing: webhook_signing::in_force(tx, vault, (app, id), row.opt_text(5)?, former)?,
-        proxy: webhook_proxies::opened(tx, vault, (app, id), row.opt_text(8)?)?,
-        events_per_call: row.opt_int(2)?.and_then(|count| count.try_into().ok()),
-        failing_since: row.opt_int(3)?,
-        paused: row.opt_int(4)?.is_some(),
+        signing: webhook_signing::in_force(tx, vault, (app, id), row.opt_text(2)?, former)?,
+        proxy: webhook_proxies::opened(tx, vault, (app, id), row.opt_text(5)?)?,
+        events_per_call: row.opt_int(6)?.and_then(|count| count.try_into().ok()),
+        failing_since: row.opt_int(7)?,
+        paused: row.opt_int(8)?.is_some(),
     }))
 }
 

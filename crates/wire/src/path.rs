@@ -99,7 +99,7 @@ paths! {
     WebhooksPath { integration_id: IntegrationRef }
     /// `/apps/{appId}/integrations/{integrationId}/webhooks/{webhookId}`
     WebhookPath { integration_id: IntegrationRef, webhook_id: WebhookId }
-    /// `/apps/{appId}/webhooks/{webhookId}`
+    /// `/apps/{appId}/webhooks/{webhookId}`, in rows of our own
     AppWebhookPath { webhook_id: WebhookId }
     /// `/apps/{appId}/webhooks/{webhookId}/deliveries/{deliveryId}`
     DeliveryPath { webhook_id: WebhookId, delivery_id: EventId }

@@ -50,6 +50,7 @@ W = "/heliograph/v1/apps/{appId}/webhooks/{webhookId}"
 C = A + "/conversations/{conversationId}"
 S = A + "/switchboards"
 P = S + "/{missing}/switchboardIntegrations/{missing}"
+H = "/heliograph/v1/apps/{appId}/webhooks/{webhookId}"
 HOOK = {"target": "http://127.0.0.1:9/", "triggers": ["conversation:message"]}
 MESSAGE = {"author": {"type": "business"}, "content": {"type": "text", "text": "Who may say this?"}}
 
@@ -80,8 +81,6 @@ OPERATIONS = [
     row("GetWebhook", "GET", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
     row("UpdateWebhook", "PATCH", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404, {"includeFullUser": True}),
     row("DeleteWebhook", "DELETE", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
-    row("GetWebhookSigning", "GET", W + "/signing", {APP, INTEGRATION}, 404),
-    row("RotateWebhookSigning", "POST", W + "/signing/rotate", {APP, INTEGRATION}, 404, {}),
     row("ListDeliveries", "GET", W + "/deliveries", {APP, INTEGRATION}, 404),
     row("GetDelivery", "GET", W + "/deliveries/{missing}", {APP, INTEGRATION}, 404),
     row("ReplayDelivery", "POST", W + "/deliveries/{missing}/replay", {APP, INTEGRATION}, 404),
@@ -94,6 +93,8 @@ OPERATIONS = [
     row("GetNotices", "GET", "/heliograph/v1/apps/{appId}/notices", {ACCOUNT, APP}, 404),
     row("SetNotices", "PUT", "/heliograph/v1/apps/{appId}/notices", {ACCOUNT, APP}, 200, {"target": "http://127.0.0.1:9/"}),
     row("DeleteNotices", "DELETE", "/heliograph/v1/apps/{appId}/notices", {ACCOUNT, APP}, 200),
+    row("GetWebhookSigning", "GET", H + "/signing", {APP, INTEGRATION}, 404),
+    row("RotateWebhookSigning", "POST", H + "/signing/rotate", {APP, INTEGRATION}, 404, {}),
     row("CreateUser", "POST", A + "/users", ALL, 201, {}),
     row("ListUsers", "GET", A + "/users?filter[identities.email]=nobody@example.org", ALL, 200),
     row("GetUser", "GET", A + "/users/{userId}", ALL, 200),

@@ -39,7 +39,9 @@ fn request(request: &Request) -> Option<String> {
     }
     let mut code = Code::new("    ");
     code.add(heading(&request.title, &request.about, "//"));
-    code.add("// It needs the crates heliograph-client, serde_json, and tokio with its features macros and rt-multi-thread.");
+    code.add(
+        "// It needs the crates heliograph-client, serde_json, and tokio with its features macros and rt-multi-thread.",
+    );
     code.add(format!("use heliograph_client::{{Client, Error, {}::{}, prelude::*}};", row.module, row.id));
     code.add("use serde_json::{Value, json};").gap();
     code.add("#[tokio::main]\nasync fn main() -> Result<(), Box<dyn std::error::Error>> {");

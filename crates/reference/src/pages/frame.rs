@@ -37,7 +37,7 @@ impl Frame<'_> {
                     meta name="color-scheme" content="light dark";
                     meta name="description" content=(self.about);
                     title { (self.title) " · Heliograph" }
-                    
+
                     link rel="stylesheet" href={ (self.root) "docs.css" };
                     script src={ (self.root) "docs.js" } defer {}
                 }

@@ -16,7 +16,10 @@ const FIRST_KEY: &[&str] = &[
 ];
 
 const TOKENS: &[(&str, &str)] = &[
-    ("The command line", "HELIOGRAPH_KEY_ID='{{keyId}}' HELIOGRAPH_SECRET='{{secret}}' heliograph token --expires-in 1h"),
+    (
+        "The command line",
+        "HELIOGRAPH_KEY_ID='{{keyId}}' HELIOGRAPH_SECRET='{{secret}}' heliograph token --expires-in 1h",
+    ),
     (
         "Python (pip install PyJWT)",
         "import time\nimport jwt\n\ntoken = jwt.encode(\n    {\"scope\": \"{{scope}}\", \"exp\": int(time.time()) + 3600},\n    \

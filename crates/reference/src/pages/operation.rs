@@ -20,8 +20,7 @@ pub fn page(document: Document<'_>, operation: Operation<'_>) -> Markup {
     let request = Request::of(document, operation, Auth::basic());
     let names = open_names(&request);
     let (title, slug) = (operation.title(), operation.slug());
-    let frame =
-        Frame { title: &title, about: operation.summary(), place: &slug, root: "../", names: &names };
+    let frame = Frame { title: &title, about: operation.summary(), place: &slug, root: "../", names: &names };
     let content = html! {
         p.crumb { (group(operation.tag())) }
         h1 { (title) }

@@ -6,7 +6,6 @@ use super::{
     lanes::{Done, Event},
     outbox::{self, Delivery},
     policy::{TIMEOUT, Verdict, judge},
-    signature::call_id,
     target::{Target, find},
 };
 use crate::{error::Result, state::State, webhook_health};
@@ -86,8 +85,7 @@ async fn make(state: &State, shared: &Arc<Shared>, mut call: Vec<Delivery>, repo
     let at = clock::now_ms();
     let began = Instant::now();
     let body = envelope(&call);
-    let events: Vec<&str> = call.iter().map(|delivery| delivery.id.as_str()).collect();
-    let headers = target.headers(&call_id(&events), at, &body);
+    let headers = target.headers(&call, at, &body);
     let answer = target.outbound().post(target.uri(), headers.clone(), body, TIMEOUT).await;
     let attempt = Attempt { at, took: began.elapsed(), target, headers, answer };
     let verdicts = attempt.verdicts(shared, &call);

@@ -73,17 +73,17 @@ impl Entry<'_> {
         Ok(serde_json::to_string(&attempt)? + "\n")
     }
 
-    /// The start of an answer, without the secrets that the target may have sent back.
+    /// The start of an answer, without the secrets that the target may have sent back: looked for before it is cut.
     fn start_of(&self, body: &[u8]) -> String {
-        let mut text = String::from_utf8_lossy(&body[..body.len().min(ANSWER_BYTES)]).into_owned();
-        let secrets = self.headers.values().filter(|value| value.is_sensitive());
-        for secret in secrets.filter_map(|value| value.to_str().ok()) {
-            // One that is cut off at the end would not be found whole: so all of the body is looked at.
-            if String::from_utf8_lossy(body).contains(secret) {
-                text = String::from_utf8_lossy(body).replace(secret, MASK);
-                text.truncate(text.floor_char_boundary(ANSWER_BYTES));
+        let mut text = String::from_utf8_lossy(body).into_owned();
+        for secret in self.headers.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok())
+        {
+            if text.contains(secret) {
+                text = text.replace(secret, MASK);
             }
         }
+        let end = (0..=ANSWER_BYTES.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+        text.truncate(end.unwrap_or_default());
         text
     }
 }

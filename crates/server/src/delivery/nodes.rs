@@ -77,12 +77,16 @@ pub async fn run(state: State, shared: Arc<Shared>, stop: CancellationToken) {
     // Told by our own clock alone: those of other machines may differ.
     let mut heard: HashMap<String, (i64, Instant)> = HashMap::new();
     loop {
-        if let Err(error) = look(&state, &shared, &mut heard).await {
-            tracing::warn!(%error, "could not look for other servers on this database; looking again");
-        }
+        // A database that does not answer must not hold up the end.
+        let beat = async {
+            if let Err(error) = look(&state, &shared, &mut heard).await {
+                tracing::warn!(%error, "could not look for other servers on this database; looking again");
+            }
+            tokio::time::sleep(BEAT).await;
+        };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(BEAT) => {}
+            () = beat => {}
         }
     }
 }

@@ -29,7 +29,7 @@ pub async fn run(state: State, stop: CancellationToken) {
 
 async fn clear(state: &State, all: bool, stop: &CancellationToken) -> Result<()> {
     let shared = &state.dispatcher.0;
-    let webhooks = if all { state.store.read(|tx| every_webhook(tx)).await? } else { busy(shared) };
+    let webhooks = if all { state.store.read(every_webhook).await? } else { busy(shared) };
     let journal = shared.options.journal;
     let keep_ms = i64::try_from(journal.keep_for.as_millis()).unwrap_or(i64::MAX);
     for (app, webhook) in webhooks {

@@ -1,7 +1,16 @@
 //! Where a webhook is called, with what, and how its target has fared. Believed for a second without asking the store.
 
-use super::{Shared, outbox::Delivery, signature::Signatures};
-use crate::{error::Result, state::State, webhook_health::Change, webhooks};
+use super::{
+    Shared,
+    outbox::Delivery,
+    signature::{Signatures, call_id},
+};
+use crate::{
+    error::Result,
+    state::State,
+    webhook_health::Change,
+    webhooks::{self, Calling},
+};
 use heliograph_http::{Outbound, parse_target};
 use heliograph_store::clock;
 use http::{HeaderMap, HeaderValue, Uri, header::CONTENT_TYPE};
@@ -14,7 +23,7 @@ const BELIEVED_MS: i64 = 1000;
 #[derive(Clone)]
 pub struct Target {
     uri: Uri,
-    secret: HeaderValue,
+    headers: HeaderMap,
     signatures: Signatures,
     /// The client that leaves by the webhook's own proxy, or as all others do.
     outbound: Outbound,
@@ -30,17 +39,17 @@ impl Target {
         &self.uri
     }
 
-    /// The client that calls it.
+    /// Who calls it.
     pub const fn outbound(&self) -> &Outbound {
         &self.outbound
     }
 
-    /// The headers of a call that is known by `id` and made at `now_ms`. Secrets among them are marked as sensitive.
-    pub fn headers(&self, id: &str, now_ms: i64, body: &[u8]) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(CONTENT_TYPE, const { HeaderValue::from_static("application/json") });
-        headers.insert("x-api-key", self.secret.clone());
-        self.signatures.put(&mut headers, id, now_ms, body);
+    /// The headers of a call that carries these deliveries in this body and is made at `at`. Secrets among them are
+    /// marked as sensitive.
+    pub fn headers(&self, call: &[Delivery], at: i64, body: &[u8]) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        let ids: Vec<&str> = call.iter().map(|delivery| delivery.id.as_str()).collect();
+        self.signatures.put(&mut headers, &call_id(&ids), at, body);
         headers
     }
 
@@ -76,16 +85,23 @@ pub async fn find(state: &State, shared: &Shared, delivery: &Delivery) -> Result
         return Ok(Some(target));
     }
     let (vault, app, id) = (state.clone(), delivery.app.clone(), delivery.webhook.clone());
-    let found = state.store.read(move |tx| webhooks::target(tx, &vault.vault, &app, &id)).await?;
-    let Some(found) = found else { return Ok(None) };
-    let (Ok(uri), Ok(mut secret)) = (parse_target(&found.url), HeaderValue::from_str(&found.secret)) else {
-        return Ok(None);
-    };
-    secret.set_sensitive(true);
-    let webhooks::Called { events_per_call, failing_since, paused, .. } = found;
-    let signatures = Signatures::with(found.signing.iter().map(|secret| secret.as_str()))?;
-    let outbound = found.proxy.as_ref().map_or_else(|| shared.outbound.clone(), |proxy| shared.outbound.by(proxy));
-    let target = Target { uri, secret, signatures, outbound, events_per_call, failing_since, paused, read_at: now };
+    let found = state.store.read(move |tx| webhooks::calling(tx, &vault.vault, &app, &id)).await?;
+    let Some(calling) = found else { return Ok(None) };
+    let Some(target) = known(shared, &calling, now)? else { return Ok(None) };
     shared.targets.write().unwrap_or_else(PoisonError::into_inner).insert(delivery.webhook.clone(), target.clone());
     Ok(Some(target))
+}
+
+fn known(shared: &Shared, calling: &Calling, read_at: i64) -> Result<Option<Target>> {
+    let Ok(uri) = parse_target(&calling.target) else { return Ok(None) };
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, const { HeaderValue::from_static("application/json") });
+    if let Ok(mut value) = HeaderValue::from_str(&calling.secret) {
+        value.set_sensitive(true);
+        headers.insert("x-api-key", value);
+    }
+    let signatures = Signatures::with(calling.signing.iter().map(|secret| secret.as_str()))?;
+    let outbound = calling.proxy.as_ref().map_or_else(|| shared.outbound.clone(), |proxy| shared.outbound.by(proxy));
+    let Calling { events_per_call, failing_since, paused, .. } = *calling;
+    Ok(Some(Target { uri, headers, signatures, outbound, events_per_call, failing_since, paused, read_at }))
 }
