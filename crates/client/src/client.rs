@@ -2,7 +2,7 @@
 
 use crate::{
     answer::Answer,
-    connect::{Pool, pool},
+    connect::{Pool, Sending, pool},
     credentials::Credentials,
     error::{Error, TransportError},
     jwt::Signer,
@@ -10,7 +10,6 @@ use crate::{
 };
 use bytes::Bytes;
 use heliograph_wire::{
-    attachments::FIELD,
     op::{Operation, is_nothing},
     path::{PathParams, fill},
     query,
@@ -18,8 +17,10 @@ use heliograph_wire::{
 use http::{
     HeaderValue, Method, Request, Uri,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
+    request,
 };
 use http_body_util::{BodyExt, Full, Limited};
+use serde::Serialize;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -55,7 +56,6 @@ struct Outgoing {
     method: Method,
     target: Uri,
     body: Option<Bytes>,
-    media: HeaderValue,
 }
 
 impl Client {
@@ -86,31 +86,20 @@ impl Client {
         self.run(self.outgoing::<O>(path, query, body)?).await
     }
 
-    /// Calls an operation that takes a file, in the form's only field, with a file of this name and these bytes.
-    pub async fn upload<O: Operation>(
-        &self,
-        path: &O::Path,
-        query: &O::Query,
-        name: &str,
-        file: &[u8],
-    ) -> Result<Answer, Error> {
-        let (media, form) = form(name, file)?;
-        let outgoing = Outgoing { body: Some(form), media, ..self.head::<O>(path, query)? };
-        self.run(outgoing).await
-    }
-
     fn outgoing<O: Operation>(&self, path: &O::Path, query: &O::Query, body: &O::Body) -> Result<Outgoing, Error> {
         let body = (!is_nothing::<O::Body>()).then(|| serde_json::to_vec(body)).transpose();
-        let body = body.map_err(|_| UNWRITABLE)?.map(Bytes::from);
-        Ok(Outgoing { body, ..self.head::<O>(path, query)? })
+        Ok(Outgoing {
+            method: O::METHOD,
+            target: self.target(O::PATH, path, query)?,
+            body: body.map_err(|_| UNWRITABLE)?.map(Bytes::from),
+        })
     }
 
-    /// A request without a body.
-    fn head<O: Operation>(&self, path: &O::Path, query: &O::Query) -> Result<Outgoing, Error> {
+    /// The address of an operation.
+    pub(crate) fn target(&self, template: &str, path: &impl PathParams, query: &impl Serialize) -> Result<Uri, Error> {
         let query = serde_json::to_value(query).map_err(|_| UNWRITABLE)?;
-        let path = fill(O::PATH, &path.write());
-        let target = format!("{}{path}{}", self.0.base, query::write(&query));
-        Ok(Outgoing { method: O::METHOD, target: target.parse().map_err(|_| UNWRITABLE)?, body: None, media: JSON })
+        let path = fill(template, &path.write());
+        format!("{}{path}{}", self.0.base, query::write(&query)).parse().map_err(|_| UNWRITABLE)
     }
 
     async fn run(&self, outgoing: Outgoing) -> Result<Answer, Error> {
@@ -138,17 +127,21 @@ impl Client {
     }
 
     async fn attempt(&self, outgoing: &Outgoing) -> Result<Answer, Error> {
-        let mut request = Request::builder()
-            .method(&outgoing.method)
-            .uri(&outgoing.target)
+        let mut request = Request::builder().method(&outgoing.method).uri(&outgoing.target);
+        if outgoing.body.is_some() {
+            request = request.header(CONTENT_TYPE, JSON);
+        }
+        let body = Full::new(outgoing.body.clone().unwrap_or_default());
+        self.exchange(request, body.map_err(|never| match never {}).boxed_unsync()).await
+    }
+
+    /// Sends a request, with the credential, and takes its answer.
+    pub(crate) async fn exchange(&self, request: request::Builder, body: Sending) -> Result<Answer, Error> {
+        let request = request
             .header(AUTHORIZATION, self.0.credentials.header()?)
             .header(ACCEPT, JSON)
-            .header(USER_AGENT, AGENT);
-        if outgoing.body.is_some() {
-            request = request.header(CONTENT_TYPE, &outgoing.media);
-        }
-        let request = request
-            .body(Full::new(outgoing.body.clone().unwrap_or_default()))
+            .header(USER_AGENT, AGENT)
+            .body(body)
             .map_err(|_| UNWRITABLE)?;
         let response = self.0.pool.request(request).await.map_err(|error| match error.is_connect() {
             true => TransportError::Connect(error.into()),
@@ -215,20 +208,6 @@ impl Builder {
         let inner = Inner { base, credentials, pool: pool(secure)?, policy: self.policy, deadline: self.deadline };
         Ok(Client(Arc::new(inner)))
     }
-}
-
-/// A form with one file in it, and its media type. The line between its parts is random: no file holds it.
-fn form(name: &str, file: &[u8]) -> Result<(HeaderValue, Bytes), Error> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|_| Error::Setup("the system has no random numbers"))?;
-    let line = format!("{:032x}", u128::from_ne_bytes(random));
-    let media = HeaderValue::from_str(&format!("multipart/form-data; boundary={line}")).map_err(|_| UNWRITABLE)?;
-    let name = name.replace('"', "%22").replace(['\r', '\n'], "_");
-    let head = format!(
-        "--{line}\r\nContent-Disposition: form-data; name=\"{FIELD}\"; filename=\"{name}\"\r\n\
-         Content-Type: application/octet-stream\r\n\r\n"
-    );
-    Ok((media, [head.as_bytes(), file, format!("\r\n--{line}--\r\n").as_bytes()].concat().into()))
 }
 
 /// The address without a closing slash, and whether it asks for TLS.

@@ -77,7 +77,7 @@ impl Connector {
         if target.scheme() == Some(&Scheme::HTTPS) {
             return self.secure(Tunnels::new(proxy, tcp), target).await;
         }
-        Ok(MaybeHttpsStream::Http(tcp.call(proxy.address.clone()).await?.to_proxy()))
+        Ok(MaybeHttpsStream::Http(tcp.call(proxy.address.clone()).await?.into_proxy()))
     }
 
     /// TLS over what `tcp` opens.

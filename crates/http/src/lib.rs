@@ -10,6 +10,7 @@ mod direct;
 mod door;
 mod guard;
 mod outbound;
+mod patience;
 mod proxy;
 mod target;
 

@@ -124,7 +124,7 @@ impl Tcp {
         Self { io: TokioIo::new(stream), to_proxy: false }
     }
 
-    pub(crate) fn to_proxy(self) -> Self {
+    pub(crate) fn into_proxy(self) -> Self {
         Self { to_proxy: true, ..self }
     }
 }

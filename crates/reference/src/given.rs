@@ -47,9 +47,9 @@ impl Request {
         made.body = postman_body(&request["body"]);
         made.settle();
         let answers = item["response"].as_array().into_iter().flatten();
-        made.answer = answers.filter(|a| a["code"].as_u64().is_none_or(|code| code < 400)).find_map(|answer| {
-            serde_json::from_str(answer["body"].as_str()?).ok()
-        });
+        made.answer = answers
+            .filter(|a| a["code"].as_u64().is_none_or(|code| code < 400))
+            .find_map(|answer| serde_json::from_str(answer["body"].as_str()?).ok());
         Ok(made)
     }
 
@@ -291,7 +291,8 @@ fn postman_body(body: &Value) -> Body {
         Some("formdata") => {
             let part = |one: &Value| {
                 let is_file = one["type"] == "file";
-                let value = if is_file { one["src"].as_str().or(one["src"][0].as_str()) } else { one["value"].as_str() };
+                let value =
+                    if is_file { one["src"].as_str().or(one["src"][0].as_str()) } else { one["value"].as_str() };
                 Part { name: text(&one["key"]), value: value.unwrap_or_default().to_owned(), is_file }
             };
             Body::Multipart(listed("formdata").iter().map(part).collect())
@@ -315,6 +316,12 @@ mod tests {
         assert_eq!(request.body, Body::Json(json!({ "displayName": "My key" })));
         assert_eq!(request.url(), "https://domain.com/v2/apps/{{appId}}/integrations/{{integrationId}}/keys?a=1");
         assert!(request.headers.is_empty());
+        let value = heliograph_wire::openapi::document("");
+        let request = request.recognise(crate::Document::new(&value));
+        assert_eq!(request.title, "Create integration key");
+        assert!(
+            request.known.is_some_and(|k| k.path == ["{{appId}}", "{{integrationId}}"]) && request.answer.is_some()
+        );
 
         let request = Request::from_curl("curl http://h/p -F source=@cat.png -F 'a=b' -H 'Authorization: Bearer t'");
         let request = request.expect("a request");

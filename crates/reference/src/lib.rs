@@ -20,4 +20,3 @@ pub mod yaml;
 
 pub use document::{Document, Operation};
 pub use request::{Auth, Request};
-

@@ -75,10 +75,14 @@ mod tests {
             assert_eq!(words(name).join(" "), wanted);
         }
         let name = words("displayName");
-        assert_eq!((snake(&name), camel(&name), pascal(&name)),
-            ("display_name".to_owned(), "displayName".to_owned(), "DisplayName".to_owned()));
+        assert_eq!(
+            (snake(&name), camel(&name), pascal(&name)),
+            ("display_name".to_owned(), "displayName".to_owned(), "DisplayName".to_owned())
+        );
         let one = |name| camel(&singular(&words(name)));
-        assert_eq!([one("messages"), one("identities"), one("data"), one("oauthClients")],
-            ["message", "identity", "dataItem", "oauthClient"].map(str::to_owned));
+        assert_eq!(
+            [one("messages"), one("identities"), one("data"), one("oauthClients")],
+            ["message", "identity", "dataItem", "oauthClient"].map(str::to_owned)
+        );
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     apps,
     auth::KeyKind,
     error::{Error, Result},
+    key_uses,
     keys::{self, Kept, Owner},
     master_key::open_vault,
     migrations,
@@ -15,6 +16,7 @@ use crate::{
 use heliograph_store::{Row, Store, Tx, args};
 use heliograph_wire::{
     id::{AccountKeyId, AppId, ServiceAccountId, ServiceKeyId},
+    key_life::KeyMode,
     oauth_clients::{NewOAuthClient, NewOAuthClientReply, OAuthClient},
     problem::Missing,
     time::Timestamp,
@@ -68,7 +70,8 @@ pub async fn create_key(settings: &Settings, new: NewKey) -> Result<AdminKey, St
         return Err(StartError::Setting("only a service account is granted apps: an account sees all".to_owned()));
     }
     let (store, vault) = open(settings).await?;
-    let made = store.write(move |tx| make(tx, &vault, &new, &grants)).await;
+    let mode = settings.key_mode;
+    let made = store.write(move |tx| make(tx, &vault, mode, &new, &grants)).await;
     store.close();
     made.map_err(|error| match error {
         Error::Missing(missing) if missing == Missing::APP => {
@@ -92,6 +95,7 @@ pub async fn delete_key(settings: &Settings, id: &str) -> Result<(), StartError>
     let wanted = id.to_owned();
     let gone = store
         .write(move |tx| -> Result<u64> {
+            key_uses::delete(tx, "", &wanted)?;
             Ok(tx.execute(
                 "DELETE FROM api_key WHERE app_id = $1 AND integration_id = $1 AND id = $2",
                 args!["", &wanted],
@@ -155,7 +159,7 @@ async fn open(settings: &Settings) -> Result<(Store, Arc<Vault>), StartError> {
     Ok((store, Arc::new(vault)))
 }
 
-fn make(tx: &mut Tx<'_>, vault: &Vault, new: &NewKey, grants: &[AppId]) -> Result<AdminKey> {
+fn make(tx: &mut Tx<'_>, vault: &Vault, mode: KeyMode, new: &NewKey, grants: &[AppId]) -> Result<AdminKey> {
     let account = new.service.then(|| ServiceAccountId::new(tx.id()).to_string());
     if let Some(account) = &account {
         tx.execute("INSERT INTO service_account (id, created_at) VALUES ($1, $2)", args![account, tx.now()])?;
@@ -164,17 +168,23 @@ fn make(tx: &mut Tx<'_>, vault: &Vault, new: &NewKey, grants: &[AppId]) -> Resul
             apps::grant(tx, *app, account)?;
         }
     }
-    let kept = account_key(tx, vault, account.as_deref(), &new.display_name)?;
+    let kept = account_key(tx, vault, mode, account.as_deref(), &new.display_name)?;
     Ok(AdminKey { id: kept.id, secret: kept.secret.to_string(), service_account_id: account })
 }
 
 /// Makes a key of an account, or of a service account.
-pub(crate) fn account_key(tx: &mut Tx<'_>, vault: &Vault, service_account: Option<&str>, name: &str) -> Result<Kept> {
+pub(crate) fn account_key(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    mode: KeyMode,
+    service_account: Option<&str>,
+    name: &str,
+) -> Result<Kept> {
     let id = match service_account {
         Some(_) => ServiceKeyId::new(tx.id()).to_string(),
         None => AccountKeyId::new(tx.id()).to_string(),
     };
-    keys::insert(tx, vault, &Owner::account(), service_account, id, name)
+    keys::insert(tx, vault, mode, &Owner::account(), service_account, id, name)
 }
 
 fn list(tx: &Tx<'_>) -> Result<Vec<KeyInfo>> {

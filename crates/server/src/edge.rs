@@ -108,7 +108,9 @@ impl Edge {
                 if inner_path(&asked.path).starts_with(FOLDER) {
                     return self.file(&asked, &parts.method, &parts.headers).await;
                 }
-                if let Some(response) = docs::answer(&self.state, &parts.method, inner_path(&asked.path), &parts.headers) {
+                if let Some(response) =
+                    docs::answer(&self.state, &parts.method, inner_path(&asked.path), &parts.headers)
+                {
                     let (mut response, id) = (response, asked.request_id.clone());
                     response.headers_mut().insert(REQUEST_ID, id);
                     return response;

@@ -73,6 +73,8 @@ async fn delete(call: Call<DeleteMessage>) -> Result<Nothing> {
 fn add(tx: &mut Tx<'_>, call: &Call<PostMessage>) -> Result<Vec<u8>> {
     let (app, id) = (call.path.app_id, call.path.conversation_id);
     let mut conversation = conversations::find(tx, app, id)?;
+    // Asked for before there is work: on PostgreSQL a transaction may run from the start again to get an answer.
+    let subscribers = Subscribers::of(tx, app)?;
     let body = &call.body;
     let speaker = speaker(tx, app, id, &body.author)?;
     let user = speaker.as_ref().map(|speaker| &speaker.user);
@@ -106,7 +108,7 @@ fn add(tx: &mut Tx<'_>, call: &Call<PostMessage>) -> Result<Vec<u8>> {
     if let Some(user) = user {
         participants::mark_read(tx, app, id, user.key.id, conversation.posted + 1)?;
     }
-    tell(tx, &call.state, app, &conversation, &message, user, &json)?;
+    tell(tx, &call.state, &subscribers, &conversation, &message, user, &json)?;
     Ok(format!("{{\"messages\":[{json}]}}").into_bytes())
 }
 
@@ -143,7 +145,7 @@ pub fn echo(
     append(tx, app, id, message.id, &json)?;
     touch(tx, app, id, false)?;
     participants::mark_read(tx, app, id, user.key.id, conversation.posted + 1)?;
-    tell(tx, state, app, conversation, &message, Some(user), &json)
+    tell(tx, state, &Subscribers::of(tx, app)?, conversation, &message, Some(user), &json)
 }
 
 /// Card numbers are masked unless the app wants them. Only a message that holds one asks the app.
@@ -203,17 +205,16 @@ enum Told<'m> {
 fn tell(
     tx: &mut Tx<'_>,
     state: &State,
-    app: AppId,
+    subscribers: &Subscribers,
     conversation: &conversations::Kept,
     message: &Message,
     user: Option<&User>,
     json: &str,
 ) -> Result<()> {
-    let subscribers = Subscribers::of(tx, app)?;
     let raw: &RawValue = serde_json::from_str(json)?;
     let key = &conversation.shown.key;
     let tree = user.map(|_| serde_json::to_value(message)).transpose()?;
-    events::record(tx, state, &subscribers, Trigger::ConversationMessage, Some(key), |to| {
+    events::record(tx, state, subscribers, Trigger::ConversationMessage, Some(key), |to| {
         let message = match (user, &tree) {
             (Some(user), Some(tree)) => {
                 let mut tree = tree.clone();

@@ -56,7 +56,7 @@ fn replace(tx: &mut Tx<'_>, call: &Call<RotateWebhookSigning>) -> Result<Signing
 /// Gives a webhook a fresh secret.
 pub fn give(tx: &mut Tx<'_>, vault: &Vault, app: AppId, webhook: WebhookId) -> Result<()> {
     let key = Zeroizing::new(tx.random::<SECRET_BYTES>());
-    let secret = Zeroizing::new(format!("{SECRET_PREFIX}{}", BASE64.encode(&*key)));
+    let secret = Zeroizing::new(format!("{SECRET_PREFIX}{}", BASE64.encode(*key)));
     let (app, webhook) = (app.text(), webhook.text());
     let sealed = vault.seal(tx, place(app.as_str(), webhook.as_str()), &secret)?;
     tx.execute(

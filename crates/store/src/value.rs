@@ -69,7 +69,7 @@ macro_rules! args {
 }
 
 /// A parameter that outlives its caller, or a cell of a row.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Value {
     Null,
     Int(i64),

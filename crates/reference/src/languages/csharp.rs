@@ -27,7 +27,9 @@ const LITERALS: Literals = Literals {
 fn request(request: &Request) -> Option<String> {
     let mut code = Code::new("    ");
     code.add(heading(&request.title, &request.about, "//"));
-    code.add("using System;\nusing System.IO;\nusing System.Net.Http;\nusing System.Net.Http.Headers;\nusing System.Text;");
+    code.add(
+        "using System;\nusing System.IO;\nusing System.Net.Http;\nusing System.Net.Http.Headers;\nusing System.Text;",
+    );
     code.add("using System.Text.Json.Nodes;").gap();
     code.add("using var client = new HttpClient();");
     code.add(format!(

@@ -56,7 +56,9 @@ fn request(request: &Request) -> Option<String> {
         check(code);
         code.add("fmt.Println(\"Status:\", response.StatusCode)\nif response.StatusCode >= 400 {");
         code.inside(|code| {
-            code.add("// What went wrong, with the headers.\nresponse.Header.Write(os.Stderr)\nlog.Fatal(string(answer))");
+            code.add(
+                "// What went wrong, with the headers.\nresponse.Header.Write(os.Stderr)\nlog.Fatal(string(answer))",
+            );
         });
         code.add("}");
         if let Some(answer) = &request.answer {

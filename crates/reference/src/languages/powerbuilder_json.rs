@@ -70,7 +70,8 @@ fn step(path: &str, name: &str) -> String {
 /// The code that takes an answer apart.
 pub fn parse(fields_: &[Field]) -> String {
     let mut code = Code::new("    ");
-    code.add("// ls_Text is the answer's body.\ninteger li_rc\noleobject loo_Json").add(declarations(fields_).trim_end());
+    code.add("// ls_Text is the answer's body.\ninteger li_rc\noleobject loo_Json")
+        .add(declarations(fields_).trim_end());
     create(&mut code, "loo_Json", "JsonObject");
     code.add("loo_Json.Load(ls_Text)");
     fields(&mut code, fields_, "loo_Json");

@@ -77,7 +77,8 @@ fn arguments(request: &Request) -> Vec<String> {
             let part = |file: bool| parts.iter().filter(move |part| part.is_file == file);
             let files: Vec<String> =
                 part(true).map(|p| format!("{}: open({}, \"rb\")", double(&p.name), double(&p.value))).collect();
-            let texts: Vec<String> = part(false).map(|p| format!("{}: {}", double(&p.name), double(&p.value))).collect();
+            let texts: Vec<String> =
+                part(false).map(|p| format!("{}: {}", double(&p.name), double(&p.value))).collect();
             arguments.push(format!("files={{{}}}", files.join(", ")));
             if !texts.is_empty() {
                 arguments.push(format!("data={{{}}}", texts.join(", ")));
@@ -123,8 +124,7 @@ pub fn fields(code: &mut Code, fields_: &[Field], from: &str) {
 /// `data.get("key", {}).get("id")`: what is not there is None.
 fn reach(from: &str, path: &[String], default: &str) -> String {
     let last = path.len().saturating_sub(1);
-    let step = |(at, name): (usize, &String)| {
-        format!(".get({}{})", double(name), if at < last { ", {}" } else { default })
-    };
+    let step =
+        |(at, name): (usize, &String)| format!(".get({}{})", double(name), if at < last { ", {}" } else { default });
     from.to_owned() + &path.iter().enumerate().map(step).collect::<String>()
 }

@@ -34,7 +34,11 @@ fn request(request: &Request) -> Option<String> {
     code.add(heading(&request.title, &request.about, "#"));
     code.add("require \"json\"\nrequire \"net/http\"").gap();
     code.add(format!("uri = URI({})", quote(&request.url())));
-    code.add(format!("request = Net::HTTPGenericRequest.new({}, {}, true, uri)", quote(&request.method), has_body(request)));
+    code.add(format!(
+        "request = Net::HTTPGenericRequest.new({}, {}, true, uri)",
+        quote(&request.method),
+        has_body(request)
+    ));
     match &request.auth {
         Auth::None => {}
         Auth::Basic { key_id, secret } => {
@@ -54,7 +58,9 @@ fn request(request: &Request) -> Option<String> {
     });
     code.add("end\nputs \"Status: #{response.code}\"\nif response.code.to_i >= 400");
     code.inside(|code| {
-        code.add("# What went wrong, with the headers.\nresponse.each_header { |name, value| warn \"#{name}: #{value}\" }");
+        code.add(
+            "# What went wrong, with the headers.\nresponse.each_header { |name, value| warn \"#{name}: #{value}\" }",
+        );
         code.add("abort response.body");
     });
     code.add("end");

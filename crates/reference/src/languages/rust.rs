@@ -39,8 +39,11 @@ fn request(request: &Request) -> Option<String> {
     }
     let mut code = Code::new("    ");
     code.add(heading(&request.title, &request.about, "//"));
-    code.add("// It needs the crates heliograph-client, serde_json, and tokio with its features macros and rt-multi-thread.");
-    code.add(format!("use heliograph_client::{{Client, Error, {}::{}, prelude::*}};", row.module, row.id));
+    code.add(
+        "// It needs the crates heliograph-client, serde_json, and tokio with its features macros and rt-multi-thread.",
+    );
+    let file = if is_upload { "Upload, " } else { "" };
+    code.add(format!("use heliograph_client::{{Client, Error, {file}{}::{}, prelude::*}};", row.module, row.id));
     code.add("use serde_json::{Value, json};").gap();
     code.add("#[tokio::main]\nasync fn main() -> Result<(), Box<dyn std::error::Error>> {");
     code.inside(|code| {
@@ -80,8 +83,8 @@ fn send(code: &mut Code, request: &Request, id: &str) {
         }
         Body::Multipart(parts) => {
             let name = parts.iter().find(|part| part.is_file).map(|part| quote(&part.value)).unwrap_or_default();
-            code.add(format!("let file = std::fs::read({name})?;"));
-            format!("client.upload::<{id}>(&path, &query, {name}, &file)")
+            code.add(format!("let file = Upload::open({name}).await?;"));
+            format!("client.upload::<{id}>(&path, &query, file)")
         }
         Body::None | Body::Text { .. } => format!("client.send::<{id}>(&path, &query, &Nothing {{}})"),
     };

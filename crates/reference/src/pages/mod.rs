@@ -54,7 +54,10 @@ mod tests {
             let slug = operation.slug();
             let page = page(document, &format!("/docs/operations/{slug}")).expect("a page").text;
             assert!(page.contains(&operation.title()) && page.contains(operation.path), "{slug}");
-            assert!(page.contains("PowerBuilder") && page.contains("Needs no") == operation.scopes().is_empty(), "{slug}");
+            assert!(
+                page.contains("PowerBuilder") && page.contains("Needs no") == operation.scopes().is_empty(),
+                "{slug}"
+            );
             assert!(!page.contains("://") || !page.contains("src=\"http"), "{slug}");
         }
         assert!(page(document, "/docs").is_some() && page(document, "/docs/operations/nothing").is_none());
