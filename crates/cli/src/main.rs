@@ -46,7 +46,7 @@ names none:
 #[derive(Subcommand)]
 enum Command {
     /// Runs the server.
-    Serve(config::ServeFlags),
+    Serve(Box<config::ServeFlags>),
     /// Works on the server's database itself: keys of accounts, OAuth clients, links to sign in with.
     Admin(admin::Admin),
     /// Apps: what holds everything else.
@@ -83,7 +83,7 @@ struct Openapi {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Serve(flags) => serve::run(flags),
+        Command::Serve(flags) => serve::run(*flags),
         Command::Admin(admin) => admin::run(admin),
         Command::Apps(api) => api::run(api),
         Command::Attachments(api) => api::run(api),

@@ -24,7 +24,7 @@ use http::{
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -146,7 +146,7 @@ where
     O: Operation,
     F: Future<Output = Result<O::Reply>> + Send + 'static,
 {
-    answering(rules, handler, |reply| Ok(serde_json::to_vec(&reply)?))
+    answering(rules, handler, |reply| written(&reply))
 }
 
 /// The same for a handler that writes its JSON itself, because it has it already.
@@ -212,6 +212,13 @@ where
             leave::<O>(outcome, caller.as_ref())
         })
     })
+}
+
+/// An answer's JSON, in a buffer that most answers fit into.
+fn written(reply: &impl Serialize) -> Result<Vec<u8>> {
+    let mut json = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut json, reply)?;
+    Ok(json)
 }
 
 fn leave<O: Operation>(outcome: Result<Vec<u8>>, caller: Option<&Caller>) -> Answer {
