@@ -2,6 +2,7 @@
 
 mod admin;
 mod api;
+mod audit;
 mod config;
 mod connection;
 mod output;
@@ -45,6 +46,8 @@ enum Command {
     Serve(config::ServeFlags),
     /// Works on the server's database itself: keys of accounts, OAuth clients, links to sign in with.
     Admin(admin::Admin),
+    /// The audit log in the server's database: who changed what, and whether the log is whole.
+    Audit(audit::Audit),
     /// Apps: what holds everything else.
     Apps(Api<apps::Verb>),
     /// Integrations: the channels of an app, and the programs that talk for it.
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(flags) => serve::run(flags),
         Command::Admin(admin) => admin::run(admin),
+        Command::Audit(audit) => audit::run(audit),
         Command::Apps(api) => api::run(api),
         Command::Integrations(api) => api::run(api),
         Command::Keys(api) => api::run(api),

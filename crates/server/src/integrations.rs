@@ -57,7 +57,7 @@ async fn update(call: Call<UpdateIntegration>) -> Result<IntegrationReply> {
 async fn delete(call: Call<DeleteIntegration>) -> Result<Nothing> {
     let state = call.state.clone();
     let removed =
-        call.write(|tx, call| remove_whole(tx, &call.state, call.path.app_id, call.path.integration_id)).await?;
+        call.delete(|tx, call| remove_whole(tx, &call.state, call.path.app_id, call.path.integration_id)).await?;
     removal::announce(&state, removed);
     Ok(Nothing {})
 }

@@ -9,4 +9,5 @@ pub const ALL: &[Migration] = &[
     Migration { version: 3, name: "switchboards", sql: include_str!("../migrations/0003_switchboards.sql") },
     Migration { version: 4, name: "attachments", sql: include_str!("../migrations/0004_attachments.sql") },
     Migration { version: 5, name: "oauth", sql: include_str!("../migrations/0005_oauth.sql") },
+    Migration { version: 9, name: "audit", sql: include_str!("../migrations/0009_audit.sql") },
 ];

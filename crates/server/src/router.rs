@@ -1,7 +1,7 @@
 //! The table of contents: each operation's handler, and the way from a path to it.
 
 use crate::{
-    activities, app_keys, apps, attachments,
+    activities, app_keys, apps, attachments, audit,
     call::{Answer, Endpoint, Rules, Streamed, endpoint, raw_endpoint, streamed_endpoint},
     channels, clients, control, conversations, devices, integration_keys, integrations, messages, oauth,
     open::{Visit, open_endpoint},
@@ -68,6 +68,7 @@ impl Router {
         switchboard_integrations::routes(&mut builder);
         token_info::routes(&mut builder);
         oauth::routes(&mut builder);
+        audit::routes(&mut builder);
         builder.router
     }
 

@@ -7,6 +7,7 @@ use crate::{
     blobs::Blobs,
     delivery::Dispatcher,
     edge::Edge,
+    idempotency,
     limits::Limits,
     master_key::{Database, open_vault},
     metrics::Metrics,
@@ -82,13 +83,14 @@ pub async fn serve(
     let last_request = CancellationToken::new();
     let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
     let clearing = tokio::spawn(attachments::run(state.clone(), stop.clone()));
+    let forgetting = tokio::spawn(idempotency::run(state.clone(), stop.clone()));
     let sweeping = tokio::spawn(retention::run(state.clone(), stop));
     tracing::info!(%address, "listening");
     notes.iter().for_each(|note| tracing::warn!("{note}"));
     started(&Started { url, first_key, notes });
     // Delivery goes on until the last request is answered: it may still cause events. A task ends early only by a
     // panic, which is in the log.
-    let _ = tokio::join!(door, clearing, sweeping);
+    let _ = tokio::join!(door, clearing, forgetting, sweeping);
     last_request.cancel();
     let _ = delivery.await;
     attachments::finish(&state).await;

@@ -15,6 +15,7 @@ use chacha20poly1305::{
 };
 use heliograph_store::{Tx, args};
 use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use std::{
     collections::HashMap,
@@ -29,7 +30,15 @@ const NONCE_BYTES: usize = 24;
 /// Seals and opens secrets.
 pub struct Vault {
     wrapping: XChaCha20Poly1305,
-    data: RwLock<HashMap<String, Arc<XChaCha20Poly1305>>>,
+    data: RwLock<HashMap<String, Arc<AppKeys>>>,
+}
+
+/// What follows from the data key of an app.
+struct AppKeys {
+    /// Seals its secrets.
+    seal: XChaCha20Poly1305,
+    /// Authenticates its audit log. Without its bytes, nobody continues that log.
+    chain: Hmac<Sha256>,
 }
 
 /// Where a secret stands: table, app and row. It opens nowhere else.
@@ -53,10 +62,7 @@ impl Place<'_> {
 impl Vault {
     /// A vault under this master key.
     pub fn new(master: &[u8; 32]) -> Self {
-        let mut wrapping = Zeroizing::new([0; 32]);
-        Hkdf::<Sha256>::new(None, master)
-            .expand(b"heliograph data keys 1", wrapping.as_mut())
-            .expect("32 bytes are a length that HKDF gives");
+        let wrapping = expanded(master, b"heliograph data keys 1");
         Self { wrapping: XChaCha20Poly1305::new((&*wrapping).into()), data: RwLock::default() }
     }
 
@@ -74,14 +80,25 @@ impl Vault {
 
     /// Seals a secret of an app.
     pub fn seal(&self, tx: &Tx<'_>, place: Place<'_>, secret: &str) -> Result<String> {
-        seal(&*self.data_key(tx, place.app)?, place, secret.as_bytes(), tx.random())
+        seal(&self.data_key(tx, place.app)?.seal, place, secret.as_bytes(), tx.random())
     }
 
     /// Opens what was sealed in the same place.
     pub fn open(&self, tx: &Tx<'_>, place: Place<'_>, sealed: &str) -> Result<Zeroizing<String>> {
-        let plain = open(&*self.data_key(tx, place.app)?, place, sealed)?;
+        let plain = open(&self.data_key(tx, place.app)?.seal, place, sealed)?;
         let text = String::from_utf8(plain.to_vec()).map_err(|_| Error::Internal("a secret is not text".into()))?;
         Ok(Zeroizing::new(text))
+    }
+
+    /// A code over these parts that only this server can make, in base64url.
+    pub fn authenticate(&self, tx: &Tx<'_>, app: &str, parts: &[&str]) -> Result<String> {
+        let mut code = self.data_key(tx, app)?.chain.clone();
+        for part in parts {
+            // With their lengths, so that nothing moves from one part to its neighbour.
+            code.update(&(part.len() as u64).to_be_bytes());
+            code.update(part.as_bytes());
+        }
+        Ok(BASE64.encode(code.finalize().into_bytes()))
     }
 
     /// Whether the master key is the one that an app's data key was sealed under.
@@ -94,7 +111,7 @@ impl Vault {
         self.data.write().unwrap_or_else(PoisonError::into_inner).remove(app);
     }
 
-    fn data_key(&self, tx: &Tx<'_>, app: &str) -> Result<Arc<XChaCha20Poly1305>> {
+    fn data_key(&self, tx: &Tx<'_>, app: &str) -> Result<Arc<AppKeys>> {
         if let Some(key) = self.data.read().unwrap_or_else(PoisonError::into_inner).get(app) {
             return Ok(Arc::clone(key));
         }
@@ -106,16 +123,26 @@ impl Vault {
         Ok(self.keep(app, key))
     }
 
-    fn keep(&self, app: &str, key: &[u8; 32]) -> Arc<XChaCha20Poly1305> {
-        let cipher = Arc::new(XChaCha20Poly1305::new(key.into()));
+    fn keep(&self, app: &str, key: &[u8; 32]) -> Arc<AppKeys> {
+        let chain = expanded(key, b"heliograph audit log 1");
+        let chain =
+            <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(chain.as_ref()).expect("a key of any length will do");
+        let keys = Arc::new(AppKeys { seal: XChaCha20Poly1305::new(key.into()), chain });
         let mut data = self.data.write().unwrap_or_else(PoisonError::into_inner);
-        data.insert(app.to_owned(), Arc::clone(&cipher));
-        cipher
+        data.insert(app.to_owned(), Arc::clone(&keys));
+        keys
     }
 
     const fn own_place(app: &str) -> Place<'_> {
         Place { table: "data_key", app, row: "" }
     }
+}
+
+/// A key for one purpose, from one for all.
+fn expanded(key: &[u8; 32], purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mut out = Zeroizing::new([0; 32]);
+    Hkdf::<Sha256>::new(None, key).expand(purpose, out.as_mut()).expect("32 bytes are a length that HKDF gives");
+    out
 }
 
 /// A fresh secret for a key.

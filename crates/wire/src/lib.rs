@@ -8,6 +8,7 @@ pub mod activities;
 pub mod app_keys;
 pub mod apps;
 pub mod attachments;
+pub mod audit;
 pub mod channels;
 pub mod check;
 pub mod clients;
@@ -65,6 +66,7 @@ pub fn contract() -> Vec<op::Description> {
         token_info::OPERATIONS,
         oauth::OPERATIONS,
         oauth_clients::OPERATIONS,
+        audit::OPERATIONS,
     ]
     .concat()
     .into_iter()

@@ -122,6 +122,8 @@ OPERATIONS = [
     row("UploadAttachment", "POST", A + "/attachments?access=public", ALL, 415, {}),
     row("DeleteAttachment", "POST", A + "/attachments/remove", ALL, 400, {"mediaUrl": "https://example.org/cat.png"}),
     row("CreateSwitchboard", "POST", S, {ACCOUNT, APP}, 201),
+    row("ListAppAuditEvents", "GET", "/heliograph/v1/apps/{appId}/audit-events", {ACCOUNT}, 200),
+    row("ListAuditEvents", "GET", "/heliograph/v1/audit-events", {ACCOUNT}, 200),
     # Last: what is permitted to delete the app really deletes it.
     row("DeleteApp", "DELETE", A, {ACCOUNT}, 200),
 ]
