@@ -5,6 +5,7 @@ mod api;
 mod audit;
 mod config;
 mod connection;
+mod master_key;
 mod output;
 mod serve;
 mod token;
@@ -48,6 +49,8 @@ enum Command {
     Admin(admin::Admin),
     /// The audit log in the server's database: who changed what, and whether the log is whole.
     Audit(audit::Audit),
+    /// The master key, which seals what is secret in the database: rotates it beside running servers.
+    MasterKey(master_key::MasterKey),
     /// Apps: what holds everything else.
     Apps(Api<apps::Verb>),
     /// Integrations: the channels of an app, and the programs that talk for it.
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Serve(flags) => serve::run(flags),
         Command::Admin(admin) => admin::run(admin),
         Command::Audit(audit) => audit::run(audit),
+        Command::MasterKey(master_key) => master_key::run(master_key),
         Command::Apps(api) => api::run(api),
         Command::Integrations(api) => api::run(api),
         Command::Keys(api) => api::run(api),

@@ -154,7 +154,7 @@ pub async fn create_login(settings: &Settings, app: Option<&str>) -> Result<Stri
 pub(crate) async fn open(settings: &Settings) -> Result<(Store, Arc<Vault>), StartError> {
     crate::serve::create_folder(&settings.data)?;
     let store = Store::open(&settings.store_options(false), migrations::ALL)?;
-    let (vault, _) = open_vault(&store, &settings.master_key_path()).await?;
+    let (vault, _) = open_vault(&store, settings.master_key_source()).await?;
     Ok((store, Arc::new(vault)))
 }
 

@@ -33,7 +33,7 @@ const KEPT_MS: i64 = 24 * 3600 * 1000;
 const SWEEP: Duration = Duration::from_secs(600);
 
 /// The name that a request gives itself, if it does; only a POST needs one.
-pub fn name<'h, O: Operation>(headers: &'h HeaderMap) -> Result<Option<&'h str>> {
+pub fn name<O: Operation>(headers: &HeaderMap) -> Result<Option<&str>> {
     if O::METHOD != Method::POST {
         return Ok(None);
     }

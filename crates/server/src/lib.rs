@@ -32,7 +32,7 @@ mod integration_keys;
 mod integrations;
 mod keys;
 mod limits;
-mod master_key;
+pub mod master_key;
 mod media;
 mod messages;
 mod metrics;

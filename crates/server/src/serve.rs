@@ -63,10 +63,10 @@ pub async fn serve(
     let listener = TcpListener::bind(&settings.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     create_folder(&settings.data)?;
-    let (options, master_key) = (settings.store_options(true), settings.master_key_path());
+    let (options, master_key) = (settings.store_options(true), settings.master_key_source());
     let opening = tokio::task::spawn_blocking(move || Store::open(&options, migrations::ALL));
     let store = opening.await.map_err(|error| StartError::Database(error.to_string()))??;
-    let (vault, database) = open_vault(&store, &master_key).await?;
+    let (vault, database) = open_vault(&store, master_key).await?;
     let vault = Arc::new(vault);
     let first_key = match database {
         Database::New => Some(first_key(&store, &vault, &settings.data).await?),

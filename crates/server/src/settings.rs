@@ -1,6 +1,6 @@
 //! What an operator may set, and what can keep a server from starting.
 
-use crate::{delivery::policy, error::Error, limits::RateLimit};
+use crate::{delivery::policy, error::Error, limits::RateLimit, master_key::Source};
 use heliograph_store::{OpenError, Options};
 use std::{fmt, io, path::PathBuf, time::Duration};
 
@@ -15,6 +15,10 @@ pub struct Settings {
     pub database_url: Option<String>,
     /// The file with the master key; by default beside the data folder, so that a copy of that folder tells nothing.
     pub master_key_file: Option<PathBuf>,
+    /// A command that prints the master key, instead of a file.
+    pub master_key_command: Option<String>,
+    /// The master key itself, instead of a file.
+    pub master_key: Option<String>,
     /// The address that links name; by default the one the caller used.
     pub public_url: Option<String>,
     /// Whether webhooks may name private addresses; by default only when the server itself is for this machine alone.
@@ -58,6 +62,8 @@ impl Default for Settings {
             data: PathBuf::from("heliograph-data"),
             database_url: None,
             master_key_file: None,
+            master_key_command: None,
+            master_key: None,
             public_url: None,
             allow_private_targets: None,
             cors_origins: Vec::new(),
@@ -89,8 +95,17 @@ impl Settings {
         Options { url, exclusive, connections: self.postgres_connections }
     }
 
-    /// Where the master key is.
-    pub(crate) fn master_key_path(&self) -> PathBuf {
+    /// Where master keys come from.
+    pub(crate) fn master_key_source(&self) -> Source {
+        match (&self.master_key, &self.master_key_command) {
+            (Some(text), _) => Source::Text(text.clone().into()),
+            (None, Some(command)) => Source::Command(command.clone()),
+            (None, None) => Source::File(self.master_key_path()),
+        }
+    }
+
+    /// The file of the master key.
+    fn master_key_path(&self) -> PathBuf {
         self.master_key_file.clone().unwrap_or_else(|| {
             let mut name = self.data.file_name().unwrap_or("heliograph".as_ref()).to_owned();
             name.push("-master.key");

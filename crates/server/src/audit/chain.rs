@@ -6,7 +6,7 @@ use crate::{
     pages::Window,
     vault::Vault,
 };
-use heliograph_store::{Row, Tx, args};
+use heliograph_store::{Error as StoreError, Row, Tx, args};
 use heliograph_wire::{
     audit::{AuditActor, AuditEvent, AuditFilter},
     time::Timestamp,
@@ -64,11 +64,14 @@ pub fn append(tx: &mut Tx<'_>, vault: &Vault, chain: &str, change: &Change) -> R
     let subject = change.subject.as_deref().unwrap_or_default();
     let mac =
         vault.authenticate(tx, chain, &[&before, &id, &now.to_string(), change.operation, actor, subject, &detail])?;
-    tx.execute(
+    let entered = tx.execute(
         "INSERT INTO audit_event (app_id, id, created_at, operation, actor_id, subject_id, detail, mac)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (app_id, id) DO NOTHING",
         args![chain, &id, now, change.operation, actor, subject, &detail, &mac],
     )?;
+    if entered == 0 {
+        return Err(StoreError::Contention.into());
+    }
     tx.execute(
         "INSERT INTO audit_head (app_id, id, mac) VALUES ($1, $2, $3)
          ON CONFLICT (app_id) DO UPDATE SET id = $2, mac = $3",
