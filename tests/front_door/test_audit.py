@@ -12,7 +12,7 @@ from lib.world import NOWHERE, new_app
 # Everyday data, and what changes nothing: the same list as in the server's `audit/subjects.rs`, by hand.
 EXEMPT = {
     "PostMessage", "PostActivity", "CreateUser", "UpdateUser", "CreateConversation", "UpdateConversation",
-    "JoinConversation", "LeaveConversation", "CreateClient", "RemoveClient", "ReportClient", "PassControl",
+    "JoinConversation", "LeaveConversation", "CreateClient", "RemoveClient", "ReportClient", "ReportChannelEvent", "AnnounceDevice", "PassControl",
     "OfferControl", "AcceptControl", "ReleaseControl", "UploadAttachment", "DownloadMessageRef", "PostConversionEvents",
 }
 
@@ -54,6 +54,13 @@ def walk(server, app):
     hook = f"{custom.path}/webhooks/{custom.webhook['id']}"
     api.patch(hook, {"includeFullUser": True}).ok(200)
     note("UpdateWebhook", custom.webhook["id"])
+    signing = f"/heliograph/v1/apps/{app.id}/webhooks/{custom.webhook['id']}"
+    api.post(f"{signing}/signing/rotate", {}).ok()
+    note("RotateWebhookSigning", custom.webhook["id"])
+    account.send("PUT", f"{signing}/proxy", json={"url": "http://127.0.0.1:9"}).ok()
+    note("SetWebhookProxy", custom.webhook["id"])
+    account.delete(f"{signing}/proxy").ok()
+    note("DeleteWebhookProxy", custom.webhook["id"])
     api.delete(hook).ok(200)
     note("DeleteWebhook", custom.webhook["id"])
     made = api.post(f"{custom.path}/webhooks", {"target": NOWHERE, "triggers": ["user:remove"]}).ok(201)["webhook"]

@@ -7,6 +7,7 @@ import time
 
 import jwt
 import pytest
+import requests
 from lib import secrets, server as servers
 from lib.api import Api
 from lib.world import MISSING, NOWHERE, new_app
@@ -243,3 +244,37 @@ def test_the_banner_s_first_steps_can_be_pasted(launch):
     secrets.note(key["secret"])
     assert list(key) == ["id", "displayName", "secret"] and key["displayName"] == "My custom key"
     assert re.fullmatch("int_[0-9a-f]{24}", key["id"]) and re.fullmatch(SECRET, key["secret"])
+
+
+def test_attachments(server, app, shell, tmp_path):
+    """A file goes up piece by piece, under its own name or another, and is deleted by its address."""
+    file = tmp_path / 'my "notes" é.txt'
+    file.write_text("Some notes")
+    made = shell.json("attachments", "upload", file, "--app", app.id)["attachment"]
+    assert made["mediaType"].startswith("text/plain")
+    assert made["mediaUrl"].endswith("/my%20%22notes%22%20%C3%A9.txt"), "as browsers and the SDKs name it"
+    assert fetch(made["mediaUrl"]) == b"Some notes"
+    assert made["mediaUrl"] in shell.ok("attachments", "delete", made["mediaUrl"], "--app", app.id)
+    assert "404 not_found: Attachment not found" in shell.refused("attachments", "delete", made["mediaUrl"], "--app", app.id)
+
+    large = tmp_path / "large.pdf"
+    large.write_bytes(b"%PDF-1.7\n" + b"x" * (20 << 20))
+    group = app.group()
+    told = shell.ok("attachments", "upload", large, "--app", app.id, "--name", "report.pdf", "--for-message",
+                    "--conversation", group["id"])
+    url = re.search(r"http\S+/report\.pdf", told).group()
+    assert fetch(url) == large.read_bytes()
+    app.api.delete(app.conversation_path(group)).ok(200)
+    assert requests.get(url, timeout=10).status_code == 404
+
+    (tmp_path / "page.html").write_text("<html>")
+    assert "415" in shell.refused("attachments", "upload", tmp_path / "page.html", "--app", app.id)
+    assert "conversation_not_found" in shell.refused(
+        "attachments", "upload", file, "--app", app.id, "--conversation", MISSING)
+    assert "cannot read" in shell.refused("attachments", "upload", tmp_path / "none.txt", "--app", app.id)
+
+
+def fetch(url):
+    answer = requests.get(url, timeout=10)
+    assert answer.status_code == 200
+    return answer.content

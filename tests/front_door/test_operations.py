@@ -52,7 +52,7 @@ def test_metrics_count_what_happens(launch, sink):
     Api(server).get(app.path).refused(401)
     target.wait_deliveries(3)
     wanted = [r'http_requests_total\{.*PostMessage.*201.*\} 3', r'http_requests_total\{.*GetApp.*401.*\} 1',
-              r'webhook_attempts_total\{.*delivered.*\} 3', r"store_transactions [1-9]"]
+              r'webhook_attempts_total\{.*delivered.*\} 3', r"store_transactions_total [1-9]", r"store_commits_total [1-9]"]
     until = time.monotonic() + 5
     while missing := [one for one in wanted if not re.search(one, fetch(server, "/metrics").text)]:
         assert time.monotonic() < until, f"{missing} in\n{fetch(server, '/metrics').text}"

@@ -179,12 +179,16 @@ def test_token_info(hired):
         api.get_token_info()
 
 
-def test_users_by_record_clients_and_devices(hired):
+def test_users_by_record_clients_and_devices(hired, server):
     app, worker = hired
     users, clients, devices = sdk.UsersApi(worker), sdk.ClientsApi(worker), sdk.DevicesApi(worker)
     user = users.create_user(app, sdk.UserCreateBody(external_id="jane", metadata={"vip": True})).user
     with pytest.raises(NotFoundException):
         users.sync_user(app, "35436", sdk.SyncUserBody(surviving_zendesk_id="35437"))
+    # What this SDK cannot set: a user's id in Zendesk.
+    known = server.account.post(f"/v2/apps/{app}/users", {"zendeskId": "35436"}).ok(201)["user"]
+    moved = users.sync_user(app, "35436", sdk.SyncUserBody(surviving_zendesk_id="35437")).user
+    assert (moved.id, moved.zendesk_id) == (known["id"], "35437")
     integration = sdk.IntegrationsApi(worker).create_integration(app, sdk.Whatsapp(type="whatsapp")).integration
     personal = sdk.ConversationsApi(worker).create_conversation(app, sdk.ConversationCreateBody(
         type="personal", participants=[sdk.ParticipantSubSchema(
@@ -202,5 +206,11 @@ def test_users_by_record_clients_and_devices(hired):
     assert devices.list_devices(app, "jane").devices == []
     with pytest.raises(NotFoundException):
         devices.get_device(app, "jane", made.id)
+    web = sdk.IntegrationsApi(worker).create_integration(app, sdk.Web(type="web")).integration
+    seen = server.account.post(f"/heliograph/v1/apps/{app}/users/jane/devices", {
+        "type": "web", "guid": "b0e5", "integrationId": web.id}).ok(201)["device"]
+    device = devices.get_device(app, "jane", seen["id"]).device
+    assert (device.id, device.guid, device.integration_id) == (seen["id"], "b0e5", web.id)
+    assert devices.list_devices(app, "jane").devices == [device]
     forgotten = users.delete_user_personal_information(app, "jane").user
     assert (forgotten.id, forgotten.metadata) == (user.id, {})

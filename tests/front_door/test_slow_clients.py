@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+import requests
 from lib.raw import Wire, basic
 
 # Whatever the server's time-outs are, this is more than any client needs.
@@ -81,3 +82,24 @@ def test_endless_headers(server, app):
         except OSError:
             pass
     app.api.get(app.path).ok(200)
+
+
+@pytest.mark.waits
+def test_an_answer_that_nobody_reads_is_given_up(server, app):
+    """Who asks for a large file and does not take it is cut off; who takes it in time gets it whole."""
+    size = 40 << 20
+    form = {"source": ("large.txt", b"x" * size)}
+    made = requests.post(f"{server.url}{app.path}/attachments?access=public", files=form, timeout=60,
+                         auth=(app.key["id"], app.key["secret"])).json()["attachment"]
+    path = made["mediaUrl"].removeprefix(server.url)
+    with Wire(server, timeout=PATIENCE_S) as wire:
+        wire.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert len(requests.get(made["mediaUrl"], timeout=60).content) == size
+        time.sleep(33)
+        taken = 0
+        try:
+            while piece := wire.socket.recv(1 << 20):
+                taken += len(piece)
+        except ConnectionResetError:
+            pass
+        assert taken < size

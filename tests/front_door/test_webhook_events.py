@@ -1,4 +1,4 @@
-"""What each webhook says: the envelope and the payload of every event that exists so far."""
+"""What each webhook says: the envelope and the payload of every event that plain calls cause."""
 
 import re
 

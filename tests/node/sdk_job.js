@@ -144,7 +144,23 @@ async function reach(app, worker) {
   await clients.removeClient(app, 'mary', link.client.id);
   assert.deepEqual((await devices.listDevices(app, 'mary')).devices, []);
   await refused(devices.getDevice(app, 'mary', link.client.id), 404, 'device_not_found');
+  const web = (await new sdk.IntegrationsApi(worker).createIntegration(app, { type: 'web' })).integration;
+  const seen = await announce(app, { type: 'web', guid: 'b0e5', integrationId: web.id });
+  const { device } = await devices.getDevice(app, 'mary', seen.id);
+  assert.deepEqual([device.guid, device.integrationId, device.status], ['b0e5', web.id, 'active']);
+  assert.deepEqual((await devices.listDevices(app, 'mary')).devices.map((one) => one.id), [seen.id]);
   assert.equal((await users.deleteUserPersonalInformation(app, 'mary')).user.id, user.id);
+}
+
+/** What SDKs on people's devices do, and this one does not: tells of the device. */
+async function announce(app, device) {
+  const basic = Buffer.from(`${job.key.id}:${job.key.secret}`).toString('base64');
+  const answer = await fetch(`${job.url}/heliograph/v1/apps/${app}/users/mary/devices`, {
+    method: 'POST', body: JSON.stringify(device),
+    headers: { authorization: `Basic ${basic}`, 'content-type': 'application/json' },
+  });
+  assert.equal(answer.status, 201);
+  return (await answer.json()).device;
 }
 
 /** Deletes one of everything; the bot's own webhook stays, its deliveries may still be under way. */

@@ -42,15 +42,20 @@ pub struct Layer {
     /// environment: HELIOGRAPH_MASTER_KEY.) [env: HELIOGRAPH_MASTER_KEY_COMMAND]
     #[arg(long, value_name = "COMMAND")]
     master_key_command: Option<String>,
-    /// The address by which clients reach the server, when a proxy stands before it. Links to further pages begin with
-    /// it. [env: HELIOGRAPH_PUBLIC_URL]
+    /// The address by which clients reach the server, when a proxy stands before it. Links to further pages and the
+    /// addresses of attachments begin with it. [env: HELIOGRAPH_PUBLIC_URL]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// Lets webhooks go to private, loopback and link-local addresses. Implied when the server listens on loopback and
+    /// Lets the server call private, loopback and link-local addresses that others name: those of webhooks, of files in
+    /// messages (whose types it looks up), and of OAuth clients (removeUrl). Implied when the server listens on loopback and
     /// has no public address. [env: HELIOGRAPH_ALLOW_PRIVATE_TARGETS]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new())]
     allow_private_targets: Option<bool>,
+    /// The proxy by which webhooks and other addresses that callers name are reached: http://USER:PASSWORD@HOST:PORT. One
+    /// with a password is better given by the environment or the file. Default: none. [env: HELIOGRAPH_OUTBOUND_PROXY]
+    #[arg(long, value_name = "URL")]
+    outbound_proxy: Option<String>,
     /// An origin whose pages may call the server from a browser. May be given several times, or several separated by
     /// commas. Default: none. [env: HELIOGRAPH_CORS_ORIGIN]
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
@@ -205,6 +210,7 @@ impl Layer {
             master_key_command: self.master_key_command.or(below.master_key_command),
             public_url: self.public_url.or(below.public_url),
             allow_private_targets: self.allow_private_targets.or(below.allow_private_targets),
+            outbound_proxy: self.outbound_proxy.or(below.outbound_proxy),
             cors_origin: self.cors_origin.or(below.cors_origin),
             metrics_token: self.metrics_token.or(below.metrics_token),
             attachments: self.attachments.or(below.attachments),
@@ -232,6 +238,7 @@ impl Layer {
             master_key: None,
             public_url: self.public_url.or(default.public_url),
             allow_private_targets: self.allow_private_targets,
+            outbound_proxy: self.outbound_proxy.or(default.outbound_proxy),
             cors_origins: self.cors_origin.unwrap_or(default.cors_origins),
             metrics_token: self.metrics_token.or(default.metrics_token),
             attachments: self.attachments.or(default.attachments),

@@ -61,6 +61,15 @@ impl Flags {
         builder.build().map_err(|error| error.to_string())
     }
 
+    /// What is known of the server and the credential, by the names that samples have for them: `url`, `keyId`,
+    /// `secret`, `token`.
+    pub fn known(self) -> Result<BTreeMap<String, String>, String> {
+        let Source { url, key_id, secret, token } = self.resolve(&config::environment)?;
+        let url = url.map(|url| url.trim_end_matches('/').to_owned());
+        let named = [("url", url), ("keyId", key_id), ("secret", secret), ("token", token)];
+        Ok(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+    }
+
     /// A signer for the key that is meant.
     pub fn signer(self) -> Result<Signer, String> {
         let mut source = self.resolve(&config::environment)?;

@@ -7,12 +7,14 @@ mod config;
 mod connection;
 mod master_key;
 mod output;
+mod sample;
 mod serve;
 mod token;
 
-use api::{Api, apps, integrations, keys, webhooks};
+use api::{Api, apps, attachments, integrations, keys, webhooks};
 use clap::{Parser, Subcommand};
 use output::Outcome;
+use serde_json::Value;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -20,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A self-hosted server for the Sunshine Conversations API, and the command line for it.
 ///
-/// The commands `apps`, `integrations`, `keys` and `webhooks` call a server. Which one, and with which credential, they
+/// The commands `apps`, `attachments`, `integrations`, `keys` and `webhooks` call a server. Which one, and with which credential, they
 /// are told by flags, by the environment (HELIOGRAPH_URL, HELIOGRAPH_KEY_ID, HELIOGRAPH_SECRET, HELIOGRAPH_TOKEN) or by
 /// a profile in ~/.config/heliograph/profiles.toml. Whoever can list the processes of a machine sees their flags: give
 /// secrets by the environment or by a profile.
@@ -53,6 +55,8 @@ enum Command {
     MasterKey(master_key::MasterKey),
     /// Apps: what holds everything else.
     Apps(Api<apps::Verb>),
+    /// Attachments: files that are uploaded to be sent in messages.
+    Attachments(Api<attachments::Verb>),
     /// Integrations: the channels of an app, and the programs that talk for it.
     Integrations(Api<integrations::Verb>),
     /// API keys: of an integration with --integration, of the app without.
@@ -63,6 +67,10 @@ enum Command {
     Token(token::Token),
     /// Prints the OpenAPI document of the server.
     Openapi(Openapi),
+    /// Prints the Postman collection of the server.
+    Postman(Openapi),
+    /// Prints a program that sends a request, in one of many languages.
+    Sample(sample::Sample),
 }
 
 #[derive(clap::Args)]
@@ -70,6 +78,9 @@ struct Openapi {
     /// The address of the server that the document names.
     #[arg(long, value_name = "URL", default_value = connection::DEFAULT_URL)]
     server: String,
+    /// Prints YAML in place of JSON.
+    #[arg(long)]
+    yaml: bool,
 }
 
 fn main() -> ExitCode {
@@ -79,11 +90,14 @@ fn main() -> ExitCode {
         Command::Audit(audit) => audit::run(audit),
         Command::MasterKey(master_key) => master_key::run(master_key),
         Command::Apps(api) => api::run(api),
+        Command::Attachments(api) => api::run(api),
         Command::Integrations(api) => api::run(api),
         Command::Keys(api) => api::run(api),
         Command::Webhooks(api) => api::run(api),
         Command::Token(token) => token::run(token),
-        Command::Openapi(openapi) => print_openapi(&openapi),
+        Command::Openapi(openapi) => openapi.print(|document| document),
+        Command::Postman(openapi) => openapi.print(|document| heliograph_reference::postman::collection(&document)),
+        Command::Sample(sample) => sample::run(sample),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -94,8 +108,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn print_openapi(openapi: &Openapi) -> Outcome {
-    output::json(&heliograph_wire::openapi::document(&openapi.server))
+impl Openapi {
+    fn print(&self, made_of: fn(Value) -> Value) -> Outcome {
+        let value = made_of(heliograph_wire::openapi::document(&self.server));
+        if self.yaml {
+            output::print(heliograph_reference::yaml::write(&value).trim_end())
+        } else {
+            output::json(&value)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +173,8 @@ mod tests {
                 .to_owned(),
             "admin login-link --app 65f1c0ffee65f1c0ffee65f1 --url https://h.example".to_owned(),
             "token --expires-in never".to_owned(),
+            "sample create-integration-key --lang powerbuilder --auth bearer --set appId=1".to_owned(),
+            "sample --json-build body.json --lang java".to_owned(),
         ] {
             let parsed = Cli::try_parse_from(std::iter::once("heliograph").chain(line.split(' ')));
             assert!(parsed.is_ok(), "{line}: {:?}", parsed.err().map(|error| error.to_string()));

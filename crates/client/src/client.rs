@@ -2,7 +2,7 @@
 
 use crate::{
     answer::Answer,
-    connect::{Pool, pool},
+    connect::{Pool, Sending, pool},
     credentials::Credentials,
     error::{Error, TransportError},
     jwt::Signer,
@@ -17,13 +17,16 @@ use heliograph_wire::{
 use http::{
     HeaderName, HeaderValue, Method, Request, Uri,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
+    request,
 };
 use http_body_util::{BodyExt, Full, Limited};
+use serde::Serialize;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
 /// How many bytes an answer may have.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
+const UNWRITABLE: Error = Error::Setup("the request cannot be written");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("heliograph-client/", env!("CARGO_PKG_VERSION")));
@@ -90,17 +93,20 @@ impl Client {
     }
 
     fn outgoing<O: Operation>(&self, path: &O::Path, query: &O::Query, body: &O::Body) -> Result<Outgoing, Error> {
-        const UNWRITABLE: Error = Error::Setup("the request cannot be written");
-        let query = serde_json::to_value(query).map_err(|_| UNWRITABLE)?;
-        let path = fill(O::PATH, &path.write());
-        let target = format!("{}{path}{}", self.0.base, query::write(&query));
         let body = (!is_nothing::<O::Body>()).then(|| serde_json::to_vec(body)).transpose();
         Ok(Outgoing {
             method: O::METHOD,
-            target: target.parse().map_err(|_| UNWRITABLE)?,
+            target: self.target(O::PATH, path, query)?,
             body: body.map_err(|_| UNWRITABLE)?.map(Bytes::from),
             name: (self.0.names_posts && O::METHOD == Method::POST).then(fresh_name).transpose()?,
         })
+    }
+
+    /// The address of an operation.
+    pub(crate) fn target(&self, template: &str, path: &impl PathParams, query: &impl Serialize) -> Result<Uri, Error> {
+        let query = serde_json::to_value(query).map_err(|_| UNWRITABLE)?;
+        let path = fill(template, &path.write());
+        format!("{}{path}{}", self.0.base, query::write(&query)).parse().map_err(|_| UNWRITABLE)
     }
 
     async fn run(&self, outgoing: Outgoing) -> Result<Answer, Error> {
@@ -128,21 +134,25 @@ impl Client {
     }
 
     async fn attempt(&self, outgoing: &Outgoing) -> Result<Answer, Error> {
-        let mut request = Request::builder()
-            .method(&outgoing.method)
-            .uri(&outgoing.target)
-            .header(AUTHORIZATION, self.0.credentials.header()?)
-            .header(ACCEPT, JSON)
-            .header(USER_AGENT, AGENT);
+        let mut request = Request::builder().method(&outgoing.method).uri(&outgoing.target);
         if outgoing.body.is_some() {
             request = request.header(CONTENT_TYPE, JSON);
         }
         if let Some(name) = &outgoing.name {
             request = request.header(IDEMPOTENCY_KEY, name);
         }
+        let body = Full::new(outgoing.body.clone().unwrap_or_default());
+        self.exchange(request, body.map_err(|never| match never {}).boxed_unsync()).await
+    }
+
+    /// Sends a request, with the credential, and takes its answer.
+    pub(crate) async fn exchange(&self, request: request::Builder, body: Sending) -> Result<Answer, Error> {
         let request = request
-            .body(Full::new(outgoing.body.clone().unwrap_or_default()))
-            .map_err(|_| Error::Setup("the request cannot be written"))?;
+            .header(AUTHORIZATION, self.0.credentials.header()?)
+            .header(ACCEPT, JSON)
+            .header(USER_AGENT, AGENT)
+            .body(body)
+            .map_err(|_| UNWRITABLE)?;
         let response = self.0.pool.request(request).await.map_err(|error| match error.is_connect() {
             true => TransportError::Connect(error.into()),
             false => TransportError::Exchange(error.into()),

@@ -2,14 +2,14 @@
 
 use crate::error::Error;
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use std::{sync::Arc, time::Duration};
+use std::{error, sync::Arc, time::Duration};
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,7 +17,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// just being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(8);
 
-pub(crate) type Pool = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+/// What is sent: whole, or piece by piece.
+pub(crate) type Sending = UnsyncBoxBody<Bytes, Box<dyn error::Error + Send + Sync>>;
+
+pub(crate) type Pool = legacy::Client<HttpsConnector<HttpConnector>, Sending>;
 
 /// A pool of connections; `secure` when it will be asked for `https`.
 pub(crate) fn pool(secure: bool) -> Result<Pool, Error> {

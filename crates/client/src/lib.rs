@@ -39,16 +39,20 @@ mod clock;
 mod connect;
 mod credentials;
 mod error;
+pub mod events;
 pub mod jwt;
 pub mod prelude;
 mod retry;
+mod upload;
+pub mod webhooks;
 
 pub use answer::Answer;
 pub use client::{Builder, Client};
 pub use error::{ApiError, Error, TransportError};
 pub use heliograph_wire::{
-    actions, activities, app_keys, apps, attachments, channels, clients, content, contract, control, conversations,
-    devices, events, id, integration_keys, integration_types, integrations, messages, metadata, oauth, oauth_clients,
-    op::Nothing, op::Operation, page, participants, patch, path, problem, switchboard_integrations, switchboards, time,
-    token_info, user_events, users, webhooks,
+    actions, activities, app_keys, apps, attachments, channel_events, channels, clients, content, contract, control,
+    conversations, devices, id, integration_keys, integration_types, integrations, messages, metadata, oauth,
+    oauth_clients, op::Nothing, op::Operation, page, participants, patch, path, problem, switchboard_integrations,
+    switchboards, time, token_info, user_events, users, webhook_proxies, webhook_signing,
 };
+pub use upload::Upload;

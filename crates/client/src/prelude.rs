@@ -1,6 +1,6 @@
 //! What nearly every program needs: the client, its errors, ids and paths.
 
-pub use crate::{Client, Error, jwt::Signer};
+pub use crate::{Client, Error, Upload, jwt::Signer};
 pub use heliograph_wire::{
     id::{
         AppId, AppKeyId, ConversationId, IntegrationId, IntegrationKeyId, MessageId, ParticipantId, UserId, WebhookId,
@@ -9,6 +9,6 @@ pub use heliograph_wire::{
     page::{Page, PageQuery},
     path::{
         AppKeyPath, AppPath, ConversationPath, IntegrationKeyPath, IntegrationPath, IntegrationRef, MessagePath,
-        UserPath, UserRef, WebhookPath, WebhooksPath,
+        PathParams, UserPath, UserRef, WebhookPath, WebhooksPath,
     },
 };

@@ -13,7 +13,6 @@ use std::time::Duration;
 use http::Uri;
 use http::uri::Scheme;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::rt::TokioIo;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
@@ -23,6 +22,7 @@ use tower_service::Service;
 
 use crate::guard::is_public;
 use crate::outbound::Failure;
+use crate::proxy::{Proxy, Tcp, Tunnels, judge_by_name};
 use crate::target::unbracket;
 
 /// How long a name server may take.
@@ -32,7 +32,7 @@ const MAX_LOOKUPS: usize = 32;
 /// Addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
 
-type Opening<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
+pub(crate) type Opening<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
 
 /// Opens guarded connections, with TLS where the address says `https`.
 #[derive(Clone)]
@@ -40,12 +40,18 @@ pub(crate) struct Connector {
     tcp: GuardedTcp,
     /// Built at the first `https` call: reading the system's certificates is not for the start of the server.
     tls: Arc<OnceCell<Arc<ClientConfig>>>,
+    proxy: Option<Proxy>,
 }
 
 impl Connector {
     pub(crate) fn new(allow_private: bool, connect_timeout: Duration) -> Self {
         let tcp = GuardedTcp { allow_private, connect_timeout, lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)) };
-        Self { tcp, tls: Arc::default() }
+        Self { tcp, tls: Arc::default(), proxy: None }
+    }
+
+    /// The same connector, leaving by this proxy or by none.
+    pub(crate) fn by(&self, proxy: Option<Proxy>) -> Self {
+        Self { proxy, ..self.clone() }
     }
 
     /// The same connector, trusting `roots` in place of the system's certificates.
@@ -55,11 +61,30 @@ impl Connector {
         Some(self)
     }
 
-    async fn open(self, target: Uri) -> Result<MaybeHttpsStream<TokioIo<TcpStream>>, Failure> {
-        let mut tcp = self.tcp;
-        if target.scheme() != Some(&Scheme::HTTPS) {
-            return tcp.call(target).await.map(MaybeHttpsStream::Http);
+    async fn open(self, target: Uri) -> Result<MaybeHttpsStream<Tcp>, Failure> {
+        let Some(proxy) = &self.proxy else {
+            let mut tcp = self.tcp.clone();
+            return match target.scheme() == Some(&Scheme::HTTPS) {
+                true => self.secure(tcp, target).await,
+                false => tcp.call(target).await.map(MaybeHttpsStream::Http),
+            };
+        };
+        if !self.tcp.allow_private {
+            judge_by_name(&target)?;
         }
+        // The operator named the proxy, and it may well be in a private network.
+        let mut tcp = GuardedTcp { allow_private: true, ..self.tcp.clone() };
+        if target.scheme() == Some(&Scheme::HTTPS) {
+            return self.secure(Tunnels::new(proxy, tcp), target).await;
+        }
+        Ok(MaybeHttpsStream::Http(tcp.call(proxy.address.clone()).await?.into_proxy()))
+    }
+
+    /// TLS over what `tcp` opens.
+    async fn secure<C>(&self, tcp: C, target: Uri) -> Result<MaybeHttpsStream<Tcp>, Failure>
+    where
+        C: Service<Uri, Response = Tcp, Error = Failure, Future = Opening<Tcp>>,
+    {
         let tls = self.tls.get_or_try_init(load_tls).await?;
         // What fails above the TCP connection, which names its own failures, is TLS.
         let stream = HttpsConnector::from((tcp, Arc::clone(tls))).call(target);
@@ -68,7 +93,7 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Response = MaybeHttpsStream<Tcp>;
     type Error = Failure;
     type Future = Opening<Self::Response>;
 
@@ -110,14 +135,14 @@ fn system_roots() -> RootCertStore {
 
 /// TCP connections to allowed addresses.
 #[derive(Clone)]
-struct GuardedTcp {
+pub(crate) struct GuardedTcp {
     allow_private: bool,
     connect_timeout: Duration,
     lookups: Arc<Semaphore>,
 }
 
 impl Service<Uri> for GuardedTcp {
-    type Response = TokioIo<TcpStream>;
+    type Response = Tcp;
     type Error = Failure;
     type Future = Opening<Self::Response>;
 
@@ -127,7 +152,7 @@ impl Service<Uri> for GuardedTcp {
 
     fn call(&mut self, target: Uri) -> Self::Future {
         let tcp = self.clone();
-        Box::pin(async move { tcp.dial(&target).await.map(TokioIo::new) })
+        Box::pin(async move { tcp.dial(&target).await.map(Tcp::new) })
     }
 }
 

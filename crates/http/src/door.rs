@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::patience::Patient;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
@@ -31,6 +32,8 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 pub struct DoorLimits {
     /// From the opening of a connection, or the end of an answer, to the end of the next request's head.
     pub header_timeout: Duration,
+    /// How long a client may take nothing of an answer that waits for it.
+    pub write_timeout: Duration,
     /// Size of a request's line and headers together; more is answered with 431.
     pub max_header_bytes: usize,
     /// Connections open at once; further ones wait in the system's queue.
@@ -43,6 +46,7 @@ impl Default for DoorLimits {
     fn default() -> Self {
         Self {
             header_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(30),
             max_header_bytes: 32 * 1024,
             max_connections: 16_384,
             drain: Duration::from_secs(25),
@@ -70,7 +74,7 @@ where
     let http = protocol(&limits);
     while let Some(Some(guest)) = stop.run_until_cancelled(next_guest(&listener, &slots)).await {
         // A task of its own per connection: a panic ends this connection and no other.
-        tasks.spawn(attend(guest, http.clone(), service.clone(), stop.clone(), cut.clone()));
+        tasks.spawn(attend(guest, limits.write_timeout, http.clone(), service.clone(), stop.clone(), cut.clone()));
     }
     drop(listener);
     tasks.close();
@@ -125,8 +129,14 @@ fn is_the_clients_doing(error: &io::Error) -> bool {
     )
 }
 
-async fn attend<S, B>(guest: Guest, http: http1::Builder, service: S, stop: CancellationToken, cut: CancellationToken)
-where
+async fn attend<S, B>(
+    guest: Guest,
+    patience: Duration,
+    http: http1::Builder,
+    service: S,
+    stop: CancellationToken,
+    cut: CancellationToken,
+) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
     B: Body + Send + 'static,
@@ -139,7 +149,7 @@ where
         request.extensions_mut().insert(peer);
         service.call(request)
     });
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), stamped));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Patient::new(stream, patience)), stamped));
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
         () = stop.cancelled() => {

@@ -10,10 +10,13 @@ mod direct;
 mod door;
 mod guard;
 mod outbound;
+mod patience;
+mod proxy;
 mod target;
 
 pub use direct::Direct;
 pub use door::{DoorLimits, Peer, serve};
 pub use guard::is_public;
 pub use outbound::{Answer, Failure, Head, MAX_ANSWER_BYTES, Outbound, OutboundOptions};
+pub use proxy::Proxy;
 pub use target::parse_target;

@@ -1,12 +1,16 @@
 //! The back door: the only HTTP client that talks to addresses other people name.
 //!
-//! It follows no redirect, asks no proxy and undoes no compression, and one deadline covers all of a call.
+//! It follows no redirect and undoes no compression, and one deadline covers all of a call. It leaves by a proxy only if
+//! the operator named one; the environment's are not asked.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::USER_AGENT;
+use http::header::{PROXY_AUTHORIZATION, USER_AGENT};
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -14,6 +18,7 @@ use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::connector::Connector;
+use crate::proxy::Proxy;
 use crate::target::check_target;
 
 /// As much of an answer's body as is kept; a connection that sends more is closed.
@@ -22,6 +27,8 @@ pub const MAX_ANSWER_BYTES: usize = 16 * 1024;
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// How long a connection may wait for its next call.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How many proxies are held connections to at most. Past it all are dropped, and those in use are opened anew.
+const MAX_PROXIES: usize = 64;
 
 /// How the back door behaves.
 #[derive(Clone, Debug)]
@@ -34,6 +41,8 @@ pub struct OutboundOptions {
     pub connect_timeout: Duration,
     /// Open connections kept for the next call to the same host.
     pub max_idle_per_host: usize,
+    /// The proxy that calls leave by which are given no other.
+    pub proxy: Option<Proxy>,
 }
 
 impl Default for OutboundOptions {
@@ -43,6 +52,7 @@ impl Default for OutboundOptions {
             user_agent: concat!("Heliograph/", env!("CARGO_PKG_VERSION")).to_owned(),
             connect_timeout: Duration::from_secs(5),
             max_idle_per_host: 32,
+            proxy: None,
         }
     }
 }
@@ -83,6 +93,9 @@ pub enum Failure {
     /// The other side does not speak TLS as we do, or could not prove who it is.
     #[error("TLS handshake failed")]
     Tls,
+    /// The proxy did not let the call through.
+    #[error("the proxy refused")]
+    Proxy,
     /// The connection ended early or what came was not HTTP.
     #[error("connection broke off")]
     Broken,
@@ -92,12 +105,33 @@ pub enum Failure {
 #[derive(Clone)]
 pub struct Outbound {
     client: Client<Connector, Full<Bytes>>,
+    proxy: Option<Proxy>,
+    shared: Arc<Shared>,
+}
+
+/// What the clients of all proxies have in common.
+struct Shared {
+    connector: Connector,
+    max_idle_per_host: usize,
     user_agent: Option<HeaderValue>,
+    /// A client for each proxy: they must not take each other's connections to a host.
+    proxies: Mutex<HashMap<Proxy, Client<Connector, Full<Bytes>>>>,
+}
+
+impl Shared {
+    fn client(&self, proxy: Option<Proxy>) -> Client<Connector, Full<Bytes>> {
+        Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(self.max_idle_per_host)
+            .http1_max_buf_size(MAX_HEAD_BYTES)
+            .build(self.connector.by(proxy))
+    }
 }
 
 impl fmt::Debug for Outbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbound").field("user_agent", &self.user_agent).finish_non_exhaustive()
+        f.debug_struct("Outbound").field("user_agent", &self.shared.user_agent).finish_non_exhaustive()
     }
 }
 
@@ -109,14 +143,21 @@ impl Outbound {
     }
 
     fn over(connector: Connector, options: &OutboundOptions) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(options.max_idle_per_host)
-            .http1_max_buf_size(MAX_HEAD_BYTES)
-            .build(connector);
         let user_agent = HeaderValue::from_str(&options.user_agent).ok();
-        Self { client, user_agent }
+        let max_idle_per_host = options.max_idle_per_host;
+        let shared = Shared { connector, max_idle_per_host, user_agent, proxies: Mutex::default() };
+        Self { client: shared.client(options.proxy.clone()), proxy: options.proxy.clone(), shared: Arc::new(shared) }
+    }
+
+    /// The same client, leaving by `proxy`.
+    #[must_use]
+    pub fn by(&self, proxy: &Proxy) -> Self {
+        let mut proxies = self.shared.proxies.lock().unwrap_or_else(PoisonError::into_inner);
+        if proxies.len() >= MAX_PROXIES && !proxies.contains_key(proxy) {
+            proxies.clear();
+        }
+        let client = proxies.entry(proxy.clone()).or_insert_with(|| self.shared.client(Some(proxy.clone()))).clone();
+        Self { client, proxy: Some(proxy.clone()), shared: Arc::clone(&self.shared) }
     }
 
     /// One POST within `deadline` in all: look-up, connection, TLS, request, and the answer with at most
@@ -156,11 +197,18 @@ impl Outbound {
         *request.method_mut() = method;
         *request.uri_mut() = target.clone();
         *request.headers_mut() = headers;
-        if let Some(user_agent) = &self.user_agent {
+        if let Some(user_agent) = &self.shared.user_agent {
             let named = request.headers_mut().entry(USER_AGENT);
             named.or_insert_with(|| user_agent.clone());
         }
-        self.client.request(request).await.map_err(|e| name(&e))
+        // A tunnel's credential was shown where the tunnel was asked for.
+        let whole = self.proxy.as_ref().filter(|_| target.scheme() == Some(&Scheme::HTTP));
+        if let Some(authorization) = whole.and_then(|proxy| proxy.authorization.as_ref()) {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
+        let answer = self.client.request(request).await.map_err(|e| name(&e))?;
+        let shut_out = whole.is_some() && answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+        if shut_out { Err(Failure::Proxy) } else { Ok(answer) }
     }
 }
 
@@ -253,6 +301,50 @@ mod tests {
         let stranger = Outbound::new(OutboundOptions { allow_private: true, ..OutboundOptions::default() });
         let untrusted = post(&stranger, format!("https://localhost:{port}/")).await;
         assert_eq!(untrusted.unwrap_err(), Failure::Tls);
+    }
+
+    /// A proxy that answers every CONNECT with `says`, and then carries bytes to and fro. Tells what it was asked.
+    async fn tunnels(says: &'static str) -> (Proxy, tokio::sync::mpsc::UnboundedReceiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Proxy::new(&format!("http://{}", listener.local_addr().unwrap()), Some(("me", "hush"))).unwrap();
+        let (sender, asked) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = [0; 1024];
+                let read = stream.read(&mut head).await.unwrap();
+                let head = String::from_utf8_lossy(&head[..read]).into_owned();
+                let target = head.split(' ').nth(1).unwrap().to_owned();
+                sender.send(head).unwrap();
+                stream.write_all(says.as_bytes()).await.unwrap();
+                if let Ok(mut beyond) = tokio::net::TcpStream::connect(target).await {
+                    tokio::spawn(async move { tokio::io::copy_bidirectional(&mut stream, &mut beyond).await });
+                }
+            }
+        });
+        (proxy, asked)
+    }
+
+    #[tokio::test]
+    async fn https_goes_through_a_tunnel_and_is_spoken_with_the_target() {
+        let (address, roots) = tls_server().await;
+        let target = format!("https://localhost:{}/", address.port());
+        let direct = trusting(roots);
+        let (proxy, mut asked) = tunnels("HTTP/1.1 200 Connected\r\n\r\n").await;
+        let answer = post(&direct.by(&proxy), target.clone()).await.unwrap();
+        assert_eq!(answer.status, StatusCode::NO_CONTENT);
+        let head = asked.recv().await.unwrap();
+        assert!(head.starts_with(&format!("CONNECT localhost:{} HTTP/1.1\r\n", address.port())), "{head}");
+        assert!(head.contains("Proxy-Authorization: Basic bWU6aHVzaA==\r\n"), "{head}");
+
+        // What the tunnel leads to still has to prove who it is.
+        let stranger = post(&direct.by(&proxy), format!("https://127.0.0.1:{}/", address.port())).await;
+        assert_eq!(stranger.unwrap_err(), Failure::Tls);
+        for says in ["HTTP/1.1 407 Who are you\r\n\r\n", "HTTP/1.1 403 No\r\n\r\n", "hello\r\n\r\n"] {
+            let (proxy, _asked) = tunnels(says).await;
+            assert_eq!(post(&direct.by(&proxy), target.clone()).await.unwrap_err(), Failure::Proxy, "{says}");
+        }
+        let nobody = Proxy::new("http://127.0.0.1:9", None).unwrap();
+        assert_eq!(post(&direct.by(&nobody), target).await.unwrap_err(), Failure::Connect);
     }
 
     #[tokio::test]

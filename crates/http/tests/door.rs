@@ -17,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 const HEADER_TIMEOUT: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_secs(5);
+const LARGE: usize = 64 << 20;
 const SLOW: Duration = Duration::from_millis(600);
 
-/// `/slow` takes a while, `/panic` panics, `/peer` tells the peer's address, all else echoes the body.
+/// `/large` answers a lot, `/slow` takes a while, `/panic` panics, `/peer` tells the peer's address, all else echoes the body.
 #[derive(Clone)]
 struct Echo;
 
@@ -39,6 +40,7 @@ impl tower_service::Service<Request<Incoming>> for Echo {
                     sleep(SLOW).await;
                     Bytes::from_static(b"late")
                 }
+                "/large" => Bytes::from(vec![b'x'; LARGE]),
                 "/panic" => panic!("asked to"),
                 "/peer" => request.extensions().get::<Peer>().unwrap().0.to_string().into(),
                 _ => request.into_body().collect().await.map_or(Bytes::new(), |body| body.to_bytes()),
@@ -210,4 +212,27 @@ async fn what_outlasts_the_drain_is_cut() {
     door.stop.cancel();
     timeout(SLOW / 2, door.task).await.expect("waited beyond the drain").unwrap();
     assert_eq!(rest(&mut busy).await, "");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_is_given_up() {
+    let door = open(DoorLimits { write_timeout: Duration::from_millis(300), ..DoorLimits::default() }).await;
+    let ask = b"GET /large HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let (mut lazy, mut steady) = (door.connect().await, door.connect().await);
+    lazy.write_all(ask).await.unwrap();
+    steady.write_all(ask).await.unwrap();
+    // Whoever reads, if slowly, gets all of it.
+    let mut taken = 0;
+    let mut piece = vec![0; 16 << 20];
+    for _ in 0..4 {
+        sleep(Duration::from_millis(200)).await;
+        taken += timeout(PATIENCE, steady.read_exact(&mut piece[..8 << 20])).await.unwrap().unwrap();
+    }
+    let mut rest = Vec::new();
+    timeout(PATIENCE, steady.read_to_end(&mut rest)).await.unwrap().unwrap();
+    assert!(taken + rest.len() > LARGE);
+    // Whoever did not read finds what the network had taken, and then the end.
+    let mut rest = Vec::new();
+    let _ = timeout(PATIENCE, lazy.read_to_end(&mut rest)).await.unwrap();
+    assert!(rest.len() < LARGE, "{}", rest.len());
 }

@@ -6,6 +6,7 @@ use crate::{
     call::{Call, page_title},
     error::{Error, Result},
     keys,
+    oauth::removal,
     pages::{Window, links},
     router::Builder,
 };
@@ -139,10 +140,12 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteApp>) -> Result<Nothing> {
     if tx.execute("DELETE FROM app WHERE id = $1", args![app.text().as_str()])? == 0 {
         return Err(Missing::APP.into());
     }
+    removal::note_app(tx, app)?;
     for statement in EVERYTHING_IN_AN_APP {
         tx.execute(statement, args![app.text().as_str()])?;
     }
     keys::forget_after_commit(tx, &call.state);
+    removal::tell_after_commit(tx, &call.state);
     let state = call.state.clone();
     tx.after_commit(move || {
         state.vault.forget(app.text().as_str());

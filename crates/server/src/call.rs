@@ -92,22 +92,11 @@ where
         store
             .write(move |tx| {
                 self.admit(tx)?;
-                let audited = |tx: &mut Tx<'_>| audit::audited(tx, &self, rule, audit::made);
+                let audited = |tx: &mut Tx<'_>| audit::audited(tx, &self, rule);
                 match &self.once {
                     Some(once) => once.run(tx, &self.state.vault, audited),
                     None => audited(tx),
                 }
-            })
-            .await
-    }
-
-    /// The same for a rule that deletes, and whose outcome is not for the caller.
-    pub async fn delete<T: Send + 'static>(self, rule: fn(&mut Tx<'_>, &Self) -> Result<T>) -> Result<T> {
-        let store = self.state.store.clone();
-        store
-            .write(move |tx| {
-                self.admit(tx)?;
-                audit::audited(tx, &self, rule, |_| Ok(None))
             })
             .await
     }

@@ -104,6 +104,17 @@ pub fn sdk(tx: &Tx<'_>, app: AppId, user: UserId) -> Result<Option<Client>> {
     rows.first().map(kept).transpose()
 }
 
+/// The client by which an integration reaches a user, the latest if there are several.
+pub fn of_integration(tx: &Tx<'_>, app: AppId, user: UserId, integration: IntegrationId) -> Result<Option<Client>> {
+    let rows = tx.query(
+        "SELECT id, type, status, integration_id, external_id, last_seen, linked_at, display_name, avatar_url, info, raw
+         FROM client WHERE app_id = $1 AND user_id = $2 AND integration_id = $3 AND status <> 'pending'
+         ORDER BY id DESC LIMIT 1",
+        args![app.text().as_str(), user.text().as_str(), integration.text().as_str()],
+    )?;
+    rows.first().map(kept).transpose()
+}
+
 /// Whether a user has a client, or one that is being linked, for an address.
 pub fn is_linked(tx: &Tx<'_>, app: AppId, user: UserId, integration: IntegrationId, address: &str) -> Result<bool> {
     let rows = tx.query(
@@ -154,6 +165,19 @@ pub fn use_now(tx: &mut Tx<'_>, app: AppId, user: UserId, client: ClientId) -> R
         args![app.text().as_str(), user.text().as_str(), client.text().as_str(), tx.now()],
     )?;
     Ok(())
+}
+
+/// Notes that a user was heard of by a client, now: it comes first in their conversations.
+pub fn seen_now(tx: &mut Tx<'_>, app: AppId, user: UserId, client: ClientId) -> Result<Timestamp> {
+    tx.execute(
+        "UPDATE client SET last_seen = $4 WHERE app_id = $1 AND user_id = $2 AND id = $3",
+        args![app.text().as_str(), user.text().as_str(), client.text().as_str(), tx.now()],
+    )?;
+    tx.execute(
+        "UPDATE client_conversation SET used_at = $4 WHERE app_id = $1 AND user_id = $2 AND client_id = $3",
+        args![app.text().as_str(), user.text().as_str(), client.text().as_str(), tx.now()],
+    )?;
+    Ok(Timestamp(tx.now()))
 }
 
 /// The conversation that a client takes part in first.

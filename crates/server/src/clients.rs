@@ -305,12 +305,16 @@ pub fn subscribe_sdk(
     conversation: ConversationId,
     user: &User,
 ) -> Result<()> {
-    let known = rows::sdk(tx, app, user.key.id)?;
-    let client = match known {
-        Some(client) => client,
-        None => make_sdk(tx, state, app, user)?,
-    };
-    rows::subscribe(tx, app, conversation, user.key.id, client.id, tx.now())
+    let client = sdk_of(tx, state, app, user)?;
+    rows::subscribe(tx, app, conversation, user.key.id, client, tx.now())
+}
+
+/// The client that all SDKs of a user share. A user who has none gets it.
+pub fn sdk_of(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User) -> Result<ClientId> {
+    match rows::sdk(tx, app, user.key.id)? {
+        Some(client) => Ok(client.id),
+        None => Ok(make_sdk(tx, state, app, user)?.id),
+    }
 }
 
 fn make_sdk(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User) -> Result<Client> {

@@ -9,7 +9,7 @@ use crate::{
     rich_text,
 };
 use heliograph_wire::{
-    actions::AnyAction,
+    actions::{AnyAction, Postback},
     content::*,
     messages::{AuthorSubtype, AuthorType, MessagePost},
     metadata::Metadata,
@@ -126,6 +126,14 @@ fn complete_items(items: &mut [Item]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The postback action with this payload, if the content offers one.
+pub fn postback(content: &mut Content, payload: &str) -> Option<Postback> {
+    actions(content).into_iter().find_map(|(_, action)| match action {
+        AnyAction::Postback(postback) if postback.payload == payload => Some(postback.clone()),
+        _ => None,
+    })
 }
 
 /// The last part of an address, as the words for a picture that has none.

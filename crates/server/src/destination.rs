@@ -17,7 +17,7 @@ const NOWHERE: &str = "none";
 /// Integrations whose users all share one client.
 const SDKS: [&str; 4] = ["android", "ios", "unity", "web"];
 /// The type of that client.
-const SDK: &str = "sdk";
+pub const SDK: &str = "sdk";
 
 /// The reader can be reached there.
 pub fn check(tx: &Tx<'_>, app: AppId, conversation: &Conversation, destination: &Destination) -> Result<()> {
@@ -47,7 +47,8 @@ pub fn check(tx: &Tx<'_>, app: AppId, conversation: &Conversation, destination: 
     }
 }
 
-fn client_type(integration_type: &str) -> &str {
+/// The type of the client by which an integration reaches its users.
+pub fn client_type(integration_type: &str) -> &str {
     if SDKS.contains(&integration_type) { SDK } else { integration_type }
 }
 

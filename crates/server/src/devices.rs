@@ -1,10 +1,18 @@
-//! Devices. An SDK announces them; this API reads them.
+//! Devices: where a user's SDKs run.
 
-use crate::{call::Call, client_rows::word, error::Result, router::Builder, users};
+use crate::{
+    call::Call,
+    client_rows::{text_of, word},
+    clients,
+    error::{Error, Result},
+    integrations,
+    router::Builder,
+    users,
+};
 use heliograph_store::{Row, Tx, args};
 use heliograph_wire::{
     devices::*,
-    id::{AppId, DeviceId, UserId},
+    id::{AppId, DeviceId, IntegrationId, UserId},
     problem::Missing,
     time::Timestamp,
 };
@@ -13,7 +21,7 @@ use heliograph_wire::{
 
 /// The operations of this file.
 pub fn routes(on: &mut Builder<'_>) {
-    on.on(list).on(get);
+    on.on(list).on(get).on(announce);
 }
 
 async fn list(call: Call<ListDevices>) -> Result<DeviceList> {
@@ -32,7 +40,72 @@ async fn get(call: Call<GetDevice>) -> Result<DeviceReply> {
     .await
 }
 
+async fn announce(call: Call<AnnounceDevice>) -> Result<DeviceReply> {
+    call.write(note).await
+}
+
+// ---- Rules
+
+/// Notes the device on which a user is.
+fn note(tx: &mut Tx<'_>, call: &Call<AnnounceDevice>) -> Result<DeviceReply> {
+    let (app, new) = (call.path.app_id, call.body.clone());
+    let user = users::find(tx, app, &call.path.user, call.query.brand_id.as_deref())?;
+    let integration_id = new.integration_id.parse()?;
+    let kind = text_of(&new.r#type)?;
+    if ![kind.as_str(), "unity"].contains(&integrations::kind(tx, app, integration_id)?.as_str()) {
+        return Err(Error::invalid(format!(
+            "integrationId should be the id of an integration of type {kind} or unity"
+        )));
+    }
+    let theirs = of_user(tx, app, user.key.id)?;
+    let known =
+        theirs.iter().find(|one| one.guid == new.guid && one.integration_id == integration_id).map(|one| one.id);
+    if known.is_none() && theirs.len() >= MAX_PER_USER {
+        return Err(Error::invalid(format!("The user has reached the maximum number of devices ({MAX_PER_USER})")));
+    }
+    let device = Device {
+        id: known.unwrap_or_else(|| DeviceId::new(tx.id())),
+        r#type: new.r#type,
+        guid: new.guid,
+        client_id: clients::sdk_of(tx, &call.state, app, &user)?,
+        status: new.status.unwrap_or(DeviceStatus::Active),
+        integration_id,
+        last_seen: Timestamp(tx.now()),
+        push_notification_token: new.push_notification_token,
+        info: new.info,
+        app_version: new.app_version,
+    };
+    put(tx, app, user.key.id, &device)?;
+    Ok(DeviceReply { device })
+}
+
 // ---- Rows
+
+fn put(tx: &mut Tx<'_>, app: AppId, user: UserId, device: &Device) -> Result<()> {
+    let info = device.info.as_ref().map(serde_json::to_string).transpose()?;
+    tx.execute(
+        "INSERT INTO device (app_id, user_id, id, client_id, type, guid, status, integration_id, last_seen,
+         push_notification_token, info, app_version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+         ON CONFLICT (app_id, user_id, id) DO UPDATE SET client_id = excluded.client_id, type = excluded.type,
+         status = excluded.status, last_seen = excluded.last_seen, info = excluded.info,
+         push_notification_token = excluded.push_notification_token, app_version = excluded.app_version",
+        args![
+            app.text().as_str(),
+            user.text().as_str(),
+            device.id.text().as_str(),
+            device.client_id.text().as_str(),
+            &text_of(&device.r#type)?,
+            &device.guid,
+            &text_of(&device.status)?,
+            device.integration_id.text().as_str(),
+            device.last_seen.0,
+            &device.push_notification_token,
+            &info,
+            &device.app_version
+        ],
+    )?;
+    Ok(())
+}
 
 fn of_user(tx: &Tx<'_>, app: AppId, user: UserId) -> Result<Vec<Device>> {
     let rows = tx.query(
@@ -41,6 +114,16 @@ fn of_user(tx: &Tx<'_>, app: AppId, user: UserId) -> Result<Vec<Device>> {
         args![app.text().as_str(), user.text().as_str()],
     )?;
     rows.iter().map(kept).collect()
+}
+
+/// The device of an integration by which a user was last heard of.
+pub fn latest(tx: &Tx<'_>, app: AppId, user: UserId, integration: IntegrationId) -> Result<Option<Device>> {
+    let rows = tx.query(
+        "SELECT id, type, guid, client_id, status, integration_id, last_seen, push_notification_token, info, app_version
+         FROM device WHERE app_id = $1 AND user_id = $2 AND integration_id = $3 ORDER BY last_seen DESC, id DESC LIMIT 1",
+        args![app.text().as_str(), user.text().as_str(), integration.text().as_str()],
+    )?;
+    rows.first().map(kept).transpose()
 }
 
 fn find(tx: &Tx<'_>, app: AppId, user: UserId, id: DeviceId) -> Result<Device> {

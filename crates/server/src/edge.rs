@@ -3,6 +3,7 @@
 use crate::{
     attachments,
     call::{Answer, drain, inner_path, refusal},
+    docs,
     error::Error,
     health,
     router::{Found, Router},
@@ -106,6 +107,13 @@ impl Edge {
                 drain(body).await;
                 if inner_path(&asked.path).starts_with(FOLDER) {
                     return self.file(&asked, &parts.method, &parts.headers).await;
+                }
+                if let Some(response) =
+                    docs::answer(&self.state, &parts.method, inner_path(&asked.path), &parts.headers)
+                {
+                    let (mut response, id) = (response, asked.request_id.clone());
+                    response.headers_mut().insert(REQUEST_ID, id);
+                    return response;
                 }
                 if let Some(response) = health::answer(&self.state, &asked.path, &parts.headers).await {
                     let (mut response, id) = (response, asked.request_id.clone());

@@ -20,6 +20,8 @@ pub struct Subscriber {
     only_in_control: bool,
     /// Whether it wants users in full.
     pub full_user: bool,
+    /// Whether it wants to know by which client and device.
+    pub full_source: bool,
 }
 
 /// The webhooks of an app.
@@ -33,7 +35,8 @@ impl Subscribers {
     pub fn of(tx: &Tx<'_>, app: AppId) -> Result<Self> {
         let app = app.to_string();
         let mut rows = tx.query(
-            "SELECT id, integration_id, triggers, only_in_control, include_full_user FROM webhook WHERE app_id = $1",
+            "SELECT id, integration_id, triggers, only_in_control, include_full_user, include_full_source FROM webhook
+             WHERE app_id = $1",
             args![&app],
         )?;
         let webhooks = rows.iter_mut().map(|row| {
@@ -43,6 +46,7 @@ impl Subscribers {
                 triggers: row.take_text(2)?,
                 only_in_control: row.flag(3)?,
                 full_user: row.flag(4)?,
+                full_source: row.flag(5)?,
             })
         });
         Ok(Self { webhooks: webhooks.collect::<Result<_>>()?, app })

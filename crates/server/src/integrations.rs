@@ -5,7 +5,7 @@ use crate::{
     client_rows,
     error::{Error, Result},
     keys::{self, Owner},
-    oauth::removal::{self, Removed},
+    oauth::removal,
     pages::{Window, links},
     router::Builder,
     state::State,
@@ -55,11 +55,7 @@ async fn update(call: Call<UpdateIntegration>) -> Result<IntegrationReply> {
 }
 
 async fn delete(call: Call<DeleteIntegration>) -> Result<Nothing> {
-    let state = call.state.clone();
-    let removed =
-        call.delete(|tx, call| remove_whole(tx, &call.state, call.path.app_id, call.path.integration_id)).await?;
-    removal::announce(&state, removed);
-    Ok(Nothing {})
+    call.write(|tx, call| remove_whole(tx, &call.state, call.path.app_id, call.path.integration_id)).await
 }
 
 // ---- Rules
@@ -245,16 +241,17 @@ fn change(tx: &mut Tx<'_>, call: &Call<UpdateIntegration>) -> Result<Integration
     Ok(IntegrationReply { integration: kept.show(tx, &call.state, app, board.as_ref())? })
 }
 
-/// Deletes an integration with everything it has. A partner that had it may want to be told.
-pub fn remove_whole(tx: &mut Tx<'_>, state: &State, app: AppId, id: IntegrationId) -> Result<Option<Removed>> {
-    let removed = Removed::of(tx, app, id, &kind(tx, app, id)?)?;
+/// Deletes an integration, which is there, with everything it has.
+pub fn remove_whole(tx: &mut Tx<'_>, state: &State, app: AppId, id: IntegrationId) -> Result<Nothing> {
+    kind(tx, app, id)?;
     erase(tx, app, id)?;
     forget_after_commit(tx, state);
-    Ok(removed)
+    Ok(Nothing {})
 }
 
-/// Deletes the rows of an integration and of everything it has.
+/// Deletes the rows of an integration and of everything it has. A partner that had it may want to be told.
 pub fn erase(tx: &mut Tx<'_>, app: AppId, id: IntegrationId) -> Result<()> {
+    removal::note(tx, app, id)?;
     tx.execute(
         "DELETE FROM integration WHERE app_id = $1 AND id = $2",
         args![app.text().as_str(), id.text().as_str()],
@@ -266,10 +263,12 @@ pub fn erase(tx: &mut Tx<'_>, app: AppId, id: IntegrationId) -> Result<()> {
     Ok(())
 }
 
-/// Has what is held in memory of integrations' keys and webhooks read anew once this transaction is durable.
+/// Has what is held in memory of integrations' keys and webhooks read anew, and partners told that they are out, once this
+/// transaction is durable.
 pub fn forget_after_commit(tx: &mut Tx<'_>, state: &State) {
     keys::forget_after_commit(tx, state);
     webhooks::forget_targets_after_commit(tx, state);
+    removal::tell_after_commit(tx, state);
 }
 
 /// The integration of a partner in an app, made when its consent is first exchanged.

@@ -13,7 +13,7 @@ use crate::{
     state::State,
     users,
 };
-use heliograph_store::{Tx, args};
+use heliograph_store::{Cells, Tx, args};
 use heliograph_wire::{
     apps::AppSettings,
     content::Content,
@@ -30,6 +30,7 @@ use heliograph_wire::{
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::ops::Range;
 
 /// The picture of a business that has none, as the real service answers it.
 const NOBODY: &str = "https://www.gravatar.com/avatar/00000000000000000000000000000000.png?s=200&d=mm";
@@ -72,6 +73,8 @@ async fn delete(call: Call<DeleteMessage>) -> Result<Nothing> {
 fn add(tx: &mut Tx<'_>, call: &Call<PostMessage>) -> Result<Vec<u8>> {
     let (app, id) = (call.path.app_id, call.path.conversation_id);
     let mut conversation = conversations::find(tx, app, id)?;
+    // Asked for before there is work: on PostgreSQL a transaction may run from the start again to get an answer.
+    let subscribers = Subscribers::of(tx, app)?;
     let body = &call.body;
     let speaker = speaker(tx, app, id, &body.author)?;
     let user = speaker.as_ref().map(|speaker| &speaker.user);
@@ -105,8 +108,44 @@ fn add(tx: &mut Tx<'_>, call: &Call<PostMessage>) -> Result<Vec<u8>> {
     if let Some(user) = user {
         participants::mark_read(tx, app, id, user.key.id, conversation.posted + 1)?;
     }
-    tell(tx, call, &conversation, &message, user, &json)?;
+    tell(tx, &call.state, &subscribers, &conversation, &message, user, &json)?;
     Ok(format!("{{\"messages\":[{json}]}}").into_bytes())
+}
+
+/// Has a user say the text of a postback action that they chose on a channel, for apps that want it in the conversation.
+/// One that is full stays as it is.
+pub fn echo(
+    tx: &mut Tx<'_>,
+    state: &State,
+    app: AppId,
+    conversation: &conversations::Kept,
+    user: &User,
+    text: String,
+    source: Source,
+) -> Result<()> {
+    if conversation.message_count >= MAX_PER_CONVERSATION {
+        return Ok(());
+    }
+    let id = conversation.shown.key.id;
+    let author = Author::user(user.key.id);
+    let MessagePost { author, content, .. } = MessagePost::text(author, text);
+    let message = Message {
+        id: MessageId::new(tx.id()),
+        received: Timestamp(tx.now()),
+        author: shown(&author, speaker(tx, app, id, &author)?.as_ref())?,
+        activity: None,
+        content,
+        source,
+        quoted_message: None,
+        metadata: None,
+        deleted: None,
+        references: None,
+    };
+    let json = serde_json::to_string(&message)?;
+    append(tx, app, id, message.id, &json)?;
+    touch(tx, app, id, false)?;
+    participants::mark_read(tx, app, id, user.key.id, conversation.posted + 1)?;
+    tell(tx, state, &Subscribers::of(tx, app)?, conversation, &message, Some(user), &json)
 }
 
 /// Card numbers are masked unless the app wants them. Only a message that holds one asks the app.
@@ -165,17 +204,17 @@ enum Told<'m> {
 
 fn tell(
     tx: &mut Tx<'_>,
-    call: &Call<PostMessage>,
+    state: &State,
+    subscribers: &Subscribers,
     conversation: &conversations::Kept,
     message: &Message,
     user: Option<&User>,
     json: &str,
 ) -> Result<()> {
-    let subscribers = Subscribers::of(tx, call.path.app_id)?;
     let raw: &RawValue = serde_json::from_str(json)?;
     let key = &conversation.shown.key;
     let tree = user.map(|_| serde_json::to_value(message)).transpose()?;
-    events::record(tx, &call.state, &subscribers, Trigger::ConversationMessage, Some(key), |to| {
+    events::record(tx, state, subscribers, Trigger::ConversationMessage, Some(key), |to| {
         let message = match (user, &tree) {
             (Some(user), Some(tree)) => {
                 let mut tree = tree.clone();
@@ -197,24 +236,24 @@ fn page(tx: &Tx<'_>, call: &Call<ListMessages>) -> Result<Vec<u8>> {
         From::Start => (Window { from: From::Before(END.to_owned()), size: MESSAGES_SIZE }, true),
         from => (Window { from, size: MESSAGES_SIZE }, false),
     };
-    let rows = bodies(tx, app, id, &window)?;
+    let Bodies { text, rows } = bodies(tx, app, id, &window)?;
     if rows.is_empty() {
         conversations::find(tx, app, id)?;
     }
-    let mut sheet = window.sheet(rows, |(id, _)| id.clone());
+    let mut sheet = window.sheet(rows, |(id, _)| text[id.clone()].to_owned());
     if latest {
         // Nothing follows the latest.
         sheet.meta.after_cursor = None;
     }
     let links = links(&sheet.meta, &call.url(), &call.query)?;
-    let length = sheet.rows.iter().map(|(_, body)| body.len() + 1).sum::<usize>();
-    let mut json = Vec::with_capacity(length + 256);
+    // Ids are longer than commas.
+    let mut json = Vec::with_capacity(text.len() + 256);
     json.extend_from_slice(b"{\"messages\":[");
-    for (at, (_, body)) in sheet.rows.iter().enumerate() {
+    for (at, (_, body)) in sheet.rows.into_iter().enumerate() {
         if at > 0 {
             json.push(b',');
         }
-        json.extend_from_slice(body.as_bytes());
+        json.extend_from_slice(text[body].as_bytes());
     }
     json.extend_from_slice(b"],\"meta\":");
     serde_json::to_writer(&mut json, &sheet.meta)?;
@@ -225,6 +264,9 @@ fn page(tx: &Tx<'_>, call: &Call<ListMessages>) -> Result<Vec<u8>> {
     json.push(b'}');
     Ok(json)
 }
+
+/// What a page of some messages takes.
+const PAGE_BYTES: usize = 16 * 1024;
 
 /// Sorts after every id.
 const END: &str = "g";
@@ -298,28 +340,52 @@ fn settings_for(tx: &Tx<'_>, app: AppId, conversation: ConversationId, user: Use
     Ok(rows.first_mut().map(|row| row.take_text(0)).transpose()?)
 }
 
-/// Ids and bodies of a page's messages.
-fn bodies(tx: &Tx<'_>, app: AppId, conversation: ConversationId, window: &Window) -> Result<Vec<(String, String)>> {
+/// A message of a conversation.
+pub fn find(tx: &Tx<'_>, app: AppId, conversation: ConversationId, id: MessageId) -> Result<Message> {
+    let rows = tx.query(
+        "SELECT body FROM message WHERE app_id = $1 AND conversation_id = $2 AND id = $3",
+        args![app.text().as_str(), conversation.text().as_str(), id.text().as_str()],
+    )?;
+    Ok(serde_json::from_str(rows.first().ok_or(Missing::RESOURCE)?.text(0)?)?)
+}
+
+/// Ids and bodies of a page's messages, in one text: they are only copied from there.
+struct Bodies {
+    text: String,
+    rows: Vec<(Range<usize>, Range<usize>)>,
+}
+
+fn bodies(tx: &Tx<'_>, app: AppId, conversation: ConversationId, window: &Window) -> Result<Bodies> {
     let (app, conversation) = (app.text(), conversation.text());
-    let mut rows = match window.before() {
-        None => tx.query(
+    let mut text = String::with_capacity(PAGE_BYTES);
+    let copy = |row: &Cells<'_>| -> Result<_> {
+        let start = text.len();
+        text.push_str(row.text(0)?);
+        let middle = text.len();
+        text.push_str(row.text(1)?);
+        Ok((start..middle, middle..text.len()))
+    };
+    let rows = match window.before() {
+        None => tx.each(
             "SELECT id, body FROM message WHERE app_id = $1 AND conversation_id = $2 AND id > $3 ORDER BY id LIMIT $4",
             args![app.as_str(), conversation.as_str(), window.after(), window.limit()],
+            copy,
         ),
-        Some(before) => tx.query(
+        Some(before) => tx.each(
             "SELECT id, body FROM message WHERE app_id = $1 AND conversation_id = $2 AND id < $3
              ORDER BY id DESC LIMIT $4",
             args![app.as_str(), conversation.as_str(), before, window.limit()],
+            copy,
         ),
     }?;
-    rows.iter_mut().map(|row| Ok((row.take_text(0)?, row.take_text(1)?))).collect()
+    Ok(Bodies { text, rows })
 }
 
 /// The latest messages of a conversation, from old to new.
 pub fn latest(tx: &Tx<'_>, app: AppId, conversation: ConversationId, count: u32) -> Result<Vec<serde_json::Value>> {
     let window = Window { from: From::Before(END.to_owned()), size: count };
-    let mut rows = bodies(tx, app, conversation, &window)?;
+    let Bodies { text, mut rows } = bodies(tx, app, conversation, &window)?;
     // The window looks one message further than it is wide.
     rows.truncate(count as usize);
-    rows.into_iter().rev().map(|(_, body)| Ok(serde_json::from_str(&body)?)).collect()
+    rows.into_iter().rev().map(|(_, body)| Ok(serde_json::from_str(&text[body])?)).collect()
 }

@@ -7,7 +7,10 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use std::{sync::atomic::AtomicU64, time::Duration};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 /// Seconds, from what an answer from memory takes to what nobody waits for.
 const BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
@@ -30,13 +33,13 @@ pub struct Metrics {
     durations: Histogram,
     attempts: Family<OutcomeLabel, Counter>,
     attempt_durations: Histogram,
-    store: StoreGauges,
+    store: StoreFigures,
 }
 
 #[derive(Default)]
-struct StoreGauges {
-    commits: Gauge<u64, AtomicU64>,
-    writes: Gauge<u64, AtomicU64>,
+struct StoreFigures {
+    commits: Counter,
+    writes: Counter,
     queued: Gauge<u64, AtomicU64>,
     wal_bytes: Gauge<u64, AtomicU64>,
     deliveries: Gauge<u64, AtomicU64>,
@@ -47,7 +50,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("heliograph");
         let (requests, attempts) = (Family::default(), Family::default());
         let (durations, attempt_durations) = (Histogram::new(BUCKETS), Histogram::new(BUCKETS));
-        let store = StoreGauges::default();
+        let store = StoreFigures::default();
         registry.register("http_requests", "Answers, by operation and status", requests.clone());
         registry.register(
             "http_request_duration_seconds",
@@ -88,8 +91,8 @@ impl Metrics {
 
     /// All of it, in the text form that Prometheus reads.
     pub fn render(&self, store: &Stats, deliveries: usize) -> String {
-        self.store.commits.set(store.commits);
-        self.store.writes.set(store.transactions);
+        raise(&self.store.commits, store.commits);
+        raise(&self.store.writes, store.transactions);
         self.store.queued.set(store.queued as u64);
         self.store.wal_bytes.set(store.wal_bytes.unwrap_or(0));
         self.store.deliveries.set(deliveries as u64);
@@ -98,4 +101,9 @@ impl Metrics {
         let _ = encode(&mut text, &self.registry);
         text
     }
+}
+
+/// Brings a counter up to what somebody else has counted.
+fn raise(counter: &Counter, counted: u64) {
+    counter.inner().fetch_max(counted, Ordering::Relaxed);
 }

@@ -202,6 +202,15 @@ fn user_of(tx: &Tx<'_>, app: AppId, conversation: ConversationId, participant: &
     Ok(rows.first().map(|row| row.parse(0)).transpose()?)
 }
 
+/// The user of a personal conversation: the only one there is.
+pub fn only(tx: &Tx<'_>, app: AppId, conversation: ConversationId) -> Result<Option<UserId>> {
+    let rows = tx.query(
+        "SELECT user_id FROM participant WHERE app_id = $1 AND conversation_id = $2 LIMIT 1",
+        args![app.text().as_str(), conversation.text().as_str()],
+    )?;
+    Ok(rows.first().map(|row| row.parse(0)).transpose()?)
+}
+
 /// A user's part in a conversation, if they take part; without the clients by which they do.
 pub fn of_user(tx: &Tx<'_>, app: AppId, conversation: ConversationId, user: UserId) -> Result<Option<Participant>> {
     let rows = tx.query(

@@ -3,9 +3,11 @@
 use crate::{
     activities, app_keys, apps, attachments, audit,
     call::{Answer, Endpoint, Rules, Streamed, endpoint, raw_endpoint, streamed_endpoint},
-    channels, clients, control, conversations, devices, integration_keys, integrations, messages, oauth,
+    channel_events, channels, clients, control, conversations, devices, integration_keys, integrations, messages,
+    oauth,
     open::{Visit, open_endpoint},
-    participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhooks,
+    participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhook_proxies,
+    webhook_signing, webhooks,
 };
 use heliograph_wire::{check::Checker, op::Operation};
 use http::Method;
@@ -54,6 +56,8 @@ impl Router {
         integrations::routes(&mut builder);
         integration_keys::routes(&mut builder);
         webhooks::routes(&mut builder);
+        webhook_signing::routes(&mut builder);
+        webhook_proxies::routes(&mut builder);
         users::routes(&mut builder);
         user_sync::routes(&mut builder);
         clients::routes(&mut builder);
@@ -63,6 +67,7 @@ impl Router {
         messages::routes(&mut builder);
         activities::routes(&mut builder);
         channels::routes(&mut builder);
+        channel_events::routes(&mut builder);
         control::routes(&mut builder);
         switchboards::routes(&mut builder);
         switchboard_integrations::routes(&mut builder);

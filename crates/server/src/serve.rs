@@ -12,12 +12,15 @@ use crate::{
     master_key::{Database, open_vault},
     metrics::Metrics,
     migrations,
+    oauth::removal,
     retention::{self, Bell},
     router::Router,
     settings::{Settings, StartError},
     state::{Parts, Public, State},
     vault::Vault,
+    webhook_signing,
 };
+use bytes::Bytes;
 use heliograph_http::{DoorLimits, Outbound, OutboundOptions, parse_target};
 use heliograph_store::Store;
 use heliograph_wire::openapi;
@@ -27,9 +30,9 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
 /// What a server tells once it answers.
@@ -74,23 +77,27 @@ pub async fn serve(
     };
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
     let files = Files::new(Blobs::open(&settings)?);
-    let (state, notes) = assemble(&settings, address, store.clone(), vault, files);
+    let document = openapi::document(settings.public_url.as_deref().unwrap_or("/"));
+    let (state, notes) = assemble(&settings, address, store.clone(), vault, files, document.to_string().into())?;
+    webhook_signing::complete(&state).await?;
     Dispatcher::recover(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
     let url = format!("http://{address}");
-    let router = Router::new(&openapi::document(&url));
+    let router = Router::new(&document);
+    drop(document);
     let door = heliograph_http::serve(listener, Edge::new(state.clone(), router), DoorLimits::default(), stop.clone());
     let last_request = CancellationToken::new();
     let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
     let clearing = tokio::spawn(attachments::run(state.clone(), stop.clone()));
     let forgetting = tokio::spawn(idempotency::run(state.clone(), stop.clone()));
+    let telling = tokio::spawn(removal::run(state.clone(), stop.clone()));
     let sweeping = tokio::spawn(retention::run(state.clone(), stop));
     tracing::info!(%address, "listening");
     notes.iter().for_each(|note| tracing::warn!("{note}"));
     started(&Started { url, first_key, notes });
     // Delivery goes on until the last request is answered: it may still cause events. A task ends early only by a
     // panic, which is in the log.
-    let _ = tokio::join!(door, clearing, forgetting, sweeping);
+    let _ = tokio::join!(door, clearing, forgetting, telling, sweeping);
     last_request.cancel();
     let _ = delivery.await;
     attachments::finish(&state).await;
@@ -110,15 +117,24 @@ fn assemble(
     store: Store,
     vault: Vault,
     files: Files,
-) -> (State, Vec<String>) {
+    document: Bytes,
+) -> Result<(State, Vec<String>), StartError> {
     let mut notes = Vec::new();
     // A server behind a proxy listens on loopback too; its public address tells that it is not for this machine alone.
     let alone = address.ip().is_loopback() && settings.public_url.is_none();
     if alone && settings.allow_private_targets.is_none() {
         notes.push("webhooks may name private addresses, because this server listens on loopback alone".to_owned());
     }
+    let proxy = settings.proxy()?;
+    if let Some(proxy) = &proxy {
+        notes.push(format!(
+            "webhooks are called by the proxy {}, which judges what their names lead to",
+            proxy.address()
+        ));
+    }
     let outbound = Outbound::new(OutboundOptions {
         allow_private: settings.allow_private_targets.unwrap_or(alone),
+        proxy,
         user_agent: concat!("Heliograph/", env!("CARGO_PKG_VERSION")).to_owned(),
         ..OutboundOptions::default()
     });
@@ -126,17 +142,19 @@ fn assemble(
         notes.push(format!("clients reach it, and links begin with, {url}"));
     }
     let node = heliograph_wire::id::EventId::new(heliograph_store::fresh_id()).to_string();
-    let url = settings.public_url.as_deref().unwrap_or("/");
     let public = Public {
         url: settings.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
         cors_origins: settings.cors_origins.clone(),
         metrics_token: settings.metrics_token.clone(),
-        document: openapi::document(url).to_string().into(),
+        document,
+        reference: OnceLock::new(),
     };
     let dispatcher = Dispatcher::new(outbound.clone(), settings.webhook_retry_gaps.clone(), node);
-    let (keys, metrics, retention) = (KeyCache::default(), Metrics::default(), Bell::default());
+    let (keys, metrics) = (KeyCache::default(), Metrics::default());
+    let (retention, removals) = (Bell::default(), Notify::new());
     let limits = Limits::new(settings.rate_limit_key, settings.rate_limit_app);
-    (State::new(Parts { store, vault, keys, dispatcher, outbound, limits, retention, files, metrics, public }), notes)
+    let parts = Parts { store, vault, keys, dispatcher, outbound, limits, retention, removals, files, metrics, public };
+    Ok((State::new(parts), notes))
 }
 
 /// Makes a folder that only its owner may enter.

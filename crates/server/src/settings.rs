@@ -1,7 +1,9 @@
 //! What an operator may set, and what can keep a server from starting.
 
 use crate::{delivery::policy, error::Error, limits::RateLimit, master_key::Source};
+use heliograph_http::Proxy;
 use heliograph_store::{OpenError, Options};
+use percent_encoding::percent_decode_str;
 use std::{fmt, io, path::PathBuf, time::Duration};
 
 /// What an operator may set.
@@ -23,6 +25,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Whether webhooks may name private addresses; by default only when the server itself is for this machine alone.
     pub allow_private_targets: Option<bool>,
+    /// The proxy by which addresses that others name are called, `http://USER:PASSWORD@HOST:PORT`; by default none.
+    pub outbound_proxy: Option<String>,
     /// The origins whose pages may call; `*` for any.
     pub cors_origins: Vec<String>,
     /// What a reader of the metrics must show.
@@ -66,6 +70,7 @@ impl Default for Settings {
             master_key: None,
             public_url: None,
             allow_private_targets: None,
+            outbound_proxy: None,
             cors_origins: Vec::new(),
             metrics_token: None,
             attachments: None,
@@ -102,6 +107,27 @@ impl Settings {
             (None, Some(command)) => Source::Command(command.clone()),
             (None, None) => Source::File(self.master_key_path()),
         }
+    }
+
+    /// The proxy by which addresses that others name are called.
+    pub(crate) fn proxy(&self) -> Result<Option<Proxy>, StartError> {
+        let Some(text) = &self.outbound_proxy else { return Ok(None) };
+        let wrong = |rule| StartError::Setting(format!("the outbound proxy {rule}"));
+        let (url, credential) =
+            match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
+                Some((scheme, (credential, host))) => (format!("{scheme}://{host}"), Some(credential)),
+                None => (text.clone(), None),
+            };
+        let plain =
+            |text| percent_decode_str(text).decode_utf8().map_err(|_| wrong("should have a credential in UTF-8"));
+        let credential =
+            credential.map(|both| both.split_once(':').ok_or_else(|| wrong("should have USER:PASSWORD before @")));
+        let credential = match credential.transpose()? {
+            Some((name, password)) => Some((plain(name)?, plain(password)?)),
+            None => None,
+        };
+        let credential = credential.as_ref().map(|(name, password)| (name.as_ref(), password.as_ref()));
+        Proxy::new(&url, credential).map(Some).map_err(wrong)
     }
 
     /// The file of the master key.
@@ -157,6 +183,26 @@ impl From<Error> for StartError {
         match error {
             Error::Invalid(_) | Error::Conflict(_) | Error::Missing(_) => Self::Setting(error.to_string()),
             _ => Self::Database(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_with_a_credential_is_read_and_never_shown() {
+        let read = |text: &str| Settings { outbound_proxy: Some(text.to_owned()), ..Settings::default() }.proxy();
+        let plain = Proxy::new("http://proxy.example:3128", None).unwrap();
+        assert_eq!(read("http://proxy.example:3128").unwrap(), Some(plain));
+        let known = Proxy::new("http://10.0.0.7:3128", Some(("me", "p@ss:word"))).unwrap();
+        assert_eq!(read("http://me:p%40ss:word@10.0.0.7:3128").unwrap(), Some(known));
+        for wrong in
+            ["https://proxy.example", "proxy.example:3128", "http://hush-hush@proxy.example", "http://me:hush-hush@/"]
+        {
+            let said = read(wrong).unwrap_err().to_string();
+            assert!(said.starts_with("the outbound proxy should") && !said.contains("hush"), "{said}");
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::{
 use heliograph_http::Outbound;
 use heliograph_store::Store;
 use std::{ops::Deref, sync::Arc};
+use tokio::sync::Notify;
 
 /// What every request may reach for. Clones share it.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Who deletes old messages.
     pub retention: Bell,
+    /// Who tells partners that they are out.
+    pub removals: Notify,
     /// Uploaded files.
     pub files: Files,
     /// What is counted.
@@ -47,6 +50,8 @@ pub struct Public {
     pub metrics_token: Option<String>,
     /// The OpenAPI document, as it is sent.
     pub document: bytes::Bytes,
+    /// The same, taken apart, once somebody has asked for what is made of it.
+    pub reference: std::sync::OnceLock<serde_json::Value>,
 }
 
 impl State {

@@ -9,19 +9,21 @@ use crate::{
     state::State,
     switchboards,
     vault::{Place, Vault},
+    webhook_proxies, webhook_signing,
 };
-use heliograph_http::parse_target;
+use heliograph_http::{Proxy, parse_target};
 use heliograph_store::{Row, Tx, args};
 use heliograph_wire::{
     events::VERSION,
     id::{AppId, IntegrationId, WebhookId},
     integration_types::{CUSTOM, IntegrationType},
     op::Nothing,
-    path::IntegrationRef,
+    path::{AppWebhookPath, IntegrationRef},
     problem::Missing,
     webhooks::*,
 };
 use std::fmt::Write;
+use zeroize::Zeroizing;
 
 /// How many random bytes a webhook's secret has, printed as hexadecimal digits.
 const SECRET_BYTES: usize = 16;
@@ -116,6 +118,7 @@ pub fn make(
         include_full_source: new.include_full_source,
     };
     insert(tx, &state.vault, app, integration, &webhook)?;
+    webhook_signing::give(tx, &state.vault, app, webhook.id)?;
     Ok(webhook)
 }
 
@@ -189,6 +192,24 @@ pub fn remove_all(tx: &mut Tx<'_>, app: AppId, integration: IntegrationId) -> Re
     Ok(())
 }
 
+/// Whether the caller may speak of this webhook: an integration's key speaks of its own integration's alone.
+pub fn admit(tx: &Tx<'_>, caller: &Caller, path: &AppWebhookPath) -> Result<()> {
+    let integration = require(tx, path.app_id, path.webhook_id)?;
+    match caller.integration() {
+        Some(own) if own != integration => Err(Error::Forbidden("Forbidden")),
+        _ => Ok(()),
+    }
+}
+
+/// The webhook exists; answers whose it is.
+pub fn require(tx: &Tx<'_>, app: AppId, id: WebhookId) -> Result<IntegrationId> {
+    let rows = tx.query(
+        "SELECT integration_id FROM webhook WHERE app_id = $1 AND id = $2",
+        args![app.text().as_str(), id.text().as_str()],
+    )?;
+    Ok(rows.first().ok_or(Missing::RESOURCE)?.parse(0)?)
+}
+
 /// Has targets and secrets read anew once this transaction is durable.
 pub fn forget_targets_after_commit(tx: &mut Tx<'_>, state: &State) {
     let state = state.clone();
@@ -259,12 +280,33 @@ fn find(tx: &Tx<'_>, vault: &Vault, app: AppId, integration: IntegrationId, id: 
     kept(tx, vault, app, rows.first().ok_or(Missing::RESOURCE)?)
 }
 
-/// Where a webhook is called, and with what secret: for its delivery.
-pub fn target(tx: &Tx<'_>, vault: &Vault, app: &str, id: &str) -> Result<Option<(String, String)>> {
-    let rows = tx.query("SELECT target, secret FROM webhook WHERE app_id = $1 AND id = $2", args![app, id])?;
+/// How a webhook is called.
+pub struct Calling {
+    /// Where.
+    pub target: String,
+    /// What is sent as `X-API-Key`.
+    pub secret: Zeroizing<String>,
+    /// With what it is signed.
+    pub signing: Vec<Zeroizing<String>>,
+    /// By which proxy, if it has one of its own.
+    pub proxy: Option<Proxy>,
+}
+
+/// How a webhook is called: for its delivery.
+pub fn calling(tx: &Tx<'_>, vault: &Vault, app: &str, id: &str) -> Result<Option<Calling>> {
+    let rows = tx.query(
+        "SELECT target, secret, signing_secret, former_signing_secret, former_signing_until, proxy FROM webhook
+         WHERE app_id = $1 AND id = $2",
+        args![app, id],
+    )?;
     let Some(row) = rows.first() else { return Ok(None) };
-    let secret = vault.open(tx, place(app, id), row.text(1)?)?;
-    Ok(Some((row.text(0)?.to_owned(), secret.to_string())))
+    let former = row.opt_text(3)?.zip(row.opt_int(4)?);
+    Ok(Some(Calling {
+        target: row.text(0)?.to_owned(),
+        secret: vault.open(tx, place(app, id), row.text(1)?)?,
+        signing: webhook_signing::in_force(tx, vault, (app, id), row.opt_text(2)?, former)?,
+        proxy: webhook_proxies::opened(tx, vault, (app, id), row.opt_text(5)?)?,
+    }))
 }
 
 fn count(tx: &Tx<'_>, app: AppId) -> Result<i64> {

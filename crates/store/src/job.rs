@@ -3,9 +3,11 @@
 use crate::{Contended, Error, Tx, tx::Hook};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
+    thread::JoinHandle,
+    time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 
 /// What a transaction wants done with its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,16 +87,37 @@ pub(crate) fn run_caught<T, E: From<Error>>(f: impl Fn(&mut Tx<'_>) -> Result<T,
     }
 }
 
+/// Whoever serves a queue, and wants to be told of jobs instead of waiting for them.
+pub(crate) trait Bell: Send + Sync {
+    /// A job has come.
+    fn ring(&self);
+    /// A job has been waiting for long.
+    fn hurry(&self);
+    /// No more will come. The threads that end now.
+    fn last(&self) -> Vec<JoinHandle<()>>;
+}
+
 /// Where jobs wait. Closing it lets the threads behind it finish what waits, and then end.
-pub(crate) struct Queue(RwLock<Option<flume::Sender<Box<dyn Job>>>>);
+pub(crate) struct Queue {
+    sender: RwLock<Option<flume::Sender<Box<dyn Job>>>>,
+    bell: Option<Arc<dyn Bell>>,
+}
 
 /// How many jobs may wait before their callers do.
 const QUEUE: usize = 4096;
+/// How long a job waits before it asks for more hands.
+const LONG: Duration = Duration::from_millis(100);
 
 impl Queue {
     pub(crate) fn new() -> (Self, flume::Receiver<Box<dyn Job>>) {
         let (sender, receiver) = flume::bounded(QUEUE);
-        (Self(RwLock::new(Some(sender))), receiver)
+        (Self { sender: RwLock::new(Some(sender)), bell: None }, receiver)
+    }
+
+    /// A queue whose server is told of jobs.
+    pub(crate) fn served_by<B: Bell + 'static>(server: impl FnOnce(flume::Receiver<Box<dyn Job>>) -> Arc<B>) -> Self {
+        let (queue, jobs) = Self::new();
+        Self { bell: Some(server(jobs)), ..queue }
     }
 
     /// Has `f` run as a transaction, and waits for its answer.
@@ -107,19 +130,30 @@ impl Queue {
         T: Send + 'static,
         E: From<Error> + Contended + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         let task = Task { f, kind, ran: None, hooks: Vec::new(), reply };
-        let sender = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let sender = self.sender.read().unwrap_or_else(PoisonError::into_inner).clone();
         let sender = sender.ok_or_else(Error::closed)?;
         sender.send_async(Box::new(task)).await.map_err(|_| Error::closed())?;
+        drop(sender);
+        if let Some(bell) = &self.bell {
+            bell.ring();
+            // In a box: a timer is aligned to a cache line, and every future that holds one would be, too.
+            match Box::pin(timeout(LONG, &mut answer)).await {
+                Ok(answer) => return answer.map_err(|_| Error::closed())?,
+                Err(_) => bell.hurry(),
+            }
+        }
         answer.await.map_err(|_| Error::closed())?
     }
 
-    pub(crate) fn close(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Refuses later jobs. Those who end once the earlier ones are done, as far as they can be told.
+    pub(crate) fn close(&self) -> Vec<JoinHandle<()>> {
+        *self.sender.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.bell.as_ref().map(|bell| bell.last()).unwrap_or_default()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, flume::Sender::len)
+        self.sender.read().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, flume::Sender::len)
     }
 }

@@ -21,7 +21,7 @@ pub use id::fresh as fresh_id;
 pub use migrate::Migration;
 pub use stats::{GROUP_BOUNDS, Stats};
 pub use tx::Tx;
-pub use value::{Arg, Row};
+pub use value::{Arg, Cells, Row};
 
 use job::Queue;
 use stats::Counters;
@@ -47,7 +47,7 @@ pub struct Options {
     pub url: String,
     /// Whether to be the only server on this database. For SQLite: several servers may share a PostgreSQL database.
     pub exclusive: bool,
-    /// How many connections to hold to PostgreSQL.
+    /// How many connections to hold to PostgreSQL at most; two at least. They are opened when they are needed.
     pub connections: usize,
 }
 
@@ -66,7 +66,7 @@ struct Inner {
 /// How reading transactions reach their engine.
 enum Reads {
     /// SQLite: on the caller's own thread, which is quicker than any hand-over.
-    Here(sqlite::Pool),
+    Here(Arc<sqlite::Pool>),
     /// PostgreSQL: on the thread of a connection.
     There(Queue),
 }
@@ -75,15 +75,14 @@ impl Store {
     /// Opens the database, brings its schema up to date and starts the threads of the store. Blocks.
     pub fn open(options: &Options, migrations: &'static [Migration]) -> Result<Self, OpenError> {
         let counters = Arc::new(Counters::default());
-        let (writes, jobs) = Queue::new();
-        let (engine, reads, threads) = if let Some(path) = options.url.strip_prefix("sqlite:") {
+        let (engine, writes, reads, threads) = if let Some(path) = options.url.strip_prefix("sqlite:") {
             let path = sqlite::path(path)?;
+            let (writes, jobs) = Queue::new();
             let (pool, thread) = sqlite::start(path, options.exclusive, migrations, jobs, Arc::clone(&counters))?;
-            (Engine::Sqlite, Reads::Here(pool), vec![thread])
+            (Engine::Sqlite, writes, Reads::Here(pool), vec![thread])
         } else if ["postgres://", "postgresql://"].iter().any(|scheme| options.url.starts_with(scheme)) {
-            let (reads, read_jobs) = Queue::new();
-            let threads = postgres::start(options, migrations, jobs, read_jobs, &counters)?;
-            (Engine::Postgres, Reads::There(reads), threads)
+            let (writes, reads) = postgres::start(options, migrations, &counters)?;
+            (Engine::Postgres, writes, Reads::There(reads), Vec::new())
         } else {
             return Err(OpenError::BadUrl("it should begin with sqlite: or postgres://".into()));
         };
@@ -120,12 +119,12 @@ impl Store {
 
     /// Finishes the transactions that wait and closes the database. Blocks. Later transactions are refused.
     pub fn close(&self) {
-        self.0.writes.close();
+        let mut threads = std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        threads.extend(self.0.writes.close());
         match &self.0.reads {
             Reads::Here(pool) => pool.close(),
-            Reads::There(queue) => queue.close(),
+            Reads::There(queue) => threads.extend(queue.close()),
         }
-        let threads = std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             // A thread cannot wait for itself: `close` may be called from a hook of a transaction.
             if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {

@@ -1,6 +1,9 @@
 //! Counters of what the store has done: cheap to keep and cheap to read.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{AcqRel, Acquire, Relaxed},
+};
 
 /// The upper bounds of [`Stats::groups`]. The last bucket has none.
 pub const GROUP_BOUNDS: [u64; 6] = [1, 4, 16, 64, 256, u64::MAX];
@@ -36,7 +39,7 @@ pub(crate) struct Counters {
 impl Counters {
     pub(crate) fn committed(&self, transactions: usize) {
         let transactions = transactions as u64;
-        self.commits.fetch_add(1, Relaxed);
+        self.commits.fetch_add(1, AcqRel);
         self.transactions.fetch_add(transactions, Relaxed);
         if let Some(bucket) = GROUP_BOUNDS.iter().position(|bound| transactions <= *bound) {
             self.groups[bucket].fetch_add(1, Relaxed);
@@ -51,8 +54,9 @@ impl Counters {
         self.retries.fetch_add(1, Relaxed);
     }
 
+    /// A commit is counted when it is durable and before anybody hears of it.
     pub(crate) fn commits(&self) -> u64 {
-        self.commits.load(Relaxed)
+        self.commits.load(Acquire)
     }
 
     pub(crate) fn stats(&self) -> Stats {

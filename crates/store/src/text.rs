@@ -1,7 +1,9 @@
 //! SQL texts: the one text of a statement, and what each engine makes of it.
 //!
-//! The rules of the one text: parameters are `$1…`, keywords and types are in capitals, columns are `TEXT` or `BIGINT`,
+//! The rules of the one text: parameters are `$1…`, keywords and types are in capitals and names are not, columns are `TEXT` or `BIGINT`,
 //! no key cascades (a statement changes the table it names and no other), and a claim may say ` FOR UPDATE SKIP LOCKED`, which SQLite, having one writer, does without.
+
+use crate::Error;
 
 const SKIP_LOCKED: &str = " FOR UPDATE SKIP LOCKED";
 
@@ -55,6 +57,11 @@ pub(crate) fn only_reads(sql: &str) -> bool {
     }
 }
 
+/// What is said of a text that should.
+pub(crate) fn not_reading() -> Error {
+    Error::Engine("`query` takes a statement that only reads".into())
+}
+
 /// Whether the text takes locks, although it reads.
 pub(crate) fn takes_locks(sql: &str) -> bool {
     sql.contains(" FOR UPDATE") || sql.contains(" FOR SHARE")
@@ -70,42 +77,110 @@ pub(crate) fn table(sql: &'static str) -> Option<&'static str> {
     }
 }
 
-/// Whether the text names `table`.
-pub(crate) fn mentions(sql: &str, table: &str) -> bool {
-    words(sql).any(|word| word.eq_ignore_ascii_case(table))
+/// The rows that a text is about, and no others of their table: those whose two columns have the values of the first two
+/// parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pin<'s> {
+    pub(crate) table: &'s str,
+    pub(crate) columns: [&'s str; 2],
 }
 
-/// The two columns whose values the first two parameters are, when the text is about rows with these values and no
-/// others: `INSERT INTO t (a, b, …) VALUES ($1, $2, …)`, `… WHERE a = $1 AND b = $2 …` on one table without an alias.
-pub(crate) fn pinned(sql: &str) -> Option<[&str; 2]> {
-    let (columns, values) = if sql.starts_with("INSERT INTO ") {
-        let (_, list) = sql.split_once('(')?;
-        let (columns, rest) = list.split_once(')')?;
-        (columns, rest.trim_start().strip_prefix("VALUES (")?.strip_prefix("$1, $2")?)
-    } else {
-        let alone =
-            words(sql).filter(|word| matches!(*word, "FROM" | "JOIN" | "UPDATE" | "OR" | "UNION" | "WITH")).count()
-                == 1;
-        let (_, condition) = sql.split_once("WHERE ").filter(|_| alone)?;
-        let (first, rest) = condition.split_once(" = $1 AND ")?;
-        let (second, rest) = rest.split_once(" = $2")?;
-        return is_name(first).then_some([first, second]).filter(|_| is_name(second) && !rest.starts_with(in_word));
+/// `INSERT INTO t (a, b, …) VALUES ($1, $2, …)`, or `… WHERE a = $1 AND b = $2 …` of a statement without another inside
+/// it. Of several tables it is the one whose columns these are.
+pub(crate) fn pinned(sql: &str) -> Option<Pin<'_>> {
+    if sql.starts_with("INSERT ") {
+        return pinned_insert(sql);
+    }
+    let simple = |word: &&str| matches!(*word, "SELECT" | "UPDATE" | "DELETE" | "WHERE" | "OR" | "UNION" | "WITH");
+    if words(sql).filter(simple).count() != 2 {
+        return None;
+    }
+    let (head, condition) = sql.split_once("WHERE ")?;
+    let (first, rest) = condition.split_once(" = $1 AND ")?;
+    let (second, rest) = rest.split_once(" = $2")?;
+    let (alias, columns) = match (first.split_once('.'), second.split_once('.')) {
+        (Some((one, first)), Some((other, second))) if one == other => (Some(one), [first, second]),
+        (None, None) => (None, [first, second]),
+        _ => return None,
     };
+    let table = source(head, alias)?;
+    let moves_rows = head.split_once(" SET ").is_some_and(|(_, set)| words(set).any(|word| columns.contains(&word)));
+    let clear = !moves_rows && columns.iter().all(|name| is_name(name)) && !rest.starts_with(in_word);
+    clear.then_some(Pin { table, columns })
+}
+
+/// A conflict is with any row: the key that is taken may be another than the first.
+fn pinned_insert(sql: &str) -> Option<Pin<'_>> {
+    let (_, list) = sql.split_once('(')?;
+    let (columns, rest) = list.split_once(')')?;
+    let values = rest.trim_start().strip_prefix("VALUES (")?.strip_prefix("$1, $2")?;
     let mut names = columns.split(',').map(str::trim);
-    let pair = [names.next()?, names.next()?];
-    pair.iter().all(|name| is_name(name)).then_some(pair).filter(|_| !values.starts_with(in_word))
+    let columns = [names.next()?, names.next()?];
+    let clear = columns.iter().all(|name| is_name(name)) && !values.starts_with(in_word);
+    let conflicts = words(sql).any(|word| word == "CONFLICT" || word == "SELECT");
+    (clear && !conflicts).then_some(Pin { table: words(sql).nth(2)?, columns })
+}
+
+/// The table that goes by this alias, or the only one, in the text before its WHERE.
+fn source<'s>(head: &'s str, alias: Option<&str>) -> Option<&'s str> {
+    if head.split_once("FROM ").is_some_and(|(_, tables)| tables.contains([',', '('])) {
+        return None;
+    }
+    let words: Vec<&str> = words(head).collect();
+    let starts = |at: &usize| matches!(words[*at], "FROM" | "JOIN" | "UPDATE");
+    let sources = (0..words.len()).filter(starts).filter_map(|at| {
+        let table = *words.get(at + 1)?;
+        let alias = words.get(at + 2).filter(|word| word.contains(char::is_lowercase));
+        Some((table, *alias.unwrap_or(&table)))
+    });
+    let sources: Vec<_> = sources.collect();
+    let table = match alias {
+        Some(alias) => sources.iter().find(|(_, name)| *name == alias)?.0,
+        None if sources.len() == 1 => sources[0].0,
+        None => return None,
+    };
+    (sources.iter().filter(|(other, _)| *other == table).count() == 1).then_some(table)
 }
 
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(in_word)
 }
 
-/// Turns `INSERT INTO t (…) VALUES (…)` of one row into one of many: each parameter becomes an array of PostgreSQL
-/// `types`. `None` when the text is not of that simple shape, and its rows have to go one by one.
+/// The text that does for many what `sql` does for one: each parameter becomes an array of PostgreSQL `types`. `None` when
+/// `sql` is not of a shape for which that is easy, and has to be said once for each.
 ///
+/// A SELECT answers with the number of the one a row is for, from 1, before the row. An UPDATE or DELETE is only given a
+/// row once: for each of the many it has to be about other rows.
+pub(crate) fn bulk(sql: &str, types: &[&str]) -> Option<String> {
+    if types.is_empty() {
+        return None;
+    }
+    let numbered = |part: &dyn Fn(usize, &str) -> String| {
+        let parts: Vec<_> = types.iter().enumerate().map(|(i, ty)| part(i + 1, ty)).collect();
+        parts.join(", ")
+    };
+    let arrays = numbered(&|n, ty| format!("${n}::{ty}[]"));
+    let names = numbered(&|n, _| format!("p{n}"));
+    let many = format!("UNNEST({arrays})");
+    let text = with_parameters(sql, "given.p");
+    match words(sql).next()? {
+        "INSERT" => bulk_insert(sql, &many, &names),
+        verb @ ("UPDATE" | "DELETE") if pinned(sql).is_some() && !words(sql).any(|word| word == "RETURNING") => {
+            let (head, condition) = text.split_once("WHERE ")?;
+            let joined = if verb == "UPDATE" { "FROM" } else { "USING" };
+            Some(format!("{head}{joined} {many} AS given({names}) WHERE {condition}"))
+        }
+        // OFFSET keeps the planner from thinking of something better than to look up one after the other.
+        "SELECT" if !takes_locks(sql) => Some(format!(
+            "SELECT given.n, answer.* FROM {many} WITH ORDINALITY AS given({names}, n), LATERAL ({text} OFFSET 0) AS answer"
+        )),
+        _ => None,
+    }
+}
+
 /// `DO UPDATE` is left out because one statement may not update a row twice.
-pub(crate) fn bulk_insert(sql: &str, types: &[&str]) -> Option<String> {
-    if stretches(sql).count() != 1 || !sql.starts_with("INSERT INTO ") || types.is_empty() {
+fn bulk_insert(sql: &str, many: &str, names: &str) -> Option<String> {
+    if stretches(sql).count() != 1 {
         return None;
     }
     let (head, rest) = sql.split_once(" VALUES")?;
@@ -115,14 +190,8 @@ pub(crate) fn bulk_insert(sql: &str, types: &[&str]) -> Option<String> {
     if !(tail.is_empty() || tail.starts_with("ON CONFLICT") && tail.ends_with("DO NOTHING")) {
         return None;
     }
-    let numbered = |part: fn(usize, &str) -> String| {
-        let parts: Vec<_> = types.iter().enumerate().map(|(i, ty)| part(i + 1, ty)).collect();
-        parts.join(", ")
-    };
-    let arrays = numbered(|n, ty| format!("${n}::{ty}[]"));
-    let names = numbered(|n, _| format!("p{n}"));
-    let values = with_parameters(values, "p.p");
-    Some(format!("{head} SELECT {values} FROM UNNEST({arrays}) AS p({names}) {tail}").trim_end().to_owned())
+    let values = with_parameters(values, "given.p");
+    Some(format!("{head} SELECT {values} FROM {many} AS given({names}) {tail}").trim_end().to_owned())
 }
 
 /// Where the parenthesis closes that was opened just before `text`.
@@ -158,7 +227,7 @@ fn with_parameters(sql: &str, sign: &str) -> String {
 }
 
 /// The words of the text that are neither quoted nor comments.
-fn words(sql: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(sql: &str) -> impl Iterator<Item = &str> {
     stretches(sql).filter(|(code, _)| *code).flat_map(|(_, stretch)| pieces(stretch)).filter(|piece| is_word(piece))
 }
 
@@ -230,45 +299,70 @@ mod tests {
         assert_eq!(table("UPDATE conversation SET n = 1"), Some("conversation"));
         assert_eq!(table("DELETE FROM \"app\" WHERE id = $1"), Some("app"));
         assert_eq!(table("SELECT 1"), None);
-        assert!(mentions("SELECT * FROM message m JOIN app ON 1 = 1", "app"));
-        assert!(!mentions("SELECT app_id, 'app' FROM apps -- app", "app"));
         assert!(only_reads("SELECT 1") && only_reads("\n WITH a AS (SELECT 1) SELECT * FROM a"));
         assert!(!only_reads("WITH a AS (DELETE FROM t RETURNING id) SELECT * FROM a") && !only_reads("DELETE FROM t"));
     }
 
     #[test]
     fn a_text_may_say_which_rows_it_is_about() {
-        assert_eq!(pinned("INSERT INTO t (a, b, c) VALUES ($1, $2, $3)"), Some(["a", "b"]));
-        assert_eq!(pinned("UPDATE t SET c = $3 WHERE a = $1 AND b = $2"), Some(["a", "b"]));
-        assert_eq!(pinned("SELECT c FROM t WHERE a = $1 AND b = $2 AND c > $3 ORDER BY c"), Some(["a", "b"]));
+        for sharp in [
+            "INSERT INTO t (a, b, c) VALUES ($1, $2, $3)",
+            "UPDATE t SET c = $3 WHERE a = $1 AND b = $2",
+            "DELETE FROM t WHERE a = $1 AND b = $2 AND c = 'x'",
+            "SELECT c FROM t WHERE a = $1 AND b = $2 AND c > $3 ORDER BY c",
+            "SELECT x.c, u.d FROM t x LEFT JOIN u ON u.a = x.a WHERE x.a = $1 AND x.b = $2",
+            "SELECT u.c FROM u JOIN t ON u.a = t.a\n WHERE t.a = $1 AND t.b = $2",
+        ] {
+            assert_eq!(pinned(sharp), Some(Pin { table: "t", columns: ["a", "b"] }), "{sharp}");
+        }
         for vague in [
             "INSERT INTO t (a, b) VALUES ($2, $1)",
             "INSERT INTO t (a, b) VALUES ($1, $22)",
+            "INSERT INTO t (a, b) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            "UPDATE t SET b = $3 WHERE a = $1 AND b = $2",
             "SELECT c FROM t WHERE a = $1 AND b > $2",
             "SELECT c FROM t WHERE a = $1 AND b = $22",
             "SELECT c FROM t WHERE a = $1",
             "SELECT c FROM t WHERE a = $1 AND b = $2 OR c = 1",
             "SELECT c FROM t WHERE a = $1 AND b = $2 AND c IN (SELECT c FROM t)",
-            "SELECT t.c FROM t JOIN u ON u.a = t.a WHERE t.a = $1 AND t.b = $2",
+            "SELECT t.c FROM t JOIN u ON u.a = t.a WHERE t.a = $1 AND u.b = $2",
+            "SELECT x.c FROM t x JOIN t y ON y.a = x.a WHERE x.a = $1 AND x.b = $2",
+            "SELECT c FROM t, u WHERE a = $1 AND b = $2",
+            "SELECT c FROM t JOIN u ON u.d = t.d WHERE a = $1 AND b = $2",
         ] {
             assert_eq!(pinned(vague), None, "{vague}");
         }
     }
 
     #[test]
-    fn a_simple_insert_becomes_a_bulk_insert() {
-        assert_eq!(
-            bulk_insert("INSERT INTO t (a, b, c) VALUES ($1, $2, 0) ON CONFLICT (a) DO NOTHING", &["text", "int8"]),
-            Some(
-                "INSERT INTO t (a, b, c) SELECT p.p1, p.p2, 0 FROM UNNEST($1::text[], $2::int8[]) AS p(p1, p2) \
-                 ON CONFLICT (a) DO NOTHING"
-                    .to_owned()
-            )
-        );
-        assert_eq!(
-            bulk_insert("INSERT INTO t (a) VALUES (lower($1))", &["text"]),
-            Some("INSERT INTO t (a) SELECT lower(p.p1) FROM UNNEST($1::text[]) AS p(p1)".to_owned())
-        );
+    fn what_is_said_for_one_can_be_said_for_many() {
+        for (one, many) in [
+            (
+                "INSERT INTO t (a, b, c) VALUES ($1, $2, 0) ON CONFLICT (a) DO NOTHING",
+                "INSERT INTO t (a, b, c) SELECT given.p1, given.p2, 0 FROM UNNEST($1::text[], $2::int8[]) AS \
+                 given(p1, p2) ON CONFLICT (a) DO NOTHING",
+            ),
+            (
+                "INSERT INTO t (a, b) VALUES (lower($1), $2)",
+                "INSERT INTO t (a, b) SELECT lower(given.p1), given.p2 FROM UNNEST($1::text[], $2::int8[]) AS given(p1, p2)",
+            ),
+            (
+                "UPDATE t SET c = 'x' WHERE a = $1 AND b = $2",
+                "UPDATE t SET c = 'x' FROM UNNEST($1::text[], $2::int8[]) AS given(p1, p2) \
+                 WHERE a = given.p1 AND b = given.p2",
+            ),
+            (
+                "DELETE FROM t WHERE a = $1 AND b = $2",
+                "DELETE FROM t USING UNNEST($1::text[], $2::int8[]) AS given(p1, p2) WHERE a = given.p1 AND b = given.p2",
+            ),
+            (
+                "SELECT c FROM t WHERE a = $1 LIMIT $2",
+                "SELECT given.n, answer.* FROM UNNEST($1::text[], $2::int8[]) WITH ORDINALITY AS given(p1, p2, n), \
+                 LATERAL (SELECT c FROM t WHERE a = given.p1 LIMIT given.p2 OFFSET 0) AS answer",
+            ),
+        ] {
+            assert_eq!(bulk(one, &["text", "int8"]).as_deref(), Some(many));
+        }
         for odd in [
             "INSERT INTO t (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET a = $1",
             "INSERT INTO t (a) VALUES ($1), ($2)",
@@ -276,8 +370,10 @@ mod tests {
             "INSERT INTO t (a, b) VALUES ($1, 'x')",
             "INSERT INTO t (a) SELECT $1",
             "DELETE FROM t WHERE a = $1",
+            "UPDATE t SET c = 0 WHERE a = $1 AND b = $2 RETURNING c",
+            "SELECT a FROM t WHERE a = $1 FOR UPDATE",
         ] {
-            assert_eq!(bulk_insert(odd, &["text"]), None, "{odd}");
+            assert_eq!(bulk(odd, &["text"]), None, "{odd}");
         }
     }
 }

@@ -1,19 +1,28 @@
 //! A running transaction, as the rules of the product see it.
 
-use crate::{Arg, Error, Row, clock, id, text};
+use crate::{Arg, Cells, Error, Row, clock, id};
 use std::cell::{OnceCell, RefCell};
 
 /// What an engine does with statements, inside the transaction it has open.
 ///
 /// The methods take `&self` because a reading transaction is shared; the engines keep their state in cells.
 pub(crate) trait Session {
+    /// Refuses a statement that does not only read.
     fn query(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error>;
+    /// The same, with each row shown where it is, until `f` says that it has seen enough.
+    fn each(&self, sql: &'static str, args: &[Arg<'_>], f: Visitor<'_>) -> Result<(), Error> {
+        self.query(sql, args)?.iter().take_while(|row| f(&Cells::Kept(row))).for_each(drop);
+        Ok(())
+    }
     fn query_mut(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error>;
     fn execute(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error>;
     fn append(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<(), Error>;
     fn amend(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<(), Error>;
     fn prepare(&self, sql: &'static str) -> Result<(), Error>;
 }
+
+/// Looks at a row, and says whether to go on.
+pub(crate) type Visitor<'v> = &'v mut dyn FnMut(&Cells<'_>) -> bool;
 
 /// What waits for the durable commit.
 pub(crate) type Hook = Box<dyn FnOnce() + Send>;
@@ -37,12 +46,30 @@ impl<'c> Tx<'c> {
 
     /// Rows of a statement that only reads. Sees everything this transaction wrote before.
     pub fn query(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
-        self.guard(|session| {
-            if !text::only_reads(sql) {
-                return Err(Error::Engine("`query` takes a statement that only reads".into()));
+        self.guard(|session| session.query(sql, args))
+    }
+
+    /// Shows `f` the rows of a statement that only reads, one after the other, and gathers what it makes of them: for
+    /// those who would only copy from them. It ends with the first error.
+    pub fn each<T, E: From<Error>>(
+        &self,
+        sql: &'static str,
+        args: &[Arg<'_>],
+        mut f: impl FnMut(&Cells<'_>) -> Result<T, E>,
+    ) -> Result<Vec<T>, E> {
+        let (mut made, mut refused) = (Vec::new(), None);
+        let mut visit = |row: &Cells<'_>| match f(row) {
+            Ok(value) => {
+                made.push(value);
+                true
             }
-            session.query(sql, args)
-        })
+            Err(error) => {
+                refused = Some(error);
+                false
+            }
+        };
+        self.guard(|session| session.each(sql, args, &mut visit))?;
+        refused.map_or(Ok(made), Err)
     }
 
     /// Rows of a statement that writes: `INSERT … RETURNING`.

@@ -1,6 +1,6 @@
 //! What goes into a statement and what comes out of it. A column is `TEXT` or `BIGINT`.
 
-use crate::Error;
+use crate::{Error, sqlite};
 use std::str::FromStr;
 
 /// A parameter of a statement.
@@ -69,7 +69,7 @@ macro_rules! args {
 }
 
 /// A parameter that outlives its caller, or a cell of a row.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Value {
     Null,
     Int(i64),
@@ -100,20 +100,59 @@ impl From<Arg<'_>> for Value {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row(pub(crate) Vec<Value>);
 
-impl Row {
-    /// The text of column `i`.
-    pub fn text(&self, i: usize) -> Result<&str, Error> {
-        self.opt_text(i)?.ok_or_else(|| mismatch(i, "text"))
-    }
+/// A row of an answer where it is, for a moment: on SQLite nothing of it has been copied yet.
+pub enum Cells<'r> {
+    /// In the memory of SQLite.
+    Sqlite(&'r rusqlite::Row<'r>),
+    /// In our own.
+    Kept(&'r Row),
+}
 
-    /// The text of column `i`, if it has one.
-    pub fn opt_text(&self, i: usize) -> Result<Option<&str>, Error> {
-        match self.cell(i)? {
-            Value::Text(text) => Ok(Some(text)),
-            Value::Null => Ok(None),
-            Value::Int(_) => Err(mismatch(i, "text")),
+/// Both give what they hold in the same ways.
+macro_rules! columns {
+    () => {
+        /// The text of column `i`.
+        pub fn text(&self, i: usize) -> Result<&str, Error> {
+            self.opt_text(i)?.ok_or_else(|| mismatch(i, "text"))
         }
-    }
+
+        /// The text of column `i`, if it has one.
+        pub fn opt_text(&self, i: usize) -> Result<Option<&str>, Error> {
+            match self.cell(i)? {
+                Arg::Text(text) => Ok(Some(text)),
+                Arg::Null => Ok(None),
+                Arg::Int(_) => Err(mismatch(i, "text")),
+            }
+        }
+
+        /// The number of column `i`.
+        pub fn int(&self, i: usize) -> Result<i64, Error> {
+            self.opt_int(i)?.ok_or_else(|| mismatch(i, "a number"))
+        }
+
+        /// The number of column `i`, if it has one.
+        pub fn opt_int(&self, i: usize) -> Result<Option<i64>, Error> {
+            match self.cell(i)? {
+                Arg::Int(number) => Ok(Some(number)),
+                Arg::Null => Ok(None),
+                Arg::Text(_) => Err(mismatch(i, "a number")),
+            }
+        }
+
+        /// Whether the number of column `i` is other than 0.
+        pub fn flag(&self, i: usize) -> Result<bool, Error> {
+            Ok(self.int(i)? != 0)
+        }
+
+        /// The text of column `i`, read as a `T`.
+        pub fn parse<T: FromStr>(&self, i: usize) -> Result<T, Error> {
+            self.text(i)?.parse().map_err(|_| mismatch(i, std::any::type_name::<T>()))
+        }
+    };
+}
+
+impl Row {
+    columns!();
 
     /// Takes the text of column `i` out of the row.
     pub fn take_text(&mut self, i: usize) -> Result<String, Error> {
@@ -123,32 +162,20 @@ impl Row {
         }
     }
 
-    /// The number of column `i`.
-    pub fn int(&self, i: usize) -> Result<i64, Error> {
-        self.opt_int(i)?.ok_or_else(|| mismatch(i, "a number"))
+    fn cell(&self, i: usize) -> Result<Arg<'_>, Error> {
+        let cell = self.0.get(i).ok_or_else(|| Error::Engine(format!("the row has no column {i}")))?;
+        Ok(cell.as_arg())
     }
+}
 
-    /// The number of column `i`, if it has one.
-    pub fn opt_int(&self, i: usize) -> Result<Option<i64>, Error> {
-        match self.cell(i)? {
-            Value::Int(number) => Ok(Some(*number)),
-            Value::Null => Ok(None),
-            Value::Text(_) => Err(mismatch(i, "a number")),
+impl Cells<'_> {
+    columns!();
+
+    fn cell(&self, i: usize) -> Result<Arg<'_>, Error> {
+        match self {
+            Self::Sqlite(row) => sqlite::cell(row, i),
+            Self::Kept(row) => row.cell(i),
         }
-    }
-
-    /// Whether the number of column `i` is other than 0.
-    pub fn flag(&self, i: usize) -> Result<bool, Error> {
-        Ok(self.int(i)? != 0)
-    }
-
-    /// The text of column `i`, read as a `T`.
-    pub fn parse<T: FromStr>(&self, i: usize) -> Result<T, Error> {
-        self.text(i)?.parse().map_err(|_| mismatch(i, std::any::type_name::<T>()))
-    }
-
-    fn cell(&self, i: usize) -> Result<&Value, Error> {
-        self.0.get(i).ok_or_else(|| Error::Engine(format!("the row has no column {i}")))
     }
 }
 

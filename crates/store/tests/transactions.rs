@@ -30,6 +30,7 @@ on_both_engines![
     a_failed_statement_ends_the_transaction,
     claims_do_not_collide,
     every_type_survives,
+    rows_may_be_looked_at_one_by_one,
     a_wrong_argument_loses_nothing_but_its_job,
     texts_can_be_checked,
     a_closed_store_refuses,
@@ -308,6 +309,25 @@ async fn every_type_survives(database: &Database) {
     assert_eq!((row.int(4), row.take_text(0)), (Ok(i64::MAX), Ok("ä€🦀".to_owned())));
 }
 
+async fn rows_may_be_looked_at_one_by_one(database: &Database) {
+    const ALL: &str = "SELECT id, n, NULL FROM counter ORDER BY id";
+    let store = database.store();
+    for (id, n) in [("a", 1), ("b", 2), ("c", 3)] {
+        counter(&store, id, n).await;
+    }
+    let copied = |tx: &Tx<'_>| {
+        tx.each(ALL, args![], |row| Ok::<_, Error>((row.text(0)?.to_owned(), row.int(1)?, row.opt_text(2)?.is_none())))
+    };
+    assert_eq!(store.read(copied).await.map(|rows| (rows.len(), rows[1].clone())), Ok((3, ("b".to_owned(), 2, true))));
+    let stopped = |tx: &Tx<'_>| tx.each(ALL, args![], |row| if row.int(1)? < 2 { Ok(()) } else { Err(Refusal::No) });
+    assert_eq!(store.read(stopped).await, Err(Refusal::No));
+    let mistaken = |tx: &Tx<'_>| tx.each(ALL, args![], |row| row.int(0));
+    assert!(store.read(mistaken).await.is_err());
+    let written = |tx: &Tx<'_>| tx.each("DELETE FROM counter", args![], |_| Ok::<_, Error>(()));
+    assert!(store.read(written).await.is_err());
+    assert_eq!(read(&store, "c").await, Some(3));
+}
+
 async fn a_wrong_argument_loses_nothing_but_its_job(database: &Database) {
     let store = database.store();
     let answers = together(&store, 20, |i, tx| {
@@ -397,15 +417,44 @@ async fn a_time_asked_for_after_a_read_is_not_before_what_was_read(database: &Da
     assert!(answers.await.into_iter().flatten().all(|in_order| in_order));
 }
 
+/// Snapshots that stay open between reads must not keep the log from starting over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_log_of_sqlite_stays_bounded_beside_readers() {
+    let database = Database::sqlite();
+    let store = database.store();
+    let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let readers = (0..3).map(|_| {
+        let (store, over) = (store.clone(), Arc::clone(&over));
+        tokio::spawn(async move {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                assert!(store.read(|tx| value(tx, "0-0")).await.is_ok());
+                tokio::task::yield_now().await;
+            }
+        })
+    });
+    let readers: Vec<_> = readers.collect();
+    let largest = write_much(&store).await;
+    over.store(true, std::sync::atomic::Ordering::Relaxed);
+    for reader in readers {
+        reader.await.unwrap();
+    }
+    assert!(largest < 80 << 20, "240 MiB were written, and the log grew to {largest} bytes");
+}
+
 /// A writer that never rests must not keep the write-ahead log from starting over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_of_sqlite_stays_bounded() {
     let database = Database::sqlite();
-    let store = database.store();
+    let largest = write_much(&database.store()).await;
+    assert!(largest < 80 << 20, "240 MiB were written, and the log grew to {largest} bytes");
+}
+
+/// Writes 240 MiB, and tells how large the log was at most.
+async fn write_much(store: &Store) -> u64 {
     let mut largest = 0;
     for round in 0..60 {
         let note = Arc::new("x".repeat(256 * 1024));
-        let answers = together(&store, 16, move |i, tx| {
+        let answers = together(store, 16, move |i, tx| {
             let id = format!("{round}-{i}");
             tx.append(NEW_COUNTER, args![&id, i])?;
             Ok(tx.append(NEW_THING, args![&id, &id, &*note])?)
@@ -413,5 +462,5 @@ async fn the_log_of_sqlite_stays_bounded() {
         assert!(answers.await.iter().all(Result::is_ok));
         largest = largest.max(store.stats().wal_bytes.unwrap_or_default());
     }
-    assert!(largest < 80 << 20, "240 MiB were written, and the log grew to {largest} bytes");
+    largest
 }

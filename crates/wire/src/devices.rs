@@ -1,4 +1,4 @@
-//! Devices: where a user's SDKs run. An SDK announces its device; this API reads them.
+//! Devices: where a user's SDKs run. Whoever makes an SDK, or a page or app in its place, announces them.
 
 use crate::{
     id::{ClientId, DeviceId, IntegrationId},
@@ -19,7 +19,14 @@ operations! { "Devices"
     /// Fetches a device.
     GetDevice = GET "/v2/apps/{appId}/users/{userIdOrExternalId}/devices/{deviceId}" [Account App Integration]
         (DevicePath, BrandQuery, Nothing) -> 200 DeviceReply | 404;
+    /// Announces the device on which a user is. A device whose guid the user has already is brought up to date. A user
+    /// who has no client of the SDKs gets it.
+    AnnounceDevice = POST "/heliograph/v1/apps/{appId}/users/{userIdOrExternalId}/devices" [Account App Integration]
+        (UserPath, BrandQuery, NewDevice) -> 201 DeviceReply | 400 404;
 }
+
+/// How many devices a user may have.
+pub const MAX_PER_USER: usize = 100;
 
 /// What kind of device it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -72,6 +79,34 @@ pub struct Device {
     pub info: Option<Map<String, Value>>,
     /// The version of the app it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_version: Option<String>,
+}
+
+/// What is announced of a device.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "deviceAnnouncement")]
+pub struct NewDevice {
+    /// What kind it is.
+    pub r#type: DeviceType,
+    /// The id that its SDK keeps for it.
+    #[schemars(length(min = 1, max = 128))]
+    pub guid: String,
+    /// The integration it comes by, of the same type or `unity`.
+    pub integration_id: String,
+    /// Whether it can be reached. Default `active`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<DeviceStatus>,
+    /// Where notifications are pushed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub push_notification_token: Option<String>,
+    /// What the SDK tells of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub info: Option<Map<String, Value>>,
+    /// The version of the app it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
     pub app_version: Option<String>,
 }
 

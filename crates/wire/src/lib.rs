@@ -9,6 +9,7 @@ pub mod app_keys;
 pub mod apps;
 pub mod attachments;
 pub mod audit;
+pub mod channel_events;
 pub mod channels;
 pub mod check;
 pub mod clients;
@@ -41,6 +42,8 @@ pub mod time;
 pub mod token_info;
 pub mod user_events;
 pub mod users;
+pub mod webhook_proxies;
+pub mod webhook_signing;
 pub mod webhooks;
 
 /// Every operation the server answers, in the order of the public contract.
@@ -51,6 +54,7 @@ pub fn contract() -> Vec<op::Description> {
         attachments::OPERATIONS,
         conversations::OPERATIONS,
         channels::OPERATIONS,
+        channel_events::OPERATIONS,
         participants::OPERATIONS,
         messages::OPERATIONS,
         activities::OPERATIONS,
@@ -67,6 +71,8 @@ pub fn contract() -> Vec<op::Description> {
         oauth::OPERATIONS,
         oauth_clients::OPERATIONS,
         audit::OPERATIONS,
+        webhook_signing::OPERATIONS,
+        webhook_proxies::OPERATIONS,
     ]
     .concat()
     .into_iter()

@@ -67,6 +67,8 @@ pub struct Description {
     pub id: &'static str,
     /// The group it belongs to in the documentation.
     pub tag: &'static str,
+    /// The module its row stands in: `apps`.
+    pub module: &'static str,
     /// The HTTP method.
     pub method: Method,
     /// The path template.
@@ -88,11 +90,12 @@ pub struct Description {
 }
 
 /// Turns a row into a value.
-pub fn describe<O: Operation>(tag: &'static str) -> Description {
+pub fn describe<O: Operation>(tag: &'static str, module: &'static str) -> Description {
     let some = |is_nothing: bool, schema: SchemaOf| (!is_nothing).then_some(schema);
     Description {
         id: O::ID,
         tag,
+        module: module.rsplit("::").next().unwrap_or(module),
         method: O::METHOD,
         path: O::PATH,
         scopes: O::SCOPES,
@@ -149,7 +152,7 @@ macro_rules! operations {
         } )+
         /// The operations of this file.
         pub const OPERATIONS: &[fn() -> $crate::op::Description] =
-            &[$(|| $crate::op::describe::<$name>($tag)),+];
+            &[$(|| $crate::op::describe::<$name>($tag, module_path!())),+];
     };
     (@scopes [public]) => { &[] };
     (@scopes [any]) => { $crate::op::Scope::ALL };

@@ -2,6 +2,7 @@
 //! server, because they are what the server runs by.
 
 use crate::{
+    check::Checker,
     contract,
     op::{Description, Scope},
     openapi_webhooks::webhooks,
@@ -48,7 +49,24 @@ pub fn document(server: &str) -> Value {
     tidy(&mut document["paths"]);
     tidy(&mut document["webhooks"]);
     tidy(&mut document["components"]["schemas"]);
+    admit_no_body(&mut document);
     document
+}
+
+/// No body is read as an empty object, so where that is in order the body is not required.
+fn admit_no_body(document: &mut Value) {
+    let schemas = document["components"]["schemas"].take();
+    let empty = Map::new();
+    let definitions = schemas.as_object().unwrap_or(&empty);
+    let operations = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    for operation in operations.filter_map(Value::as_object_mut).flat_map(|item| item.values_mut()) {
+        let Some(body) = operation.get_mut("requestBody") else { continue };
+        let schema = &body["content"]["application/json"]["schema"];
+        if schema.is_object() && Checker::compile(schema, definitions).check(&mut json!({})).is_empty() {
+            body["required"] = false.into();
+        }
+    }
+    document["components"]["schemas"] = schemas;
 }
 
 fn tags() -> Vec<Value> {

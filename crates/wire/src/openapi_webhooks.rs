@@ -3,6 +3,7 @@
 
 use crate::{
     activities::ActivityPayload,
+    channel_events::{DeliveryPayload, PassthroughPayload, PostbackPayload, ReferralPayload},
     control::ControlPayload,
     events::{
         AppRef, ConversationCreatePayload, ConversationRemovePayload, MemberPayload, MessagePayload, UserRemovePayload,
@@ -17,20 +18,19 @@ use crate::{
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-/// One entry for each trigger that this server pulls.
+/// One entry for each trigger.
 pub fn webhooks(generator: &mut SchemaGenerator) -> Map<String, Value> {
     let mut described = Map::new();
     for &trigger in Trigger::ALL {
-        if let Some(payload) = payload(trigger, generator) {
-            described.insert(trigger.name().to_owned(), webhook(trigger, payload, generator));
-        }
+        let payload = payload(trigger, generator);
+        described.insert(trigger.name().to_owned(), webhook(trigger, payload, generator));
     }
     described
 }
 
-/// What an event carries. `None`: it happens on channels alone, and is never sent.
-fn payload(trigger: Trigger, generator: &mut SchemaGenerator) -> Option<Value> {
-    Some(match trigger {
+/// What an event carries.
+fn payload(trigger: Trigger, generator: &mut SchemaGenerator) -> Value {
+    match trigger {
         Trigger::ClientAdd => schema::<ClientAddPayload>(generator),
         Trigger::ClientRemove => schema::<ClientRemovePayload>(generator),
         Trigger::ClientUpdate => schema::<ClientUpdatePayload>(generator),
@@ -49,13 +49,13 @@ fn payload(trigger: Trigger, generator: &mut SchemaGenerator) -> Option<Value> {
         Trigger::UserMerge => schema::<UserMergePayload>(generator),
         Trigger::UserUpdate => schema::<UserUpdatePayload>(generator),
         Trigger::UserRemove => schema::<UserRemovePayload>(generator),
-        Trigger::MessageDeliveryChannel
-        | Trigger::MessageDeliveryFailure
-        | Trigger::MessageDeliveryUser
-        | Trigger::ConversationPostback
-        | Trigger::ConversationReferral
-        | Trigger::PassthroughMessaging => return None,
-    })
+        Trigger::MessageDeliveryChannel | Trigger::MessageDeliveryFailure | Trigger::MessageDeliveryUser => {
+            schema::<DeliveryPayload>(generator)
+        }
+        Trigger::ConversationPostback => schema::<PostbackPayload>(generator),
+        Trigger::ConversationReferral => schema::<ReferralPayload>(generator),
+        Trigger::PassthroughMessaging => schema::<PassthroughPayload>(generator),
+    }
 }
 
 fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {

@@ -24,6 +24,10 @@ impl<K: Kind> Param for Id<K> {
 pub trait PathParams: Sized + Send + Sync + Clone + 'static {
     /// Reads them from the decoded segments that stand where the template has braces.
     fn read(segments: &[Cow<'_, str>]) -> Result<Self, Missing>;
+    /// Makes them of texts, in the same order: for whoever has them as texts anyway.
+    fn of(values: &[&str]) -> Result<Self, Missing> {
+        Self::read(&values.iter().map(|value| Cow::Borrowed(*value)).collect::<Vec<_>>())
+    }
     /// Writes them, in the same order.
     fn write(&self) -> Vec<String>;
     /// The app the path names, if it names one.
@@ -95,6 +99,8 @@ paths! {
     WebhooksPath { integration_id: IntegrationRef }
     /// `/apps/{appId}/integrations/{integrationId}/webhooks/{webhookId}`
     WebhookPath { integration_id: IntegrationRef, webhook_id: WebhookId }
+    /// `/apps/{appId}/webhooks/{webhookId}`, in rows of our own
+    AppWebhookPath { webhook_id: WebhookId }
     /// `/apps/{appId}/switchboards/{switchboardId}`
     SwitchboardPath { switchboard_id: SwitchboardId }
     /// `/apps/{appId}/switchboards/{switchboardId}/switchboardIntegrations/{switchboardIntegrationId}`
@@ -175,7 +181,10 @@ pub fn segments<'p>(template: &str, path: &'p str) -> Vec<Cow<'p, str>> {
         .split('/')
         .zip(path.split('/'))
         .filter(|(name, _)| name.starts_with('{'))
-        .map(|(_, raw)| percent_encoding::percent_decode_str(raw).decode_utf8_lossy())
+        .map(|(_, raw)| match raw.as_bytes().contains(&b'%') {
+            true => percent_encoding::percent_decode_str(raw).decode_utf8_lossy(),
+            false => raw.into(),
+        })
         .collect()
 }
 

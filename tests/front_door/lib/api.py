@@ -93,6 +93,9 @@ class Api:
     def post(self, path, json=None, **options):
         return self.send("POST", path, json=json, **options)
 
+    def put(self, path, json=None, **options):
+        return self.send("PUT", path, json=json, **options)
+
     def patch(self, path, json=None, **options):
         return self.send("PATCH", path, json=json, **options)
 

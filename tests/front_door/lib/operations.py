@@ -1,4 +1,4 @@
-"""The operations that exist so far: who may call each, and what a harmless, permitted call of it gets.
+"""The operations of the contract, and our own that an app's keys may call: who may call each, and what a harmless, permitted call of it gets.
 
 The scopes are the reference's, written down here by hand on purpose: read from the server they would prove nothing.
 """
@@ -44,10 +44,12 @@ def row(id, method, path, scopes, probe, body=None):
 
 
 A = "/v2/apps/{appId}"
+H = "/heliograph/v1/apps/{appId}"
 I = A + "/integrations/{integrationId}"
 C = A + "/conversations/{conversationId}"
 S = A + "/switchboards"
 P = S + "/{missing}/switchboardIntegrations/{missing}"
+H = "/heliograph/v1/apps/{appId}/webhooks/{webhookId}"
 HOOK = {"target": "http://127.0.0.1:9/", "triggers": ["conversation:message"]}
 MESSAGE = {"author": {"type": "business"}, "content": {"type": "text", "text": "Who may say this?"}}
 
@@ -78,6 +80,11 @@ OPERATIONS = [
     row("GetWebhook", "GET", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
     row("UpdateWebhook", "PATCH", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404, {"includeFullUser": True}),
     row("DeleteWebhook", "DELETE", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
+    row("GetWebhookSigning", "GET", H + "/signing", {APP, INTEGRATION}, 404),
+    row("RotateWebhookSigning", "POST", H + "/signing/rotate", {APP, INTEGRATION}, 404, {}),
+    row("GetWebhookProxy", "GET", H + "/proxy", {ACCOUNT}, 404),
+    row("SetWebhookProxy", "PUT", H + "/proxy", {ACCOUNT}, 404, {"url": "http://127.0.0.1:9"}),
+    row("DeleteWebhookProxy", "DELETE", H + "/proxy", {ACCOUNT}, 404),
     row("CreateUser", "POST", A + "/users", ALL, 201, {}),
     row("ListUsers", "GET", A + "/users?filter[identities.email]=nobody@example.org", ALL, 200),
     row("GetUser", "GET", A + "/users/{userId}", ALL, 200),
@@ -90,6 +97,8 @@ OPERATIONS = [
     row("RemoveClient", "DELETE", A + "/users/{userId}/clients/{missing}", ALL, 404),
     row("ListDevices", "GET", A + "/users/{userId}/devices", ALL, 200),
     row("GetDevice", "GET", A + "/users/{userId}/devices/{missing}", ALL, 404),
+    row("AnnounceDevice", "POST", H + "/users/{missing}/devices", ALL, 404,
+        {"type": "web", "guid": "g", "integrationId": MISSING}),
     row("CreateConversation", "POST", A + "/conversations", ALL, 201, {"type": "sdkGroup"}),
     row("ListConversations", "GET", A + "/conversations?filter[userId]={userId}", ALL, 200),
     row("GetConversation", "GET", C, ALL, 200),
@@ -100,6 +109,8 @@ OPERATIONS = [
     row("LeaveConversation", "POST", C + "/leave", ALL, 404, {"userId": MISSING}),
     row("PostMessage", "POST", C + "/messages", ALL, 201, MESSAGE),
     row("ListMessages", "GET", C + "/messages", ALL, 200),
+    row("ReportChannelEvent", "POST", H + "/conversations/{missing}/channelEvents", ALL, 404,
+        {"integrationId": MISSING, "event": {"type": "typing:start"}}),
     row("PostActivity", "POST", C + "/activity", ALL, 200, {"author": {"type": "business"}, "type": "typing:start"}),
     row("DownloadMessageRef", "POST", C + "/download", ALL, 404, {"userId": MISSING}),
     row("PostConversionEvents", "POST", C + "/conversionEvents", ALL, 400, {"messenger": {"payload": {"data": []}}}),

@@ -15,6 +15,7 @@ class Delivery:
     headers: dict
     body: dict
     status: int
+    raw: bytes
 
     @property
     def events(self):
@@ -87,7 +88,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.finish_with(404)
         status, delay = target.take_answer()
         headers = {name.lower(): value for name, value in self.headers.items()}
-        target.record(Delivery(time.monotonic(), headers, json.loads(raw), status))
+        target.record(Delivery(time.monotonic(), headers, json.loads(raw), status, raw))
         # A hanging target must not keep the test process: the wait ends with the sink.
         self.server.closing.wait(delay)
         return self.finish_with(status)

@@ -1,6 +1,7 @@
 //! The commands that call a server: what they share.
 
 pub mod apps;
+pub mod attachments;
 pub mod integrations;
 pub mod keys;
 pub mod webhooks;

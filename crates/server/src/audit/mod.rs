@@ -124,12 +124,11 @@ pub fn by_operator(tx: &mut Tx<'_>, vault: &Vault, operation: &'static str, subj
     record(tx, vault, SERVER, &change)
 }
 
-/// Runs a rule that writes, and enters what it did. `made` finds the id of what it made in its outcome.
-pub fn audited<O: Operation, T>(
+/// Runs a rule that writes, and enters what it did.
+pub fn audited<O: Operation, T: Serialize>(
     tx: &mut Tx<'_>,
     call: &Call<O>,
     rule: fn(&mut Tx<'_>, &Call<O>) -> Result<T>,
-    made: fn(&T) -> Result<Option<String>>,
 ) -> Result<T> {
     if !subjects::is_audited(O::ID) {
         return rule(tx, call);
@@ -154,12 +153,9 @@ pub fn audited<O: Operation, T>(
     Ok(outcome)
 }
 
-/// What a path names: its last id, if it ends with one. A caller without a path speaks of its own integration.
+/// What a path names: its last id. A caller without a path speaks of its own integration.
 fn named<O: Operation>(path: &O::Path, caller: &Caller) -> Option<String> {
-    if O::PATH.ends_with('}') || O::METHOD == http::Method::DELETE && O::PATH.contains('}') {
-        return path.write().pop();
-    }
-    caller.integration().filter(|_| !O::PATH.contains('}')).map(|id| id.to_string())
+    path.write().pop().or_else(|| caller.integration().map(|id| id.to_string()))
 }
 
 /// The subject that changed, as it was and as it is: of several that a name fits, it is the one that is not the same.
@@ -170,8 +166,8 @@ fn difference(before: Vec<Told>, after: Vec<Told>) -> (Option<Told>, Option<Told
     (changed, now)
 }
 
-/// The id of what an operation made: every answer holds one resource, and that its id.
-pub fn made<T: Serialize>(outcome: &T) -> Result<Option<String>> {
+/// The id of what an operation made or changed: every such answer holds one resource, and that its id.
+fn made<T: Serialize>(outcome: &T) -> Result<Option<String>> {
     let outcome = serde_json::to_value(outcome)?;
     let resources = outcome.as_object().into_iter().flat_map(|answer| answer.values());
     Ok(resources.filter_map(|resource| resource["id"].as_str()).next().map(str::to_owned))

@@ -17,6 +17,8 @@ pub const EXEMPT: &[(&str, &str)] = &[
     ("CreateClient", "everyday data"),
     ("RemoveClient", "everyday data"),
     ("ReportClient", "what a channel reports"),
+    ("ReportChannelEvent", "what a channel reports"),
+    ("AnnounceDevice", "what a channel reports"),
     ("PassControl", "webhooks tell who answers in a conversation"),
     ("OfferControl", "webhooks tell who answers in a conversation"),
     ("AcceptControl", "webhooks tell who answers in a conversation"),
@@ -156,6 +158,9 @@ mod tests {
             "DeleteMessage",
             "DeleteAttachment",
             "SyncUser",
+            "RotateWebhookSigning",
+            "SetWebhookProxy",
+            "DeleteWebhookProxy",
             "GetToken",
             "RevokeAccess",
         ];

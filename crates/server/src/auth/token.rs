@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use heliograph_wire::{id::AppId, op::Scope};
 use hmac::{Hmac, KeyInit, Mac};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
 use sha2::Sha256;
 use std::borrow::Cow;
 
@@ -19,6 +19,24 @@ pub type SigningKey = Hmac<Sha256>;
 /// Makes a signing key. The printed characters of the secret are the key; they are not decoded.
 pub fn signing_key(secret: &str) -> SigningKey {
     Hmac::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length")
+}
+
+/// What of a token's body is looked at.
+#[derive(Default, Deserialize)]
+pub struct Claims {
+    #[serde(default, deserialize_with = "present")]
+    scope: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    exp: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    nbf: Option<Value>,
+    #[serde(default, rename = "appId", deserialize_with = "present")]
+    app_id: Option<Value>,
+}
+
+/// A claim that is null is there all the same, and wrong.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// A token that is well-formed and names its key; whether it is genuine is still to be seen.
@@ -56,8 +74,11 @@ pub fn parse(text: &str) -> Result<Token<'_>> {
         return Err(Error::InvalidToken("Invalid JWT. Expected three parts separated by dots".to_owned()));
     };
     let decoded = BASE64.decode(header).map_err(|_| defect("header", "It is not base64url without padding"))?;
-    let header_json: Header<'_> = serde_json::from_slice(&decoded)
-        .map_err(|_| defect("header", "It is not a JSON object with texts for alg and kid"))?;
+    // As text first: JSON is UTF-8 (RFC 8725, 3.7), also in members that nobody looks at.
+    let header_json: Option<Header<'_>> =
+        str::from_utf8(&decoded).ok().and_then(|text| serde_json::from_str(text).ok());
+    let header_json =
+        header_json.ok_or_else(|| defect("header", "It is not a JSON object with texts for alg and kid"))?;
     if header_json.alg.as_deref() != Some("HS256") {
         return Err(defect("header", "Algorithm (alg) should be HS256"));
     }
@@ -76,44 +97,43 @@ pub fn parse(text: &str) -> Result<Token<'_>> {
 
 impl Token<'_> {
     /// Checks signature, times and scope, and answers the claims. Nothing of the body is believed before the signature is.
-    pub fn verify(&self, kind: KeyKind, key: &SigningKey, now_ms: i64) -> Result<Map<String, Value>> {
+    pub fn verify(&self, kind: KeyKind, key: &SigningKey, now_ms: i64) -> Result<Claims> {
         let mut mac = key.clone();
         mac.update(self.signed.as_bytes());
         mac.verify((&self.signature).into())
             .map_err(|_| defect("signature", "It does not match the secret of the key"))?;
         let decoded = BASE64.decode(self.body).map_err(|_| defect("body", "It is not base64url without padding"))?;
-        let claims: Map<String, Value> =
-            serde_json::from_slice(&decoded).map_err(|_| defect("body", "It is not a JSON object"))?;
+        let claims = claims(&decoded).ok_or_else(|| defect("body", "It is not a JSON object"))?;
         self.check_times(&claims, now_ms)?;
         check_scope(&claims, kind)?;
         Ok(claims)
     }
 
     /// Checks that an access token is for this client and this app, as its key is.
-    pub fn check_party(&self, claims: &Map<String, Value>, client: &str, app: Option<AppId>) -> Result<()> {
+    pub fn check_party(&self, claims: &Claims, client: &str, app: Option<AppId>) -> Result<()> {
         if self.party.as_ref().and_then(Value::as_str) != Some(client) {
             return Err(defect("header", "Authorized party (azp) should be the OAuth client of the key"));
         }
-        let named = claims.get("appId").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        let named = claims.app_id.as_ref().and_then(Value::as_str).and_then(|id| id.parse().ok());
         if named.is_none() || named != app {
             return Err(defect("body", "appId should be the app of the key"));
         }
         Ok(())
     }
 
-    fn check_times(&self, claims: &Map<String, Value>, now_ms: i64) -> Result<()> {
+    fn check_times(&self, claims: &Claims, now_ms: i64) -> Result<()> {
         let now = now_ms as f64 / 1000.0;
-        let time = |name: &str| match claims.get(name) {
+        let time = |name: &str, claim: &Option<Value>| match claim {
             None => Ok(None),
             Some(value) => match value.as_f64() {
                 Some(seconds) => Ok(Some(seconds)),
                 None => Err(defect("body", &format!("{name} should be a number of seconds"))),
             },
         };
-        if time("exp")?.is_some_and(|exp| exp <= now) {
+        if time("exp", &claims.exp)?.is_some_and(|exp| exp <= now) {
             return Err(defect("body", "Token expired (exp)"));
         }
-        if time("nbf")?.is_some_and(|nbf| nbf > now) {
+        if time("nbf", &claims.nbf)?.is_some_and(|nbf| nbf > now) {
             return Err(defect("body", "Token is not valid yet (nbf)"));
         }
         Ok(())
@@ -131,8 +151,14 @@ pub fn access_token(key_id: &str, secret: &str, client: &str, app: AppId, now_ms
     format!("{signed}.{signature}")
 }
 
-fn check_scope(claims: &Map<String, Value>, kind: KeyKind) -> Result<()> {
-    let scope = match claims.get("scope") {
+/// The claims of an object. (Derived code would take a list of claims, too.)
+fn claims(json: &[u8]) -> Option<Claims> {
+    let object = json.trim_ascii_start().starts_with(b"{");
+    serde_json::from_str(str::from_utf8(json).ok()?).ok().filter(|_| object)
+}
+
+fn check_scope(claims: &Claims, kind: KeyKind) -> Result<()> {
+    let scope = match &claims.scope {
         None => return Err(defect("body", "Missing scope")),
         Some(Value::String(scope)) => scope,
         Some(_) => return Err(defect("body", "scope should be a text")),
@@ -216,7 +242,7 @@ mod tests {
         assert!(token.check_party(&claims, "shoplifter", Some(app)).is_ok());
         assert!(token.check_party(&claims, "another", Some(app)).is_err());
         assert!(token.check_party(&claims, "shoplifter", Some(other)).is_err());
-        assert!(token.check_party(&Map::new(), "shoplifter", None).is_err());
+        assert!(token.check_party(&Claims::default(), "shoplifter", None).is_err());
         // An ordinary key of an app signs none.
         assert!(token.verify(KeyKind::App, &signing_key(SECRET), NOW).is_err());
     }

@@ -203,7 +203,9 @@ impl HttpService for Way {
 /// What may be tried again, in the storage library's words.
 fn kind(failure: Failure) -> HttpErrorKind {
     match failure {
-        Failure::Connect | Failure::Resolve | Failure::Tls | Failure::Refused => HttpErrorKind::Connect,
+        Failure::Connect | Failure::Resolve | Failure::Tls | Failure::Refused | Failure::Proxy => {
+            HttpErrorKind::Connect
+        }
         Failure::Timeout => HttpErrorKind::Timeout,
         Failure::Broken => HttpErrorKind::Interrupted,
     }

@@ -5,13 +5,19 @@ use super::{
     lanes::Event,
     outbox::{self, Delivery},
     policy::{TIMEOUT, Verdict, judge},
+    signature::{Signatures, call_id},
 };
-use crate::{error::Result, state::State, webhooks};
+use crate::{
+    error::Result,
+    state::State,
+    webhooks::{self, Calling},
+};
 use bytes::Bytes;
-use heliograph_http::{Answer, Failure, parse_target};
+use heliograph_http::{Answer, Failure, Outbound, parse_target};
 use heliograph_store::clock;
 use heliograph_wire::events::VERSION;
 use http::{HeaderMap, HeaderValue, Uri, header::CONTENT_TYPE};
+use serde::Deserialize;
 use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
     time::Instant,
@@ -25,6 +31,9 @@ const BELIEVED_MS: i64 = 1000;
 pub struct Target {
     uri: Uri,
     headers: HeaderMap,
+    signatures: Signatures,
+    /// The client that leaves by the webhook's own proxy, or as all others do.
+    outbound: Outbound,
     read_at: i64,
 }
 
@@ -73,7 +82,9 @@ async fn make(state: &State, shared: &Arc<Shared>, mut delivery: Delivery, repor
         return Ok(());
     };
     let began = Instant::now();
-    let answer = shared.outbound.post(&target.uri, target.headers, envelope(&delivery), TIMEOUT).await;
+    let (mut headers, body) = (target.headers, envelope(&delivery));
+    target.signatures.put(&mut headers, &call_id(&[event_id(&delivery.event)?]), clock::now_ms(), &body);
+    let answer = target.outbound.post(&target.uri, headers, body, TIMEOUT).await;
     let verdict = verdict(shared, &delivery, &answer);
     state.metrics.attempt(outcome(verdict), began.elapsed());
     log(&delivery, &answer, verdict);
@@ -111,18 +122,24 @@ async fn target(state: &State, shared: &Shared, delivery: &Delivery) -> Result<O
         return Ok(Some(target));
     }
     let (vault, app, id) = (state.clone(), delivery.app.clone(), delivery.webhook.clone());
-    let found = state.store.read(move |tx| webhooks::target(tx, &vault.vault, &app, &id)).await?;
-    let Some((url, secret)) = found else { return Ok(None) };
-    let Ok(uri) = parse_target(&url) else { return Ok(None) };
-    let mut headers = HeaderMap::with_capacity(4);
+    let found = state.store.read(move |tx| webhooks::calling(tx, &vault.vault, &app, &id)).await?;
+    let Some(calling) = found else { return Ok(None) };
+    let Some(target) = known(shared, &calling, now)? else { return Ok(None) };
+    shared.targets.write().unwrap_or_else(PoisonError::into_inner).insert(delivery.webhook.clone(), target.clone());
+    Ok(Some(target))
+}
+
+fn known(shared: &Shared, calling: &Calling, read_at: i64) -> Result<Option<Target>> {
+    let Ok(uri) = parse_target(&calling.target) else { return Ok(None) };
+    let mut headers = HeaderMap::with_capacity(8);
     headers.insert(CONTENT_TYPE, const { HeaderValue::from_static("application/json") });
-    if let Ok(mut value) = HeaderValue::from_str(&secret) {
+    if let Ok(mut value) = HeaderValue::from_str(&calling.secret) {
         value.set_sensitive(true);
         headers.insert("x-api-key", value);
     }
-    let target = Target { uri, headers, read_at: now };
-    shared.targets.write().unwrap_or_else(PoisonError::into_inner).insert(delivery.webhook.clone(), target.clone());
-    Ok(Some(target))
+    let signatures = Signatures::with(calling.signing.iter().map(|secret| secret.as_str()))?;
+    let outbound = calling.proxy.as_ref().map_or_else(|| shared.outbound.clone(), |proxy| shared.outbound.by(proxy));
+    Ok(Some(Target { uri, headers, signatures, outbound, read_at }))
 }
 
 /// What is sent: the event is JSON already, and ids need no escaping.
@@ -130,6 +147,14 @@ fn envelope(delivery: &Delivery) -> Bytes {
     let Delivery { app, webhook, event, .. } = delivery;
     let head = format!(r#"{{"app":{{"id":"{app}"}},"webhook":{{"id":"{webhook}","version":"{VERSION}"}},"events":["#);
     [head.as_str(), event, "]}"].concat().into()
+}
+
+fn event_id(event: &str) -> Result<&str> {
+    #[derive(Deserialize)]
+    struct Named<'e> {
+        id: &'e str,
+    }
+    Ok(serde_json::from_str::<Named<'_>>(event)?.id)
 }
 
 fn verdict(shared: &Shared, delivery: &Delivery, answer: &Result<Answer, Failure>) -> Verdict {

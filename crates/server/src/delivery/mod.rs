@@ -5,12 +5,13 @@
 //! does not fit in memory, waits for its next attempt, or was left by a dead node is polled for.
 //!
 //! `lanes.rs` decides what is sent next, `attempt.rs` sends it and settles its row, `outbox.rs` has the statements,
-//! `policy.rs` says when again.
+//! `policy.rs` says when again, `signature.rs` signs.
 
 mod attempt;
 mod lanes;
 mod outbox;
 pub mod policy;
+mod signature;
 
 pub use outbox::Delivery;
 

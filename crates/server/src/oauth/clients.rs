@@ -117,13 +117,13 @@ fn change(tx: &mut Tx<'_>, call: &Call<UpdateOAuthClient>) -> Result<OAuthClient
 
 /// Deletes a partner with all it has in any app.
 pub fn remove(tx: &mut Tx<'_>, id: &str) -> Result<()> {
-    if tx.execute("DELETE FROM oauth_client WHERE id = $1", args![id])? == 0 {
-        return Err(Missing::RESOURCE.into());
-    }
-    tx.execute("DELETE FROM oauth_code WHERE client_id = $1", args![id])?;
+    known(tx, id)?;
+    // Before the partner's own row, which says where it wants to be told of it.
     for (app, integration) in integrations::of_type(tx, id)? {
         integrations::erase(tx, app, integration)?;
     }
+    tx.execute("DELETE FROM oauth_code WHERE client_id = $1", args![id])?;
+    tx.execute("DELETE FROM oauth_client WHERE id = $1", args![id])?;
     Ok(())
 }
 
@@ -171,11 +171,6 @@ fn find(tx: &Tx<'_>, id: &str) -> Result<Option<(OAuthClient, String)>> {
         args![id],
     )?;
     rows.first().map(|row| Ok((kept(row)?, row.text(4)?.to_owned()))).transpose()
-}
-
-/// Where a partner wants to be told that it was removed.
-pub fn find_remove_url(tx: &Tx<'_>, id: &str) -> Result<Option<String>> {
-    Ok(find(tx, id)?.and_then(|(client, _)| client.remove_url))
 }
 
 /// All partners, by id.

@@ -62,19 +62,15 @@ async fn token(visit: Visit<GetToken>) -> Result<Answer> {
 }
 
 async fn revoke(call: Call<RevokeAccess>) -> Result<Nothing> {
-    let state = call.state.clone();
-    let removed = call
-        .delete(|tx, call| {
-            let (app, integration) = (call.caller.app(), call.caller.integration());
-            // A custom integration was not let in by consent: it is deleted by its owner.
-            let (Some(app), Some(integration), Some(_)) = (app, integration, call.caller.oauth_client()) else {
-                return Err(Error::Forbidden("Forbidden"));
-            };
-            integrations::remove_whole(tx, &call.state, app, integration)
-        })
-        .await?;
-    removal::announce(&state, removed);
-    Ok(Nothing {})
+    call.write(|tx, call| {
+        let (app, integration) = (call.caller.app(), call.caller.integration());
+        // A custom integration was not let in by consent: it is deleted by its owner.
+        let (Some(app), Some(integration), Some(_)) = (app, integration, call.caller.oauth_client()) else {
+            return Err(Error::Forbidden("Forbidden"));
+        };
+        integrations::remove_whole(tx, &call.state, app, integration)
+    })
+    .await
 }
 
 // ---- Rules

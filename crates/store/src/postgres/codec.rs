@@ -28,8 +28,9 @@ impl ToSql for Arg<'_> {
     to_sql_checked!();
 }
 
-pub(super) fn rows(rows: &[tokio_postgres::Row]) -> Result<Vec<Row>, Error> {
-    rows.iter().map(|row| (0..row.len()).map(|i| cell(row, i)).collect::<Result<_, _>>().map(Row)).collect()
+/// The row from column `first` on.
+pub(super) fn row(row: &tokio_postgres::Row, first: usize) -> Result<Row, Error> {
+    (first..row.len()).map(|i| cell(row, i)).collect::<Result<_, _>>().map(Row)
 }
 
 fn cell(row: &tokio_postgres::Row, i: usize) -> Result<Value, Error> {

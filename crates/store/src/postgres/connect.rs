@@ -12,9 +12,9 @@ use tokio_postgres::{
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// A commit is on the disk before anybody hears of it, whatever the server's default; compiling queries that take a
-/// fraction of a millisecond does not pay; and a small table is not read from end to end where an index leads to the
-/// row: a serializable transaction collides with every write to what it has read.
-const SETTINGS: &str = "SET jit = off; SET enable_seqscan = off; \
+/// fraction of a millisecond does not pay; and a small table is not read from end to end, nor joined as a whole, where an
+/// index leads to the row: a serializable transaction collides with every write to what it has read.
+const SETTINGS: &str = "SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
 /// A server, and how to talk to it.
@@ -43,7 +43,8 @@ impl Target {
             // Nobody listens in between, and the certificates that distributions make for localhost verify nowhere.
             config.ssl_mode(SslMode::Disable);
         }
-        Ok(Self { config, tls: tls()? })
+        let tls = tls(config.get_ssl_mode() != SslMode::Disable)?;
+        Ok(Self { config, tls })
     }
 
     /// Opens a session. The task carries its messages, and ends after the client has been dropped.
@@ -84,11 +85,14 @@ fn is_loopback(name: &str) -> bool {
     name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn tls() -> Result<MakeRustlsConnect, OpenError> {
+/// Those whom the system trusts are read only if they are `wanted`: they take time and memory.
+fn tls(wanted: bool) -> Result<MakeRustlsConnect, OpenError> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    if wanted {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

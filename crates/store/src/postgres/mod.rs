@@ -3,49 +3,36 @@
 mod codec;
 mod connect;
 mod connection;
+mod crew;
+mod draft;
+mod group;
 mod lane;
+mod link;
 mod migrate;
 mod pending;
+mod reach;
 mod worker;
 
-use crate::{Migration, OpenError, Options, job::Job, stats::Counters};
-use std::{
-    sync::{Arc, atomic::AtomicUsize},
-    thread::JoinHandle,
-};
-use worker::{Shared, Worker};
+use crate::{Migration, OpenError, Options, job::Queue, stats::Counters};
+use crew::{Crew, Role};
+use std::sync::{Arc, atomic::AtomicUsize};
+use worker::Shared;
 
-/// One connection in so many takes writes, and at least so many do; all of them read.
+/// One connection in so many may write. One does, unless it is long with what it has.
 const WRITERS_SHARE: usize = 4;
-const MIN_WRITERS: usize = 2;
 
-/// Brings the schema up to date and starts the threads.
+/// Brings the schema up to date. The queues of writes and of reads; nobody serves them before the first job comes.
 pub(crate) fn start(
     options: &Options,
     migrations: &'static [Migration],
-    writes: flume::Receiver<Box<dyn Job>>,
-    reads: flume::Receiver<Box<dyn Job>>,
     counters: &Arc<Counters>,
-) -> Result<Vec<JoinHandle<()>>, OpenError> {
-    let target = Arc::new(connect::Target::new(&options.url)?);
+) -> Result<(Queue, Queue), OpenError> {
+    let target = connect::Target::new(&options.url)?;
     migrate::run(&target, migrations)?;
-    let shared = Arc::new(Shared {
-        target,
-        writes,
-        reads,
-        lane: lane::Lane::new(),
-        counters: Arc::clone(counters),
-        connected: AtomicUsize::new(0),
-    });
-    let connections = options.connections.max(1);
-    let writers = connections.div_ceil(WRITERS_SHARE).max(MIN_WRITERS).min(connections);
-    (0..connections)
-        .map(|i| {
-            let shared = Arc::clone(&shared);
-            std::thread::Builder::new()
-                .name(format!("store-{i}"))
-                .spawn(move || Worker::new(shared, i < writers).serve())
-                .map_err(|error| OpenError::Engine(error.to_string()))
-        })
-        .collect()
+    let connected = AtomicUsize::new(0);
+    let shared = Arc::new(Shared { target, lane: lane::Lane::new(), counters: Arc::clone(counters), connected });
+    let writers = options.connections.div_ceil(WRITERS_SHARE).max(1);
+    let readers = options.connections.saturating_sub(writers).max(1);
+    let queue = |role, most| Queue::served_by(|jobs| Crew::new(role, most, &shared, jobs));
+    Ok((queue(Role::Write, writers), queue(Role::Read, readers)))
 }

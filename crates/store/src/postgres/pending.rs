@@ -1,139 +1,100 @@
 //! Writes whose results nobody reads, gathered until somebody could tell the difference, and then sent in bulk.
 
-use crate::{
-    Arg,
-    text::{self, Key},
-    value::Value,
-};
-use std::collections::{HashMap, HashSet};
+use super::reach::{Facts, Reach};
+use crate::{text, value::Value};
 
-/// A gathered write.
-pub(super) enum Write {
-    /// Rows for the same INSERT.
-    Append { sql: &'static str, rows: Vec<Vec<Value>> },
-    /// An UPDATE or DELETE.
-    Amend { sql: &'static str, args: Vec<Value> },
-}
-
-/// Which rows of a table are changed.
-enum Rows {
-    /// Those whose two columns of these names have one of these pairs of values.
-    With([&'static str; 2], HashSet<[Value; 2]>),
-    /// Any.
-    Any,
+/// Gathered writes of one text, that can be done by one statement.
+pub(super) struct Batch {
+    pub(super) sql: &'static str,
+    pub(super) rows: Vec<Vec<Value>>,
+    reach: Reach,
 }
 
 /// The writes that wait, in the order in which they have to take effect.
 #[derive(Default)]
 pub(super) struct Pending {
-    writes: Vec<Write>,
-    /// For each INSERT the place in `writes` where its next row may still go.
-    open: HashMap<Key, usize>,
-    /// What the waiting writes change, table by table. (A DELETE changes its own table alone: no key of ours cascades.)
-    changes: HashMap<&'static str, Rows>,
-    /// Whether one of them may change any table: its text did not say which.
-    sweeping: bool,
-    /// Whether rows keep their order even among different INSERTs.
+    batches: Vec<Batch>,
+    /// Whether rows keep their order even where only a constraint could tell.
     strict: bool,
 }
 
 impl Pending {
-    /// With `strict` only neighbouring rows share a statement. Without, rows of the same INSERT come together wherever
-    /// that can be done: if the new order breaks a constraint, the jobs are run again strictly.
+    /// With `strict` only neighbours share a statement. Without, writes of the same text come together wherever that can
+    /// be done: if the new order breaks a constraint, the jobs are run again strictly.
     pub(super) fn new(strict: bool) -> Self {
         Self { strict, ..Self::default() }
     }
 
-    pub(super) fn append(&mut self, sql: &'static str, args: &[Arg<'_>]) {
-        let row = args.iter().copied().map(Value::from).collect();
-        if let Some(place) = self.open.get(&text::key(sql))
-            && let Write::Append { rows, .. } = &mut self.writes[*place]
-        {
-            rows.push(row);
-            return self.note(sql, args);
+    pub(super) fn add(&mut self, sql: &'static str, row: Vec<Value>) {
+        if let Some(place) = self.place(sql, &row) {
+            self.batches[place].reach.add(&row);
+            self.batches[place].rows.push(row);
+            return;
         }
-        if self.strict {
-            self.open.clear();
-        }
-        self.open.insert(text::key(sql), self.writes.len());
-        self.writes.push(Write::Append { sql, rows: vec![row] });
-        self.note(sql, args);
+        let mut reach = Reach::new(sql);
+        reach.add(&row);
+        self.batches.push(Batch { sql, rows: vec![row], reach });
     }
 
-    pub(super) fn amend(&mut self, sql: &'static str, args: &[Arg<'_>]) {
-        // Rows that come later must not slip in before this write, if it could see them.
-        let (writes, strict) = (&self.writes, self.strict);
-        self.open.retain(|_, place| {
-            let Write::Append { sql: insert, .. } = &writes[*place] else { return false };
-            !strict && text::table(insert).is_some_and(|table| !text::mentions(sql, table))
-        });
-        self.writes.push(Write::Amend { sql, args: args.iter().copied().map(Value::from).collect() });
-        self.note(sql, args);
+    /// The batch that a write may join: it must not slip in before one that could see it, or that it could see. An INSERT
+    /// sees nothing of another one.
+    fn place(&self, sql: &'static str, row: &[Value]) -> Option<usize> {
+        let facts = Facts::of(sql);
+        let first = row.first_chunk();
+        for (place, batch) in self.batches.iter().enumerate().rev() {
+            if text::key(batch.sql) == text::key(sql) {
+                let fits = facts.is_insert() || facts.is_pinned() && !batch.reach.meets(&facts, first);
+                return fits.then_some(place);
+            }
+            let both_insert = facts.is_insert() && Facts::of(batch.sql).is_insert();
+            if self.strict || !both_insert && batch.reach.meets(&facts, first) {
+                return None;
+            }
+        }
+        None
     }
 
     /// Whether a statement could see a difference between these writes being done and waiting. One that is about other
     /// rows cannot: so the reads of many posts to different conversations do not keep their writes from going together.
-    pub(super) fn shows_in(&self, sql: &str, args: &[Arg<'_>]) -> bool {
-        let touched = |(table, rows): (&&str, &Rows)| {
-            text::mentions(sql, table)
-                && match (rows, text::pinned(sql), args) {
-                    (Rows::With(columns, pairs), Some(asked), [a, b, ..]) if *columns == asked => {
-                        pairs.contains(&[Value::from(*a), Value::from(*b)])
-                    }
-                    _ => true,
-                }
-        };
-        !self.writes.is_empty() && (self.sweeping || self.changes.iter().any(touched))
+    pub(super) fn shows_in(&self, sql: &'static str, row: &[Value]) -> bool {
+        let facts = Facts::of(sql);
+        self.batches.iter().any(|batch| batch.reach.meets(&facts, row.first_chunk()))
     }
 
     /// Takes the writes out, to be sent.
-    pub(super) fn take(&mut self) -> Vec<Write> {
-        let strict = self.strict;
-        std::mem::replace(self, Self::new(strict)).writes
-    }
-
-    fn note(&mut self, sql: &'static str, args: &[Arg<'_>]) {
-        let Some(table) = text::table(sql) else {
-            self.sweeping = true;
-            return;
-        };
-        let pair = text::pinned(sql).zip(args.first_chunk::<2>());
-        let rows = self.changes.entry(table).or_insert_with(|| match pair {
-            Some((columns, _)) => Rows::With(columns, HashSet::new()),
-            None => Rows::Any,
-        });
-        match (rows, pair) {
-            (Rows::With(columns, pairs), Some((named, args))) if *columns == named => {
-                pairs.insert(args.map(Value::from));
-            }
-            (rows, _) => *rows = Rows::Any,
+    pub(super) fn take(&mut self) -> Vec<Batch> {
+        let mut batches = std::mem::take(&mut self.batches);
+        for batch in batches.iter_mut().filter(|batch| !Facts::of(batch.sql).is_insert()) {
+            // Two servers that change the same rows should not wait for each other in a circle.
+            batch.rows.sort_unstable();
         }
+        batches
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::reach::values, *};
     use crate::args;
 
     const A: &str = "INSERT INTO a (id) VALUES ($1)";
     const B: &str = "INSERT INTO b (id) VALUES ($1)";
     const TOUCH_A: &str = "UPDATE a SET n = $1";
+    const INSERT: &str = "INSERT INTO m (app, id, n) VALUES ($1, $2, $3)";
+    const UPDATE: &str = "UPDATE m SET n = $3 WHERE app = $1 AND id = $2";
+    const DELETE: &str = "DELETE FROM m WHERE app = $1 AND id = $2";
+    const SELECT: &str = "SELECT n FROM m WHERE app = $1 AND id = $2";
 
     fn shape(pending: &mut Pending) -> Vec<(&'static str, usize)> {
-        let shape = |write: &Write| match write {
-            Write::Append { sql, rows } => (*sql, rows.len()),
-            Write::Amend { sql, .. } => (*sql, 1),
-        };
-        pending.take().iter().map(shape).collect()
+        pending.take().iter().map(|batch| (batch.sql, batch.rows.len())).collect()
     }
 
     #[test]
     fn rows_of_the_same_insert_come_together() {
         let mut pending = Pending::new(false);
         for _ in 0..3 {
-            pending.append(A, args!["x"]);
-            pending.append(B, args!["y"]);
+            pending.add(A, values(args!["x"]));
+            pending.add(B, values(args!["y"]));
         }
         assert_eq!(shape(&mut pending), [(A, 3), (B, 3)]);
     }
@@ -142,18 +103,38 @@ mod tests {
     fn rows_do_not_slip_past_a_write_that_could_see_them() {
         let mut pending = Pending::new(false);
         for _ in 0..2 {
-            pending.append(A, args!["x"]);
-            pending.append(B, args!["y"]);
-            pending.amend(TOUCH_A, args![1]);
+            pending.add(A, values(args!["x"]));
+            pending.add(B, values(args!["y"]));
+            pending.add(TOUCH_A, values(args![1]));
         }
         assert_eq!(shape(&mut pending), [(A, 1), (B, 2), (TOUCH_A, 1), (A, 1), (TOUCH_A, 1)]);
+    }
+
+    #[test]
+    fn writes_to_different_rows_come_together() {
+        let mut pending = Pending::new(false);
+        for [new, changed, gone] in [["1", "8", "6"], ["2", "9", "7"]] {
+            pending.add(INSERT, values(args!["a", new, 0]));
+            pending.add(UPDATE, values(args!["a", changed, 1]));
+            pending.add(DELETE, values(args!["a", gone]));
+        }
+        assert_eq!(shape(&mut pending), [(INSERT, 2), (UPDATE, 2), (DELETE, 2)]);
+    }
+
+    #[test]
+    fn writes_to_the_same_row_keep_their_order() {
+        let mut pending = Pending::new(false);
+        for sql in [UPDATE, UPDATE, DELETE, INSERT, DELETE, UPDATE] {
+            pending.add(sql, values(args!["a", "1", 0]));
+        }
+        assert_eq!(shape(&mut pending), [(UPDATE, 1), (UPDATE, 1), (DELETE, 1), (INSERT, 1), (DELETE, 1), (UPDATE, 1)]);
     }
 
     #[test]
     fn strictly_only_neighbours_come_together() {
         let mut pending = Pending::new(true);
         for sql in [A, A, B, A] {
-            pending.append(sql, args!["x"]);
+            pending.add(sql, values(args!["x"]));
         }
         assert_eq!(shape(&mut pending), [(A, 2), (B, 1), (A, 1)]);
     }
@@ -161,26 +142,24 @@ mod tests {
     #[test]
     fn only_who_could_see_a_write_makes_it_go() {
         let mut pending = Pending::new(false);
-        assert!(!pending.shows_in("SELECT * FROM a", args![]));
-        pending.append(A, args!["x"]);
-        assert!(pending.shows_in("SELECT * FROM b JOIN a ON 1 = 1", args![]));
-        assert!(!pending.shows_in("SELECT a_id FROM b", args![]));
+        assert!(!pending.shows_in("SELECT * FROM a", &[]));
+        pending.add(A, values(args!["x"]));
+        assert!(pending.shows_in("SELECT * FROM b JOIN a ON 1 = 1", &[]));
+        assert!(!pending.shows_in("SELECT a_id FROM b", &[]));
         assert_eq!(pending.take().len(), 1);
-        assert!(!pending.shows_in("SELECT * FROM a", args![]));
+        assert!(!pending.shows_in("SELECT * FROM a", &[]));
     }
 
     #[test]
     fn who_is_about_other_rows_does_not_make_it_go() {
-        const INSERT: &str = "INSERT INTO m (app, id, n) VALUES ($1, $2, $3)";
-        const UPDATE: &str = "UPDATE m SET n = $3 WHERE app = $1 AND id = $2";
-        const SELECT: &str = "SELECT n FROM m WHERE app = $1 AND id = $2";
         let mut pending = Pending::new(false);
-        pending.append(INSERT, args!["a", "1", 0]);
-        pending.amend(UPDATE, args!["a", "2", 0]);
-        assert!(pending.shows_in(SELECT, args!["a", "1"]) && pending.shows_in(SELECT, args!["a", "2"]));
-        assert!(!pending.shows_in(SELECT, args!["a", "3"]) && !pending.shows_in(SELECT, args!["b", "1"]));
-        assert!(pending.shows_in("SELECT n FROM m WHERE app = $1", args!["b"]), "any row may be among those");
-        pending.amend("UPDATE m SET n = $2 WHERE id = $1", args!["9", 0]);
-        assert!(pending.shows_in(SELECT, args!["a", "3"]), "any row may have been changed");
+        let shows = |pending: &Pending, app, id| pending.shows_in(SELECT, &values(args![app, id]));
+        pending.add(INSERT, values(args!["a", "1", 0]));
+        pending.add(UPDATE, values(args!["a", "2", 0]));
+        assert!(shows(&pending, "a", "1") && shows(&pending, "a", "2"));
+        assert!(!shows(&pending, "a", "3") && !shows(&pending, "b", "1"));
+        assert!(pending.shows_in("SELECT n FROM m WHERE app = $1", &values(args!["b"])), "it may be among those");
+        pending.add("UPDATE m SET n = $2 WHERE id = $1", values(args!["9", 0]));
+        assert!(shows(&pending, "a", "3"), "any row may have been changed");
     }
 }

@@ -3,6 +3,8 @@
 use super::{
     connect::{Failure, Target, words},
     connection::{Connection, Mode, NotCommitted},
+    crew::{Crew, Role},
+    group::{self, Apart},
     lane::Lane,
 };
 use crate::{
@@ -22,7 +24,7 @@ use std::{
 use tokio::runtime::{Builder, Runtime};
 
 /// How many waiting writes may share a commit.
-const GROUP: usize = 32;
+const GROUP: usize = 128;
 /// For how long a job is tried before its caller hears of contention.
 const CONTENTION: Duration = Duration::from_secs(5);
 /// How long a job in hand waits for a server that restarts.
@@ -30,9 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the threads share.
 pub(super) struct Shared {
-    pub(super) target: Arc<Target>,
-    pub(super) writes: flume::Receiver<Box<dyn Job>>,
-    pub(super) reads: flume::Receiver<Box<dyn Job>>,
+    pub(super) target: Target,
     pub(super) lane: Lane,
     pub(super) counters: Arc<Counters>,
     /// How many threads have a connection.
@@ -40,6 +40,7 @@ pub(super) struct Shared {
 }
 
 pub(super) struct Worker {
+    crew: Arc<Crew>,
     shared: Arc<Shared>,
     runtime: Option<Rc<Runtime>>,
     connection: Option<Connection>,
@@ -49,15 +50,6 @@ pub(super) struct Worker {
     reach: usize,
     /// The kinds of reads known to need more than one statement.
     wide: HashSet<&'static str>,
-    /// Whether it takes writes. Few do: they take many writes at a time, and the fewer transactions run side by side,
-    /// the fewer collide.
-    writes: bool,
-}
-
-enum Next {
-    Write(Box<dyn Job>),
-    Read(Box<dyn Job>),
-    Closed,
 }
 
 /// How an attempt of a single job ended.
@@ -67,48 +59,56 @@ enum Attempt {
 }
 
 impl Worker {
-    pub(super) fn new(shared: Arc<Shared>, writes: bool) -> Self {
+    pub(super) fn new(crew: Arc<Crew>) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.inspect_err(|error| tracing::error!(%error, "a thread of the store cannot start"));
+        let shared = Arc::clone(&crew.shared);
         Self {
+            crew,
             shared,
             runtime: runtime.ok().map(Rc::new),
             connection: None,
             down: false,
             reach: GROUP,
             wide: HashSet::new(),
-            writes,
         }
     }
 
-    /// Serves until the queues are closed and empty.
+    /// Serves until there is nothing to do for long, or never will be again.
     pub(super) fn serve(mut self) {
-        let Some(runtime) = self.runtime.clone() else { return };
-        loop {
-            if !self.ready() {
-                continue;
+        let runtime = self.runtime.clone();
+        if let Some(runtime) = runtime.filter(|_| self.ready()) {
+            let bell = Arc::default();
+            loop {
+                match self.crew.take() {
+                    Some(job) => self.handle(job),
+                    // The connection is driven while we wait, so that we notice when it breaks.
+                    None if runtime.block_on(self.crew.rest(&bell)) => {}
+                    None => break,
+                }
             }
-            // The connection is driven while we wait, so that we notice when it breaks.
-            match runtime.block_on(next(&self.shared, self.writes)) {
-                Next::Write(first) => self.write(first),
-                Next::Read(job) => self.read(job),
-                Next::Closed => break,
-            }
-            self.drain_lane();
         }
         self.disconnect();
+        self.crew.leave();
     }
 
-    /// Whether to take a job. Without a connection we leave them to those who have one, and try again in a while; if
-    /// nobody has one, somebody must tell the callers.
+    fn handle(&mut self, job: Box<dyn Job>) {
+        match self.crew.role {
+            Role::Read => self.read(job),
+            Role::Write => {
+                self.write(job);
+                self.drain_lane();
+            }
+        }
+    }
+
+    /// Whether to take jobs. Who gets no connection leaves them to those who have one; if nobody has one, somebody must
+    /// tell the callers.
     fn ready(&mut self) -> bool {
-        if self.is_connected() || self.connect_once().is_ok() {
+        if self.connect_once().is_ok() || self.crew.is_over() || self.shared.connected.load(Relaxed) == 0 {
             return true;
         }
-        let closed = self.shared.writes.is_disconnected() && self.shared.reads.is_disconnected();
-        if closed || self.shared.connected.load(Relaxed) == 0 {
-            return true;
-        }
+        // Nobody is called in our place meanwhile.
         std::thread::sleep(Duration::from_millis(250));
         false
     }
@@ -186,8 +186,7 @@ impl Worker {
 
     /// Serves `first`, and as many of those waiting behind it as share a commit with it.
     fn write(&mut self, first: Box<dyn Job>) {
-        let waiting = self.shared.writes.try_iter().take(self.reach - 1);
-        let mut group: Vec<_> = std::iter::once(first).chain(waiting).collect();
+        let mut group: Vec<_> = std::iter::once(first).chain(self.crew.take_up_to(self.reach - 1)).collect();
         let together = if group.len() == 1 { None } else { self.commit_together(&mut group) };
         match together {
             Some(outcome) => {
@@ -204,30 +203,19 @@ impl Worker {
         }
     }
 
-    /// Runs all jobs in one transaction. `None` when they do not get along, and each has to go alone: PostgreSQL cannot
-    /// undo one of them cheaply, and a failure may belong to another job than the one that saw it.
-    fn commit_together(&mut self, group: &mut [Box<dyn Job>]) -> Option<Result<(), Error>> {
+    /// Runs all jobs in one transaction. `None` when each has to go alone.
+    fn commit_together(&mut self, jobs: &mut [Box<dyn Job>]) -> Option<Result<(), Error>> {
         let connection = match self.connection() {
             Ok(connection) => connection,
             Err(error) => return Some(Err(error)),
         };
-        connection.start(Mode::Group);
-        for job in &mut *group {
-            connection.start_job();
-            let verdict = job.run(&mut Tx::new(connection));
-            let harmless = verdict == Verdict::Commit || verdict == Verdict::Rollback && !connection.wrote();
-            if !harmless || connection.failure().is_some() {
-                connection.abandon();
-                return None;
-            }
-        }
-        match connection.commit() {
+        match group::commit(connection, jobs) {
             Ok(()) => {
-                self.shared.counters.committed(group.len());
+                self.shared.counters.committed(jobs.len());
                 Some(Ok(()))
             }
-            Err(NotCommitted::RolledBack(_)) => None,
-            Err(NotCommitted::Unknown(why)) => Some(Err(unknown(&why))),
+            Err(Apart::Each) => None,
+            Err(Apart::Unknown(why)) => Some(Err(unknown(&why))),
         }
     }
 
@@ -289,14 +277,6 @@ impl Worker {
             Err(NotCommitted::RolledBack(Failure::Refused(error))) => Attempt::Answer(Err(error)),
             Err(NotCommitted::Unknown(why)) => Attempt::Answer(Err(unknown(&why))),
         }
-    }
-}
-
-async fn next(shared: &Shared, writes: bool) -> Next {
-    tokio::select! {
-        Ok(job) = shared.writes.recv_async(), if writes => Next::Write(job),
-        Ok(job) = shared.reads.recv_async() => Next::Read(job),
-        else => Next::Closed,
     }
 }
 

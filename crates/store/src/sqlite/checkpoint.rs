@@ -3,7 +3,7 @@
 //! A passive checkpoint never waits, but it cannot make the log start over while somebody writes without pause. So past
 //! a size it asks the writer to let one thorough checkpoint through between two groups.
 
-use super::{connection::Connection, wal_bytes};
+use super::{connection::Connection, pool::Pool, wal_bytes};
 use crate::stats::Counters;
 use std::{
     cell::Cell,
@@ -23,6 +23,7 @@ const PEACE: Duration = Duration::from_secs(1);
 /// The checkpointing thread, as the writer holds it.
 pub(super) struct Checkpoints {
     database: PathBuf,
+    pool: Arc<Pool>,
     /// Until when the writer does not try again, after readers would not leave.
     peace: Cell<Option<Instant>>,
     /// Held during a checkpoint: SQLite would refuse a second one beside it, not have it wait.
@@ -32,13 +33,20 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    pub(super) fn start(database: &Path, connection: Connection, counters: Arc<Counters>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        database: &Path,
+        connection: Connection,
+        pool: Arc<Pool>,
+        counters: Arc<Counters>,
+    ) -> std::io::Result<Self> {
+        let readers = Arc::clone(&pool);
         let (stop, stopped) = flume::bounded::<()>(0);
         let turn = Arc::new(Mutex::new(()));
         let shared = Arc::clone(&turn);
         let thread = std::thread::Builder::new().name("store-checkpoint".into()).spawn(move || {
             let mut seen = 0;
             while let Err(flume::RecvTimeoutError::Timeout) = stopped.recv_timeout(EVERY) {
+                readers.rest();
                 let commits = counters.commits();
                 if commits != seen {
                     let _turn = shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,7 +55,7 @@ impl Checkpoints {
                 seen = commits;
             }
         })?;
-        Ok(Self { database: database.to_owned(), peace: Cell::new(None), turn, stop, thread })
+        Ok(Self { database: database.to_owned(), pool, peace: Cell::new(None), turn, stop, thread })
     }
 
     /// Called by the writer between two groups.
@@ -57,6 +65,7 @@ impl Checkpoints {
             return;
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.pool.rest();
         let done = thorough(writer, "PRAGMA wal_checkpoint(RESTART)");
         self.peace.set((!done).then(|| Instant::now() + PEACE));
     }

@@ -1,6 +1,10 @@
 //! A connection to the file, and statements on it.
 
-use crate::{Arg, Error, Row, text, tx::Session, value::Value};
+use crate::{
+    Arg, Cells, Error, Row, text,
+    tx::{Session, Visitor},
+    value::Value,
+};
 use rusqlite::{
     CachedStatement, ErrorCode, OpenFlags, ToSql,
     config::DbConfig,
@@ -23,11 +27,17 @@ const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PR
 
 pub(super) struct Connection {
     pub(super) sqlite: rusqlite::Connection,
-    texts: RefCell<HashMap<text::Key, String>>,
+    texts: RefCell<HashMap<text::Key, Text>>,
     /// Whether the running job has written.
     wrote: Cell<bool>,
     /// Whether each job has a savepoint of its own from its first write on, so that it can be undone alone.
     separate: Cell<bool>,
+}
+
+/// A statement's text, looked at once.
+struct Text {
+    sqlite: String,
+    only_reads: bool,
 }
 
 impl Connection {
@@ -111,10 +121,15 @@ impl Connection {
         }
     }
 
-    fn statement(&self, sql: &'static str) -> Result<CachedStatement<'_>, Error> {
+    fn statement(&self, sql: &'static str, only_reads: bool) -> Result<CachedStatement<'_>, Error> {
         let mut texts = self.texts.borrow_mut();
-        let text = texts.entry(text::key(sql)).or_insert_with(|| text::for_sqlite(sql));
-        Ok(self.sqlite.prepare_cached(text)?)
+        let text = texts
+            .entry(text::key(sql))
+            .or_insert_with(|| Text { sqlite: text::for_sqlite(sql), only_reads: text::only_reads(sql) });
+        if only_reads && !text.only_reads {
+            return Err(text::not_reading());
+        }
+        Ok(self.sqlite.prepare_cached(&text.sqlite)?)
     }
 
     fn before_write(&self) -> Result<(), Error> {
@@ -127,17 +142,28 @@ impl Connection {
 
 impl Session for Connection {
     fn query(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
-        rows(self.statement(sql)?, args)
+        rows(self.statement(sql, true)?, args)
+    }
+
+    fn each(&self, sql: &'static str, args: &[Arg<'_>], f: Visitor<'_>) -> Result<(), Error> {
+        let mut statement = self.statement(sql, true)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(args))?;
+        while let Some(row) = rows.next()? {
+            if !f(&Cells::Sqlite(row)) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn query_mut(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
         self.before_write()?;
-        rows(self.statement(sql)?, args)
+        rows(self.statement(sql, false)?, args)
     }
 
     fn execute(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error> {
         self.before_write()?;
-        Ok(self.statement(sql)?.execute(rusqlite::params_from_iter(args))? as u64)
+        Ok(self.statement(sql, false)?.execute(rusqlite::params_from_iter(args))? as u64)
     }
 
     fn append(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<(), Error> {
@@ -149,7 +175,7 @@ impl Session for Connection {
     }
 
     fn prepare(&self, sql: &'static str) -> Result<(), Error> {
-        self.statement(sql).map(drop)
+        self.statement(sql, false).map(drop)
     }
 }
 
@@ -158,17 +184,18 @@ fn rows(mut statement: CachedStatement<'_>, args: &[Arg<'_>]) -> Result<Vec<Row>
     let mut rows = statement.query(rusqlite::params_from_iter(args))?;
     let mut out = Vec::new();
     while let Some(row) = rows.next()? {
-        out.push(Row((0..width).map(|i| cell(i, row.get_ref(i)?)).collect::<Result<_, Error>>()?));
+        out.push(Row((0..width).map(|i| Ok(Value::from(cell(row, i)?))).collect::<Result<_, Error>>()?));
     }
     Ok(out)
 }
 
-fn cell(i: usize, value: ValueRef<'_>) -> Result<Value, Error> {
-    match value {
-        ValueRef::Null => Ok(Value::Null),
-        ValueRef::Integer(number) => Ok(Value::Int(number)),
+/// What stands in column `i`.
+pub(crate) fn cell<'r>(row: &'r rusqlite::Row<'_>, i: usize) -> Result<Arg<'r>, Error> {
+    match row.get_ref(i)? {
+        ValueRef::Null => Ok(Arg::Null),
+        ValueRef::Integer(number) => Ok(Arg::Int(number)),
         ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Value::Text(text.to_owned())),
+            Ok(text) => Ok(Arg::Text(text)),
             Err(_) => Err(Error::Engine(format!("column {i} is not UTF-8"))),
         },
         other => Err(Error::Engine(format!("column {i} is {}", other.data_type()))),

@@ -6,6 +6,7 @@ mod open;
 mod pool;
 mod writer;
 
+pub(crate) use connection::cell;
 pub(crate) use open::{path, start};
 pub(crate) use pool::Pool;
 

@@ -35,21 +35,22 @@ pub(crate) fn start(
     migrations: &'static [Migration],
     jobs: flume::Receiver<Box<dyn Job>>,
     counters: Arc<Counters>,
-) -> Result<(Pool, JoinHandle<()>), OpenError> {
+) -> Result<(Arc<Pool>, JoinHandle<()>), OpenError> {
     let lock = if exclusive { Some(lock(&path)?) } else { None };
     let unusable = |why: String| OpenError::File { path: path.clone(), why };
     create(&path).map_err(|error| unusable(error.to_string()))?;
     let open = || Connection::open(&path).map_err(|error| unusable(error.to_string()));
     let mut connection = open()?;
     migrate(&mut connection.sqlite, migrations)?;
-    let checkpoints =
-        Checkpoints::start(&path, open()?, Arc::clone(&counters)).map_err(|error| unusable(error.to_string()))?;
+    let pool = Arc::new(Pool::new(path.clone(), Arc::clone(&counters)));
+    let checkpoints = Checkpoints::start(&path, open()?, Arc::clone(&pool), Arc::clone(&counters))
+        .map_err(|error| unusable(error.to_string()))?;
     let writer = Writer { connection, checkpoints, counters, lock };
     let thread = std::thread::Builder::new()
         .name("store-writer".into())
         .spawn(move || writer.serve(&jobs))
         .map_err(|error| unusable(error.to_string()))?;
-    Ok((Pool::new(path), thread))
+    Ok((pool, thread))
 }
 
 /// Takes the lock beside the database. The operating system gives it back, however this process ends.

@@ -1,0 +1,220 @@
+// The reference's one script: fills samples with the reader's values, sends requests, searches. It asks no other server.
+'use strict';
+
+const $ = (selector) => document.querySelector(selector);
+const all = (selector) => [...document.querySelectorAll(selector)];
+
+// --- the reader's values ------------------------------------------------------------------------------------------
+
+// The server is the one that these pages come from, unless the reader names another.
+const HERE = new URL(document.documentElement.dataset.root + '..', location.href).href.replace(/\/$/, '');
+const FOR_THIS_TAB = ['secret', 'token'];
+
+function storeOf(name) {
+  return FOR_THIS_TAB.includes(name) ? sessionStorage : localStorage;
+}
+
+function recall(name) {
+  try { return storeOf(name).getItem('heliograph.' + name) || ''; } catch { return ''; }
+}
+
+function keep(name, value) {
+  try {
+    if (value) storeOf(name).setItem('heliograph.' + name, value);
+    else storeOf(name).removeItem('heliograph.' + name);
+  } catch { /* A browser that keeps nothing still fills. */ }
+}
+
+function valueOf(name) {
+  const field = all('[data-value]').find((input) => input.dataset.value === name);
+  const value = (field ? field.value : recall(name)).trim();
+  if (name === 'url') return (value || HERE).replace(/\/+$/, '');
+  if (name === 'scope') return { act: 'account', svc: 'account', app: 'app', int: 'integration' }[valueOf('keyId').slice(0, 3)] || '';
+  return value;
+}
+
+/** Puts values for {{names}}; what is not known stays. */
+function fill(text, write = (value) => value) {
+  return text.replace(/\{\{(\w+)\}\}/g, (whole, name) => {
+    const value = valueOf(name);
+    return value ? write(value) : whole;
+  });
+}
+
+// No sample may be made to say something else by what is put into it: neither quotes nor line ends.
+const tame = (value) => value.replace(/["'\\`$\s]/g, (mark) => encodeURIComponent(mark).replace("'", '%27'));
+
+const samples = all('pre.sample').map((element) => ({ element, code: element.firstElementChild, text: element.textContent }));
+
+function showSamples() {
+  const language = $('#language') ? $('#language').value : null;
+  for (const sample of samples) {
+    const { language: own, scheme: with_ } = sample.element.dataset;
+    if (own) sample.element.hidden = own !== language || with_ !== scheme();
+    if (!sample.element.hidden) sample.code.textContent = fill(sample.text, tame);
+  }
+}
+
+function scheme() {
+  const chosen = all('[name=scheme]').find((radio) => radio.checked);
+  return chosen ? chosen.value : 'basic';
+}
+
+function setUpValues() {
+  for (const input of all('[data-value]')) {
+    const { value: name } = input.dataset;
+    input.value = recall(name);
+    if (name === 'url') input.placeholder = HERE;
+    input.addEventListener('input', () => { keep(name, input.value.trim()); showSamples(); });
+  }
+  for (const radio of all('[name=scheme]')) {
+    radio.checked = radio.value === (recall('scheme') || 'basic');
+    radio.addEventListener('change', () => { keep('scheme', radio.value); showSamples(); });
+  }
+  const language = $('#language');
+  if (language) {
+    const known = [...language.options].map((option) => option.value);
+    if (known.includes(recall('language'))) language.value = recall('language');
+    language.addEventListener('change', () => { keep('language', language.value); showSamples(); });
+    $('.copy').addEventListener('click', copy);
+  }
+  if ($('#sign')) $('#sign').addEventListener('click', sign);
+}
+
+async function copy(event) {
+  const shown = samples.find((sample) => sample.element.dataset.language && !sample.element.hidden);
+  try {
+    await navigator.clipboard.writeText(shown.code.textContent);
+    event.target.textContent = 'Copied';
+  } catch {
+    getSelection().selectAllChildren(shown.code);
+    event.target.textContent = 'Selected';
+  }
+  setTimeout(() => { event.target.textContent = 'Copy'; }, 1500);
+}
+
+// --- tokens -------------------------------------------------------------------------------------------------------
+
+const base64url = (bytes) => btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+
+/** Signs a token with the key, for an hour. */
+async function sign() {
+  const say = (text) => { $('#signed').textContent = text; };
+  if (!valueOf('keyId') || !valueOf('secret')) return say('It takes a key id and a secret.');
+  if (!valueOf('scope')) return say('A key id begins with act_, svc_, app_ or int_.');
+  if (!crypto.subtle) return say('Browsers sign only on https pages and on this machine.');
+  const bytes = (text) => new TextEncoder().encode(text);
+  const part = (value) => base64url(bytes(JSON.stringify(value)));
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  const text = part({ alg: 'HS256', typ: 'JWT', kid: valueOf('keyId') }) + '.' + part({ scope: valueOf('scope'), exp });
+  const key = await crypto.subtle.importKey('raw', bytes(valueOf('secret')), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+  put('token', text + '.' + base64url(new Uint8Array(await crypto.subtle.sign('HMAC', key, bytes(text)))));
+  return say('Signed; it is good for an hour.');
+}
+
+function put(name, value) {
+  keep(name, value);
+  const field = all('[data-value]').find((input) => input.dataset.value === name);
+  if (field) field.value = value;
+  showSamples();
+}
+
+// --- sending ------------------------------------------------------------------------------------------------------
+
+async function send(event) {
+  event.preventDefault();
+  const form = event.target;
+  const outcome = $('#outcome');
+  const path = fill(form.dataset.path, encodeURIComponent);
+  const lacking = path.match(/\{\{(\w+)\}\}/);
+  if (lacking) return show(outcome, [['p', `First fill in ${lacking[1]} above.`]]);
+  const query = new URLSearchParams(all('[data-query-name]').filter((input) => input.value)
+    .map((input) => [input.dataset.queryName, fill(input.value)])).toString();
+  const request = { method: form.dataset.method, headers: {}, redirect: 'manual', credentials: 'omit', cache: 'no-store' };
+  if (!form.dataset.open) request.headers.Authorization = credential();
+  const file = $('[data-part]');
+  if ($('#body')) {
+    request.headers['Content-Type'] = 'application/json';
+    request.body = fill($('#body').value);
+  } else if (file) {
+    if (!file.files.length) return show(outcome, [['p', 'First choose a file.']]);
+    request.body = new FormData();
+    request.body.append(file.dataset.part, file.files[0]);
+  }
+  // The page may call the server it comes from, and no other.
+  const since = performance.now();
+  try {
+    const response = await fetch(HERE + path + (query ? '?' + query : ''), request);
+    return await tell(outcome, response, Math.round(performance.now() - since), form);
+  } catch (error) {
+    return show(outcome, [['p', `No answer: ${error.message}`]]);
+  }
+}
+
+function credential() {
+  if (scheme() === 'bearer') return 'Bearer ' + valueOf('token');
+  const pair = new TextEncoder().encode(valueOf('keyId') + ':' + valueOf('secret'));
+  return 'Basic ' + btoa(String.fromCharCode(...pair));
+}
+
+async function tell(outcome, response, ms, form) {
+  if (response.type === 'opaqueredirect') return show(outcome, [['p', 'Status 302: it leads a browser elsewhere.']]);
+  let text = await response.text();
+  try {
+    const answer = JSON.parse(text);
+    text = JSON.stringify(answer, null, 2);
+    if (response.ok) take(answer, JSON.parse(form.dataset.keeps));
+  } catch { /* It is shown as it came. */ }
+  const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join('\n');
+  return show(outcome, [['p', `Status ${response.status}, ${ms} ms`], ['pre', text, 'Answer'], ['pre', headers, 'Headers']]);
+}
+
+/** What was made becomes a value of the reader's: the next page goes on with it. */
+function take(answer, keeps) {
+  for (const [name, place] of keeps) {
+    const value = place.replace(/\[(\d+)\]/g, '.$1').split('.').reduce((at, step) => (at ? at[step] : at), answer);
+    if (typeof value === 'string' && !/secret/i.test(name)) put(name, value);
+  }
+}
+
+function show(outcome, parts) {
+  outcome.replaceChildren(...parts.map(([tag, text, label]) => {
+    const element = document.createElement(tag);
+    element.textContent = text;
+    if (label) Object.entries({ role: 'region', tabindex: 0, 'aria-label': label }).forEach(([name, value]) => element.setAttribute(name, value));
+    return element;
+  }));
+}
+
+// --- finding ------------------------------------------------------------------------------------------------------
+
+function search() {
+  const words = $('#search').value.toLowerCase().split(/\s+/).filter(Boolean);
+  const fits = (item) => words.every((word) => (item.textContent + ' ' + (item.dataset.hint || '')).toLowerCase().includes(word));
+  for (const item of all('#pages li')) item.hidden = !fits(item);
+  for (const section of all('#pages section')) section.hidden = !section.querySelector('li:not([hidden])');
+  $('.nothing').hidden = all('#pages li:not([hidden])').length > 0;
+}
+
+function setUpList() {
+  const menu = $('.menu');
+  menu.addEventListener('click', () => menu.setAttribute('aria-expanded', String($('.list').classList.toggle('open'))));
+  $('#search').addEventListener('input', search);
+  $('#search').addEventListener('keydown', (event) => {
+    const first = $('#pages li:not([hidden]) a');
+    if (event.key === 'Enter' && first) first.click();
+  });
+  document.addEventListener('keydown', (event) => {
+    if (event.key !== '/' || event.target.closest('input, textarea, select')) return;
+    event.preventDefault();
+    $('.list').classList.add('open');
+    $('#search').focus();
+  });
+  const current = $('#pages [aria-current]');
+  if (current && current.offsetParent) $('.list').scrollTop = current.offsetTop - 200;
+}
+
+setUpValues();
+setUpList();
+showSamples();
+if ($('#try')) $('#try').addEventListener('submit', send);

@@ -1,0 +1,61 @@
+"""The reference's own schemas of what webhooks are sent, where the reference lies beside the repository."""
+
+from functools import cache
+
+import yaml
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from lib.server import ROOT
+
+FILE = ROOT.parent / "shared" / "contract" / "openapi.yaml"
+NAME = "urn:reference"
+
+
+def modern(node):
+    """A schema of OpenAPI 3.0 in the words of today: what is `nullable` may be null."""
+    if isinstance(node, list):
+        return [modern(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    made = {name: modern(value) for name, value in node.items() if name != "nullable"}
+    return {"anyOf": [made, {"type": "null"}]} if node.get("nullable") is True else made
+
+
+class Reference:
+    """The events of the reference, by trigger."""
+
+    def __init__(self, document):
+        schemas = document["components"]["schemas"]
+        self.events = {schema["title"]: name for name, schema in schemas.items() if ":" in str(schema.get("title"))}
+        self.schemas = schemas
+        resource = Resource.from_contents(modern(document), default_specification=DRAFT202012)
+        self.registry = Registry().with_resource(NAME, resource)
+
+    def check(self, event):
+        """Fails when an event is not as the reference says, or carries what the reference does not know."""
+        schema = {"$ref": f"{NAME}#/components/schemas/{self.events[event['type']]}"}
+        problems = [f"{one.json_path}: {one.message}" for one in
+                    Draft202012Validator(schema, registry=self.registry).iter_errors(event)]
+        assert not problems, f"{event['type']}: not as the reference says: {problems}\n{event}"
+        known = self.properties(self.schemas[self.events[event["type"]]])["payload"]
+        unknown = set(event["payload"]) - set(self.properties(known))
+        assert not unknown, f"{event['type']}: the reference knows no {unknown}"
+
+    def properties(self, schema):
+        """All properties of a schema, wherever its parts are."""
+        if "$ref" in schema:
+            schema = self.schemas[schema["$ref"].rsplit("/", 1)[1]]
+        found = dict(schema.get("properties", {}))
+        for part in schema.get("allOf", []):
+            found |= self.properties(part)
+        return found
+
+
+@cache
+def reference():
+    """The reference, or None where it is not at hand."""
+    if not FILE.exists():
+        return None
+    return Reference(yaml.load(FILE.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
