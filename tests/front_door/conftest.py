@@ -7,7 +7,7 @@ import pytest
 
 from lib import world
 from lib.contract import Contract
-from lib.server import ROOT, SHORT_GAPS, Server, run
+from lib.server import MANY_FAILURES, ROOT, SHORT_GAPS, Server, run
 from lib.sink import Sink
 
 ENOUGH = 50
@@ -43,7 +43,8 @@ def shared(tmp_path_factory):
 
     def of(store):
         if store not in running:
-            running[store] = Server(store, tmp_path_factory.mktemp(f"shared-{store}"), *SHORT_GAPS).start()
+            running[store] = Server(
+                store, tmp_path_factory.mktemp(f"shared-{store}"), *SHORT_GAPS, *MANY_FAILURES).start()
         return running[store]
 
     yield of
@@ -113,9 +114,9 @@ def node():
     folder = ROOT / "tests" / "node"
     assert (folder / "node_modules").is_dir(), f"no node_modules in {folder}: run ./test front"
 
-    def run(*command, **options):
+    def run(*command, timeout=120, **options):
         return subprocess.run(
-            list(map(str, command)), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+            list(map(str, command)), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
             check=False, **options)
 
     return run

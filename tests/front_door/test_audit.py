@@ -14,6 +14,7 @@ EXEMPT = {
     "PostMessage", "PostActivity", "CreateUser", "UpdateUser", "CreateConversation", "UpdateConversation",
     "JoinConversation", "LeaveConversation", "CreateClient", "RemoveClient", "ReportClient", "ReportChannelEvent", "AnnounceDevice", "PassControl",
     "OfferControl", "AcceptControl", "ReleaseControl", "UploadAttachment", "DownloadMessageRef", "PostConversionEvents",
+    "ReplayDelivery", "ReplayDeliveries", "TestWebhook",
 }
 
 
@@ -43,6 +44,17 @@ def walk(server, app):
     spare = app.new_key()
     account.delete(f"{app.path}/keys/{spare['id']}").ok(200)
     note("DeleteAppKey", spare["id"])
+    account.patch(f"/heliograph/v1/keys/{app.key['id']}", {"expiresAt": "2099-01-01T00:00:00.000Z"}).ok(200)
+    note("UpdateKey", app.key["id"])
+    leaked = app.new_key()
+    account.post(f"/heliograph/v1/keys/{leaked['id']}/rotate", {}).ok(200)
+    note("RotateKey", leaked["id"])
+    account.patch(f"/heliograph/v1/apps/{app.id}/keyPolicy", {"mode": "compat"}).ok(200)
+    note("UpdateKeyPolicy", app.id)
+    account.send("PUT", f"/heliograph/v1/apps/{app.id}/notices", json={"target": NOWHERE}).ok()
+    note("SetNotices", app.id)
+    account.delete(f"/heliograph/v1/apps/{app.id}/notices").ok()
+    note("DeleteNotices", app.id)
     custom = app.custom()
     note("CreateIntegration", custom.id)
     api.patch(custom.path, {"displayName": "Renamed"}).ok(200)
@@ -60,6 +72,11 @@ def walk(server, app):
     account.send("PUT", f"{signing}/proxy", json={"url": "http://127.0.0.1:9"}).ok()
     note("SetWebhookProxy", custom.webhook["id"])
     account.delete(f"{signing}/proxy").ok()
+    for verb in ("pause", "resume"):
+        api.post(f"{signing}/{verb}", {}).ok()
+        note(f"{verb.capitalize()}Webhook", custom.webhook["id"])
+    api.patch(signing, {}).ok()
+    note("UpdateWebhookHealth", custom.webhook["id"])
     note("DeleteWebhookProxy", custom.webhook["id"])
     api.delete(hook).ok(200)
     note("DeleteWebhook", custom.webhook["id"])

@@ -25,7 +25,7 @@ def not_granted(operation):
 
 def other_integration(operation):
     """A second integration of the same app: everything of its scope but the first one's webhooks."""
-    if INTEGRATION not in operation.scopes or "/webhooks" in operation.path:
+    if INTEGRATION not in operation.scopes or "/integrations/{integrationId}/webhooks" in operation.path:
         return FORBIDDEN
     return None
 

@@ -1,7 +1,8 @@
 //! Settings: flags over environment over file over defaults. The environment is read here and nowhere else.
 
 use clap::{Args, Command, ValueEnum, builder::BoolishValueParser};
-use heliograph_server::{RateLimit, S3, Settings};
+use heliograph_server::{AddressRange, RateLimit, S3, Settings};
+use heliograph_wire::key_life::KeyMode;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     path::{Path, PathBuf},
@@ -86,6 +87,27 @@ pub struct Layer {
     /// [env: HELIOGRAPH_WEBHOOK_RETRY_GAPS]
     #[arg(long, value_name = "SECONDS,…", value_delimiter = ',')]
     webhook_retry_gaps: Option<Vec<Seconds>>,
+    /// Whether the events of one conversation reach a webhook in the order in which they happened, also across retries.
+    /// A webhook may be told otherwise by the API. Default: true. [env: HELIOGRAPH_WEBHOOK_ORDER]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = BoolishValueParser::new())]
+    webhook_order: Option<bool>,
+    /// How many events one call of a webhook carries at most, when several wait. A webhook may be told otherwise by the
+    /// API. Default: 1. [env: HELIOGRAPH_WEBHOOK_EVENTS_PER_CALL]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100))]
+    webhook_events_per_call: Option<u32>,
+    /// For how many hours the log keeps what became of deliveries; 0 keeps nothing. Default: 72.
+    /// [env: HELIOGRAPH_WEBHOOK_LOG_HOURS]
+    #[arg(long, value_name = "HOURS")]
+    webhook_log_hours: Option<u32>,
+    /// How many settled deliveries of each webhook the log keeps; 0 keeps nothing. Default: 10000.
+    /// [env: HELIOGRAPH_WEBHOOK_LOG_SIZE]
+    #[arg(long, value_name = "COUNT")]
+    webhook_log_size: Option<u32>,
+    /// After how many days with nothing but failures a webhook is paused; decimals are allowed. Default: never.
+    /// [env: HELIOGRAPH_WEBHOOK_PAUSE_DAYS]
+    #[arg(long, value_name = "DAYS")]
+    webhook_pause_days: Option<Days>,
     /// How often one key may ask: 50/s, 1000/m or 20000/h. What is beyond is answered with 429. Default: without limit.
     /// [env: HELIOGRAPH_RATE_LIMIT_KEY]
     #[arg(long, value_name = "COUNT/UNIT")]
@@ -93,6 +115,27 @@ pub struct Layer {
     /// How often all callers of one app together may ask. Default: without limit. [env: HELIOGRAPH_RATE_LIMIT_APP]
     #[arg(long, value_name = "COUNT/UNIT")]
     rate_limit_app: Option<RateLimit>,
+    /// How the secrets of keys are shown and made: compat, as the public contract has it, or hardened: shown once, and of a
+    /// form that scanners recognise. Apps may have a mode of their own. Default: compat. [env: HELIOGRAPH_KEY_MODE]
+    #[arg(long, value_name = "MODE")]
+    key_mode: Option<KeyMode>,
+    /// A proxy before the server, or a range of them (10.0.0.0/8), that is believed when it says by Forwarded or
+    /// X-Forwarded-For whom it speaks for. May be given several times, or several separated by commas. Default: none.
+    /// [env: HELIOGRAPH_TRUSTED_PROXIES]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    trusted_proxies: Option<Vec<Range>>,
+    /// Tells strangers precisely why their credential is refused. Default: only when the server listens on loopback and has
+    /// no public address. [env: HELIOGRAPH_EXPLAIN_REFUSALS]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = BoolishValueParser::new())]
+    explain_refusals: Option<bool>,
+    /// How many failed attempts to be let in may come from one address before further ones are told to wait. A right
+    /// credential is always let in. Default: 100/m. [env: HELIOGRAPH_FAILURE_LIMIT_ADDRESS]
+    #[arg(long, value_name = "COUNT/UNIT")]
+    failure_limit_address: Option<RateLimit>,
+    /// How many failed attempts may name one key. Default: 100/m. [env: HELIOGRAPH_FAILURE_LIMIT_KEY]
+    #[arg(long, value_name = "COUNT/UNIT")]
+    failure_limit_key: Option<RateLimit>,
     /// The form of the log, which goes to stderr. Default: text. [env: HELIOGRAPH_LOG_FORMAT]
     #[arg(long, value_enum, value_name = "FORM")]
     log_format: Option<LogFormat>,
@@ -133,6 +176,54 @@ impl FromStr for Seconds {
         // What is no number is refused as what is a wrong one.
         text.trim().parse::<f64>().unwrap_or(f64::NAN).try_into()
     }
+}
+
+/// A range of addresses, or a single one.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+struct Range(AddressRange);
+
+impl FromStr for Range {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let range = heliograph_server::address_range(text.trim());
+        range.map(Self).ok_or_else(|| format!("'{text}' is no address and no range such as 10.0.0.0/8"))
+    }
+}
+
+impl TryFrom<String> for Range {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// A time, written as a number of days.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "f64")]
+struct Days(Duration);
+
+impl TryFrom<f64> for Days {
+    type Error = &'static str;
+
+    fn try_from(days: f64) -> Result<Self, Self::Error> {
+        let time = Duration::try_from_secs_f64(days * 24.0 * 3600.0).ok().filter(|time| !time.is_zero());
+        time.map(Self).ok_or("should be a number of days, more than zero")
+    }
+}
+
+impl FromStr for Days {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.trim().parse::<f64>().unwrap_or(f64::NAN).try_into()
+    }
+}
+
+fn hours(count: u32) -> Duration {
+    Duration::from_secs(u64::from(count) * 3600)
 }
 
 /// What `serve` may be told.
@@ -219,8 +310,18 @@ impl Layer {
             s3_access_key_id: self.s3_access_key_id.or(below.s3_access_key_id),
             s3_secret_access_key: self.s3_secret_access_key.or(below.s3_secret_access_key),
             webhook_retry_gaps: self.webhook_retry_gaps.or(below.webhook_retry_gaps),
+            webhook_order: self.webhook_order.or(below.webhook_order),
+            webhook_events_per_call: self.webhook_events_per_call.or(below.webhook_events_per_call),
+            webhook_log_hours: self.webhook_log_hours.or(below.webhook_log_hours),
+            webhook_log_size: self.webhook_log_size.or(below.webhook_log_size),
+            webhook_pause_days: self.webhook_pause_days.or(below.webhook_pause_days),
             rate_limit_key: self.rate_limit_key.or(below.rate_limit_key),
             rate_limit_app: self.rate_limit_app.or(below.rate_limit_app),
+            key_mode: self.key_mode.or(below.key_mode),
+            trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
+            explain_refusals: self.explain_refusals.or(below.explain_refusals),
+            failure_limit_address: self.failure_limit_address.or(below.failure_limit_address),
+            failure_limit_key: self.failure_limit_key.or(below.failure_limit_key),
             log_format: self.log_format.or(below.log_format),
             log: self.log.or(below.log),
         }
@@ -249,8 +350,21 @@ impl Layer {
                 secret_access_key: self.s3_secret_access_key,
             },
             webhook_retry_gaps: gaps.unwrap_or(default.webhook_retry_gaps),
+            webhook_order: self.webhook_order.unwrap_or(default.webhook_order),
+            webhook_events_per_call: self
+                .webhook_events_per_call
+                .unwrap_or(default.webhook_events_per_call)
+                .clamp(1, 100),
+            webhook_log_time: self.webhook_log_hours.map_or(default.webhook_log_time, hours),
+            webhook_log_size: self.webhook_log_size.map_or(default.webhook_log_size, |size| size as usize),
+            webhook_pause_after: self.webhook_pause_days.map(|Days(time)| time),
             rate_limit_key: self.rate_limit_key.or(default.rate_limit_key),
             rate_limit_app: self.rate_limit_app.or(default.rate_limit_app),
+            key_mode: self.key_mode.unwrap_or(default.key_mode),
+            trusted_proxies: self.trusted_proxies.unwrap_or_default().into_iter().map(|Range(net)| net).collect(),
+            explain_refusals: self.explain_refusals,
+            failure_limit_address: self.failure_limit_address.unwrap_or(default.failure_limit_address),
+            failure_limit_key: self.failure_limit_key.unwrap_or(default.failure_limit_key),
             postgres_connections: default.postgres_connections,
         };
         let log = self.log.unwrap_or_else(|| "info".to_owned());

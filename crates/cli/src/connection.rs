@@ -61,6 +61,16 @@ impl Flags {
         builder.build().map_err(|error| error.to_string())
     }
 
+    /// A client for the server that is meant. Without a credential of its own it shows this token.
+    pub fn client_or_token(self, token: &str) -> Result<Client, String> {
+        let source = self.clone().resolve(&config::environment)?;
+        if source.token.is_some() || source.key_id.is_some() {
+            return self.client();
+        }
+        let builder = Client::builder(source.url.as_deref().unwrap_or(DEFAULT_URL));
+        builder.token(token).build().map_err(|error| error.to_string())
+    }
+
     /// What is known of the server and the credential, by the names that samples have for them: `url`, `keyId`,
     /// `secret`, `token`.
     pub fn known(self) -> Result<BTreeMap<String, String>, String> {

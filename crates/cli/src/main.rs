@@ -8,10 +8,11 @@ mod connection;
 mod master_key;
 mod output;
 mod sample;
+mod scan;
 mod serve;
 mod token;
 
-use api::{Api, apps, attachments, integrations, keys, webhooks};
+use api::{Api, apps, attachments, deliveries, integrations, keys, webhooks};
 use clap::{Parser, Subcommand};
 use output::Outcome;
 use serde_json::Value;
@@ -22,7 +23,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A self-hosted server for the Sunshine Conversations API, and the command line for it.
 ///
-/// The commands `apps`, `attachments`, `integrations`, `keys` and `webhooks` call a server. Which one, and with which credential, they
+/// The commands `apps`, `attachments`, `integrations`, `keys`, `webhooks` and `deliveries` call a server. Which one, and
+/// with which credential, they
 /// are told by flags, by the environment (HELIOGRAPH_URL, HELIOGRAPH_KEY_ID, HELIOGRAPH_SECRET, HELIOGRAPH_TOKEN) or by
 /// a profile in ~/.config/heliograph/profiles.toml. Whoever can list the processes of a machine sees their flags: give
 /// secrets by the environment or by a profile.
@@ -59,11 +61,13 @@ enum Command {
     Attachments(Api<attachments::Verb>),
     /// Integrations: the channels of an app, and the programs that talk for it.
     Integrations(Api<integrations::Verb>),
-    /// API keys: of an integration with --integration, of the app without.
+    /// API keys: of an integration with --integration, of the app without; and the life of any key.
     Keys(Api<keys::Verb>),
     /// Webhooks: where an integration is told of what happens. They take a key or token of the app or integration.
     Webhooks(Api<webhooks::Verb>),
-    /// Prints a token (JWT), signed with a key.
+    /// Deliveries: what a webhook was told, every attempt at it, and telling it once more.
+    Deliveries(Api<deliveries::Verb>),
+    /// Prints a token (JWT), signed with a key; or explains what a server makes of one.
     Token(token::Token),
     /// Prints the OpenAPI document of the server.
     Openapi(Openapi),
@@ -94,6 +98,7 @@ fn main() -> ExitCode {
         Command::Integrations(api) => api::run(api),
         Command::Keys(api) => api::run(api),
         Command::Webhooks(api) => api::run(api),
+        Command::Deliveries(api) => api::run(api),
         Command::Token(token) => token::run(token),
         Command::Openapi(openapi) => openapi.print(|document| document),
         Command::Postman(openapi) => openapi.print(|document| heliograph_reference::postman::collection(&document)),
@@ -173,6 +178,11 @@ mod tests {
                 .to_owned(),
             "admin login-link --app 65f1c0ffee65f1c0ffee65f1 --url https://h.example".to_owned(),
             "token --expires-in never".to_owned(),
+            "token explain aaa.bbb.ccc --operation PostMessage --json".to_owned(),
+            "keys rotate act_65f1c0ffee65f1c0ffee65f1 --grace 0".to_owned(),
+            "keys limit int_65f1c0ffee65f1c0ffee65f1 --address 10.0.0.0/8,::1 --rate any".to_owned(),
+            "keys expire app_65f1c0ffee65f1c0ffee65f1 --at 2030-01-31T00:00:00Z".to_owned(),
+            "keys scan a b".to_owned(),
             "sample create-integration-key --lang powerbuilder --auth bearer --set appId=1".to_owned(),
             "sample --json-build body.json --lang java".to_owned(),
         ] {

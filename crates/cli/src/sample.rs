@@ -39,6 +39,9 @@ pub struct Sample {
     /// A file with JSON; the code that takes such an answer apart is wanted. - for stdin.
     #[arg(long, value_name = "FILE", group = "what")]
     json_parse: Option<PathBuf>,
+    /// A folder into which the samples of all operations are written, a file each.
+    #[arg(long, value_name = "FOLDER", group = "what")]
+    all: Option<PathBuf>,
     /// The language.
     #[arg(long, value_name = "LANGUAGE", default_value = "curl", value_parser = language())]
     lang: String,
@@ -75,34 +78,59 @@ pub fn run(sample: Sample) -> Outcome {
     }
     let mut known = sample.connection.clone().known()?;
     known.extend(sample.set.iter().cloned());
-    let request = request(&sample, &known)?.fill(&known);
-    output::print(program(language, &request)?.trim_end())
+    let value = openapi::document(connection::DEFAULT_URL);
+    let document = Document::new(&value);
+    let auth = sample.auth(&known);
+    if let Some(folder) = &sample.all {
+        return write_all(document, language, &auth, &known, folder);
+    }
+    let request = match (&sample.curl, &sample.postman_item) {
+        (Some(line), _) => Request::from_curl(line)?.recognise(document),
+        (None, Some(path)) => Request::from_postman(&text(path)?)?.recognise(document),
+        (None, None) => {
+            let name = sample.operation.as_deref().unwrap_or_default();
+            let operation = document.operation(name);
+            let operation =
+                operation.ok_or_else(|| format!("there is no operation {name}; see heliograph sample list"))?;
+            Request::of(document, operation, auth)
+        }
+    };
+    output::print(program(language, &request.fill(&known))?.trim_end())
+}
+
+impl Sample {
+    fn auth(&self, known: &BTreeMap<String, String>) -> Auth {
+        let by_token = known.contains_key("token") && !known.contains_key("keyId");
+        match self.auth {
+            Some(Scheme::Bearer) => Auth::bearer(),
+            None if by_token => Auth::bearer(),
+            Some(Scheme::Basic) | None => Auth::basic(),
+        }
+    }
+}
+
+/// Writes a file for each operation that can be said in the language.
+fn write_all(
+    document: Document<'_>,
+    language: &Language,
+    auth: &Auth,
+    known: &BTreeMap<String, String>,
+    folder: &Path,
+) -> Outcome {
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let ending = language.file.rsplit('.').next().unwrap_or_default();
+    for operation in document.operations() {
+        let request = Request::of(document, operation, auth.clone()).fill(known);
+        let Some(text) = (language.request)(&request) else { continue };
+        let path = folder.join(format!("{}.{ending}", operation.slug()));
+        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(())
 }
 
 fn program(language: &Language, request: &Request) -> Result<String, String> {
     let hint = if language.is_sdk { ": that client library does not know it" } else { "" };
     (language.request)(request).ok_or_else(|| format!("{} cannot be said in {}{hint}", request.title, language.title))
-}
-
-fn request(sample: &Sample, known: &BTreeMap<String, String>) -> Result<Request, String> {
-    if let Some(line) = &sample.curl {
-        return Request::from_curl(line);
-    }
-    if let Some(path) = &sample.postman_item {
-        return Request::from_postman(&text(path)?);
-    }
-    let name = sample.operation.as_deref().unwrap_or_default();
-    let value = openapi::document(connection::DEFAULT_URL);
-    let document = Document::new(&value);
-    let operation = document.operation(name);
-    let operation = operation.ok_or_else(|| format!("there is no operation {name}; see heliograph sample list"))?;
-    let by_token = known.contains_key("token") && !known.contains_key("keyId");
-    let auth = match sample.auth {
-        Some(Scheme::Bearer) => Auth::bearer(),
-        None if by_token => Auth::bearer(),
-        Some(Scheme::Basic) | None => Auth::basic(),
-    };
-    Ok(Request::of(document, operation, auth))
 }
 
 fn list() -> Outcome {

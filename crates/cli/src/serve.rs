@@ -80,6 +80,7 @@ fn announce(started: &Started) {
 fn banner(started: &Started) -> String {
     let url = &started.url;
     let mut text = format!("Heliograph {} at {url}\n", env!("CARGO_PKG_VERSION"));
+    text += &format!("every operation, with programs that call it: {url}/docs\n");
     for note in &started.notes {
         text += &format!("{note}\n");
     }

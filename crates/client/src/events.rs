@@ -7,12 +7,14 @@ pub use heliograph_wire::events::{
 
 use heliograph_wire::{
     activities::ActivityPayload,
+    channel_events::{DeliveryPayload, PassthroughPayload, PostbackPayload, ReferralPayload},
     control::ControlPayload,
     events::Envelope,
     id::EventId,
     messages::Message,
     time::Timestamp,
     user_events::{ClientAddPayload, ClientRemovePayload, ClientUpdatePayload, UserMergePayload, UserUpdatePayload},
+    webhooks::Trigger,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -63,6 +65,14 @@ pub enum Payload {
     ClientUpdate(Box<ClientUpdatePayload>),
     /// The `switchboard:` events
     Control(Box<ControlPayload>),
+    /// The three of `conversation:message:delivery`
+    Delivery(Box<DeliveryPayload>),
+    /// `conversation:postback`
+    Postback(Box<PostbackPayload>),
+    /// `conversation:referral`
+    Referral(Box<ReferralPayload>),
+    /// `passthrough:messaging`
+    Passthrough(Box<PassthroughPayload>),
     /// `user:merge`
     UserMerge(Box<UserMergePayload>),
     /// `user:update`
@@ -101,20 +111,32 @@ impl Loose {
 
 impl Payload {
     fn of(kind: &str, raw: Value) -> Self {
-        match kind {
-            "conversation:message" => read(raw, Self::Message),
-            "conversation:create" => read(raw, Self::ConversationCreate),
-            "conversation:join" | "conversation:leave" => read(raw, Self::Member),
-            "conversation:remove" => read(raw, Self::ConversationRemove),
-            "conversation:read" | "conversation:typing" => read(raw, Self::Activity),
-            "client:add" => read(raw, Self::ClientAdd),
-            "client:remove" => read(raw, Self::ClientRemove),
-            "client:update" => read(raw, Self::ClientUpdate),
-            "user:merge" => read(raw, Self::UserMerge),
-            "user:update" => read(raw, Self::UserUpdate),
-            "user:remove" => read(raw, Self::UserRemove),
-            kind if kind.starts_with("switchboard:") => read(raw, Self::Control),
-            _ => Self::Other(raw),
+        let Some(trigger) = Trigger::ALL.iter().find(|trigger| trigger.name() == kind) else { return Self::Other(raw) };
+        match trigger {
+            Trigger::ConversationMessage => read(raw, Self::Message),
+            Trigger::ConversationCreate => read(raw, Self::ConversationCreate),
+            Trigger::ConversationJoin | Trigger::ConversationLeave => read(raw, Self::Member),
+            Trigger::ConversationRemove => read(raw, Self::ConversationRemove),
+            Trigger::ConversationRead | Trigger::ConversationTyping => read(raw, Self::Activity),
+            Trigger::ClientAdd => read(raw, Self::ClientAdd),
+            Trigger::ClientRemove => read(raw, Self::ClientRemove),
+            Trigger::ClientUpdate => read(raw, Self::ClientUpdate),
+            Trigger::AcceptControl
+            | Trigger::AcceptControlFailure
+            | Trigger::OfferControl
+            | Trigger::OfferControlFailure
+            | Trigger::PassControl
+            | Trigger::PassControlFailure
+            | Trigger::ReleaseControl => read(raw, Self::Control),
+            Trigger::MessageDeliveryChannel | Trigger::MessageDeliveryFailure | Trigger::MessageDeliveryUser => {
+                read(raw, Self::Delivery)
+            }
+            Trigger::ConversationPostback => read(raw, Self::Postback),
+            Trigger::ConversationReferral => read(raw, Self::Referral),
+            Trigger::PassthroughMessaging => read(raw, Self::Passthrough),
+            Trigger::UserMerge => read(raw, Self::UserMerge),
+            Trigger::UserUpdate => read(raw, Self::UserUpdate),
+            Trigger::UserRemove => read(raw, Self::UserRemove),
         }
     }
 }

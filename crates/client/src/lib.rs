@@ -51,8 +51,9 @@ pub use client::{Builder, Client};
 pub use error::{ApiError, Error, TransportError};
 pub use heliograph_wire::{
     actions, activities, app_keys, apps, attachments, channel_events, channels, clients, content, contract, control,
-    conversations, devices, id, integration_keys, integration_types, integrations, messages, metadata, oauth,
-    oauth_clients, op::Nothing, op::Operation, page, participants, patch, path, problem, switchboard_integrations,
-    switchboards, time, token_info, user_events, users, webhook_proxies, webhook_signing,
+    conversations, deliveries, devices, id, integration_keys, integration_types, integrations, key_life, leaked_keys,
+    messages, metadata, notices, oauth, oauth_clients, op::Nothing, op::Operation, page, participants, patch, path,
+    problem, secret, switchboard_integrations, switchboards, time, token_explain, token_info, user_events, users,
+    webhook_health, webhook_proxies, webhook_signing,
 };
 pub use upload::Upload;

@@ -1,7 +1,7 @@
 //! The OpenAPI document as this crate reads it: operations, and schemas whose parts are put together.
 
-use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The document.
 #[derive(Clone, Copy)]
@@ -203,10 +203,8 @@ pub struct Schema<'d> {
     pub variants: Vec<&'d Value>,
     /// By which names it was referred to.
     pub names: Vec<&'d str>,
-    rest: Map2<'d>,
+    rest: BTreeMap<&'d str, &'d Value>,
 }
-
-type Map2<'d> = std::collections::BTreeMap<&'d str, &'d Value>;
 
 impl<'d> Schema<'d> {
     fn add(&mut self, name: &'d str, schema: &'d Value) {
@@ -253,9 +251,4 @@ impl<'d> Schema<'d> {
             (None, listed) => listed.and_then(Value::as_array).into_iter().flatten().collect(),
         }
     }
-}
-
-/// What is left of an object without these.
-pub fn without(object: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
-    object.iter().filter(|(name, _)| !names.contains(&name.as_str())).map(|(n, v)| (n.clone(), v.clone())).collect()
 }

@@ -3,6 +3,7 @@
 use crate::{
     document::{Document, Operation, Schema},
     examples,
+    request::variable,
 };
 use serde_json::{Map, Value, json};
 
@@ -48,7 +49,8 @@ fn make(document: Document<'_>, schema: &Value, side: Side, hint: Option<&Value>
         }
         return made;
     }
-    let same_kind = hint.filter(|hint| fits(&schema, hint));
+    // What was said of the thing is no value of a field.
+    let same_kind = hint.filter(|hint| hint.get(examples::THING).is_none() && fits(&schema, hint));
     match schema.kind() {
         "object" if !schema.properties().is_empty() => object(document, &schema, side, hint, depth),
         "array" => array(document, &schema, side, hint, name, depth),
@@ -56,6 +58,8 @@ fn make(document: Document<'_>, schema: &Value, side: Side, hint: Option<&Value>
         "object" | "any" => json!({}),
         "integer" | "number" => schema.get("default").or(schema.get("minimum")).cloned().unwrap_or(json!(1)),
         "boolean" => schema.get("default").cloned().unwrap_or(json!(false)),
+        // An id in a body is one that the reader has.
+        _ if side == Side::Body && name.ends_with("Id") => variable(name).into(),
         _ => text(&schema, name),
     }
 }

@@ -57,6 +57,12 @@ const BODIES: &[(&str, &str)] = &[
             "confirmation": { "type": "immediate" }, "target": { "conversationId": "{{conversationId}}" } }"#,
     ),
     ("ReportClient", r#"{ "outcome": "confirmed", "displayName": "Jane" }"#),
+    ("AnnounceDevice", r#"{ "type": "web", "guid": "a-browser-of-janes", "integrationId": "{{webIntegrationId}}" }"#),
+    (
+        "ReportChannelEvent",
+        r#"{ "integrationId": "{{channelId}}", "userId": "{{userId}}", "event": { "type": "typing:start" } }"#,
+    ),
+    ("SetWebhookProxy", r#"{ "url": "http://proxy.example.com:3128" }"#),
     ("UpdateSwitchboard", r#"{ "enabled": true, "defaultSwitchboardIntegrationId": "{{switchboardIntegrationId}}" }"#),
     (
         "CreateSwitchboardIntegration",
@@ -110,6 +116,7 @@ pub fn text(name: &str) -> &'static str {
     match name {
         "id" => ID,
         "secret" => "Zm9yIGV4YW1wbGUgb25seTogNjQgcmFuZG9tIGJ5dGVzLCBhcyBiYXNlNjR1cmwsIHN0YW5kIGhlcmU",
+        "url" => "https://example.com/",
         "mediaUrl" => "https://example.com/attachments/order.txt",
         "mediaType" => "text/plain",
         "version" => "v2",

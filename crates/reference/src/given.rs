@@ -316,6 +316,12 @@ mod tests {
         assert_eq!(request.body, Body::Json(json!({ "displayName": "My key" })));
         assert_eq!(request.url(), "https://domain.com/v2/apps/{{appId}}/integrations/{{integrationId}}/keys?a=1");
         assert!(request.headers.is_empty());
+        let value = heliograph_wire::openapi::document("");
+        let request = request.recognise(crate::Document::new(&value));
+        assert_eq!(request.title, "Create integration key");
+        assert!(
+            request.known.is_some_and(|k| k.path == ["{{appId}}", "{{integrationId}}"]) && request.answer.is_some()
+        );
 
         let request = Request::from_curl("curl http://h/p -F source=@cat.png -F 'a=b' -H 'Authorization: Bearer t'");
         let request = request.expect("a request");

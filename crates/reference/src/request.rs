@@ -133,36 +133,42 @@ impl Auth {
 impl Request {
     /// The example request of an operation. `auth` is who calls, if it asks for anybody.
     pub fn of(document: Document<'_>, operation: Operation<'_>, auth: Auth) -> Self {
-        let mut values = Vec::new();
-        let parts =
-            operation.path.split('/').map(|part| match part.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
-                Some(name) => {
-                    values.push(variable(path_variable(operation.path, name)));
-                    values.last().cloned().unwrap_or_default()
-                }
-                None => part.to_owned(),
-            });
-        let path = parts.collect::<Vec<_>>().join("/");
-        let required = operation.parameters().filter(|p| p.place == "query" && p.required);
+        let open = |part: &str| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            Some(name) => variable(path_variable(operation.path, name)),
+            None => part.to_owned(),
+        };
+        let path = operation.path.split('/').map(open).collect::<Vec<_>>().join("/");
         Self {
             title: operation.title(),
             about: operation.summary().to_owned(),
             method: operation.method.to_owned(),
             server: variable("url"),
-            path,
             query: examples::query(operation),
             auth: if operation.scopes().is_empty() { Auth::None } else { auth },
             headers: Vec::new(),
             body: body(document, operation),
             answer: example::answer(document, operation),
-            known: Some(Known {
-                id: operation.id().to_owned(),
-                tag: operation.tag().to_owned(),
-                path: values,
-                body: operation.body_name().map(str::to_owned),
-                required: required.map(|p| p.name.to_owned()).collect(),
-            }),
+            known: Some(Known::of(operation, &path)),
+            path,
         }
+    }
+
+    /// Finds out which operation a request that was given is, if it is one: SDKs know it then, and an answer.
+    #[must_use]
+    pub fn recognise(mut self, document: Document<'_>) -> Self {
+        // What stands before the version is where the server is.
+        if let Some(at) = self.path.find("/v2/").filter(|at| *at > 0) {
+            self.server += &self.path[..at];
+            self.path.drain(..at);
+        }
+        let found = document.operations().find(|o| o.method == self.method && matches(o.path, &self.path));
+        if let Some(operation) = found {
+            self.title = operation.title();
+            self.about = operation.summary().to_owned();
+            self.answer = self.answer.take().or_else(|| example::answer(document, operation));
+            self.known = Some(Known::of(operation, &self.path));
+        }
+        self
     }
 
     /// The whole address, percent-encoded.
@@ -206,6 +212,31 @@ impl Request {
         }
         self
     }
+}
+
+impl Known {
+    /// An operation, called at this path.
+    fn of(operation: Operation<'_>, path: &str) -> Self {
+        let required = operation.parameters().filter(|p| p.place == "query" && p.required);
+        let values = operation.path.split('/').zip(path.split('/')).filter(|(template, _)| template.starts_with('{'));
+        Self {
+            id: operation.id().to_owned(),
+            tag: operation.tag().to_owned(),
+            path: values.map(|(_, value)| decode(value)).collect(),
+            body: operation.body_name().map(str::to_owned),
+            required: required.map(|p| p.name.to_owned()).collect(),
+        }
+    }
+}
+
+/// Whether a path is one of a template.
+fn matches(template: &str, path: &str) -> bool {
+    let fits = |(template, part): (&str, &str)| template.starts_with('{') || template == part;
+    template.split('/').count() == path.split('/').count() && template.split('/').zip(path.split('/')).all(fits)
+}
+
+fn decode(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 fn body(document: Document<'_>, operation: Operation<'_>) -> Body {
@@ -257,8 +288,7 @@ fn encode(text: &str) -> String {
 
 /// Reads a query back: names and values, decoded.
 pub fn read_query(query: &str) -> Vec<(String, String)> {
-    let decode =
-        |text: &str| percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let decode = |text: &str| decode(&text.replace('+', " "));
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(n, v)| (decode(n), decode(v))).collect()
 }

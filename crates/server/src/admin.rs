@@ -5,6 +5,7 @@ use crate::{
     apps, audit,
     auth::KeyKind,
     error::{Error, Result},
+    key_uses,
     keys::{self, Kept, Owner},
     master_key::open_vault,
     migrations,
@@ -15,6 +16,7 @@ use crate::{
 use heliograph_store::{Row, Store, Tx, args};
 use heliograph_wire::{
     id::{AccountKeyId, AppId, ServiceAccountId, ServiceKeyId},
+    key_life::KeyMode,
     oauth_clients::{NewOAuthClient, NewOAuthClientReply, OAuthClient},
     problem::Missing,
     time::Timestamp,
@@ -68,7 +70,8 @@ pub async fn create_key(settings: &Settings, new: NewKey) -> Result<AdminKey, St
         return Err(StartError::Setting("only a service account is granted apps: an account sees all".to_owned()));
     }
     let (store, vault) = open(settings).await?;
-    let made = store.write(move |tx| make(tx, &vault, &new, &grants)).await;
+    let mode = settings.key_mode;
+    let made = store.write(move |tx| make(tx, &vault, mode, &new, &grants)).await;
     store.close();
     made.map_err(|error| match error {
         Error::Missing(missing) if missing == Missing::APP => {
@@ -158,7 +161,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<(Store, Arc<Vault>), Sta
     Ok((store, Arc::new(vault)))
 }
 
-fn make(tx: &mut Tx<'_>, vault: &Vault, new: &NewKey, grants: &[AppId]) -> Result<AdminKey> {
+fn make(tx: &mut Tx<'_>, vault: &Vault, mode: KeyMode, new: &NewKey, grants: &[AppId]) -> Result<AdminKey> {
     let account = new.service.then(|| ServiceAccountId::new(tx.id()).to_string());
     if let Some(account) = &account {
         tx.execute("INSERT INTO service_account (id, created_at) VALUES ($1, $2)", args![account, tx.now()])?;
@@ -167,23 +170,30 @@ fn make(tx: &mut Tx<'_>, vault: &Vault, new: &NewKey, grants: &[AppId]) -> Resul
             apps::grant(tx, *app, account)?;
         }
     }
-    let kept = account_key(tx, vault, account.as_deref(), &new.display_name)?;
+    let kept = account_key(tx, vault, mode, account.as_deref(), &new.display_name)?;
     Ok(AdminKey { id: kept.id, secret: kept.secret.to_string(), service_account_id: account })
 }
 
 /// Makes a key of an account, or of a service account.
-pub(crate) fn account_key(tx: &mut Tx<'_>, vault: &Vault, service_account: Option<&str>, name: &str) -> Result<Kept> {
+pub(crate) fn account_key(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    mode: KeyMode,
+    service_account: Option<&str>,
+    name: &str,
+) -> Result<Kept> {
     let id = match service_account {
         Some(_) => ServiceKeyId::new(tx.id()).to_string(),
         None => AccountKeyId::new(tx.id()).to_string(),
     };
-    let kept = keys::insert(tx, vault, &Owner::account(), service_account, id, name)?;
+    let kept = keys::insert(tx, vault, mode, &Owner::account(), service_account, id, name)?;
     audit::by_operator(tx, vault, "admin keys create", &kept.id)?;
     Ok(kept)
 }
 
 /// Answers whether there was such a key.
 fn remove(tx: &mut Tx<'_>, vault: &Vault, id: &str) -> Result<bool> {
+    key_uses::delete(tx, "", id)?;
     let gone =
         tx.execute("DELETE FROM api_key WHERE app_id = $1 AND integration_id = $1 AND id = $2", args!["", id])?;
     if gone > 0 {

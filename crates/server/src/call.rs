@@ -19,7 +19,7 @@ use heliograph_wire::{
     query,
 };
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{CONTENT_TYPE, HOST, RETRY_AFTER},
     request::Parts,
 };
@@ -31,6 +31,8 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 /// How many bytes of JSON a request may hold.
 pub const BODY_LIMIT_BYTES: usize = 100 * 1024;
+/// Says when the credential of a request stops to work, if that is soon.
+const KEY_EXPIRES: HeaderName = HeaderName::from_static("heliograph-key-expires");
 /// How long a request's body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the rest of a refused request's body is waited for, so that its connection can be used again.
@@ -185,16 +187,16 @@ where
     Box::new(move |state, parts, body| {
         let rules = std::sync::Arc::clone(&rules);
         Box::pin(async move {
-            let mut key_id = None;
+            let mut caller = None;
             let headers = parts.headers.clone();
-            let outcome = match enter::<O>(&rules, state, parts, None, &mut key_id).await {
+            let outcome = match enter::<O>(&rules, state, parts, None, &mut caller).await {
                 Ok(call) => handler(call, Streamed { headers, body }).await,
                 Err(error) => {
                     drain(body).await;
                     Err(error)
                 }
             };
-            leave::<O>(outcome.and_then(|reply| Ok(serde_json::to_vec(&reply)?)), key_id)
+            leave::<O>(outcome.and_then(|reply| Ok(serde_json::to_vec(&reply)?)), caller.as_ref())
         })
     })
 }
@@ -210,9 +212,9 @@ where
         let rules = std::sync::Arc::clone(&rules);
         Box::pin(async move {
             let mut body = body;
-            let mut key_id = None;
+            let mut caller = None;
             let mut once = None;
-            let outcome = match enter::<O>(&rules, state, parts, Some(&mut body), &mut key_id).await {
+            let outcome = match enter::<O>(&rules, state, parts, Some(&mut body), &mut caller).await {
                 Ok(call) => {
                     once.clone_from(&call.once);
                     handler(call).await.and_then(write)
@@ -222,7 +224,7 @@ where
                     Err(error)
                 }
             };
-            let mut answer = leave::<O>(outcome, key_id);
+            let mut answer = leave::<O>(outcome, caller.as_ref());
             if once.is_some_and(|once| once.was_replayed()) {
                 answer.headers.insert(idempotency::REPLAYED, const { HeaderValue::from_static("true") });
             }
@@ -231,14 +233,19 @@ where
     })
 }
 
-fn leave<O: Operation>(outcome: Result<Vec<u8>>, key_id: Option<String>) -> Answer {
-    match outcome {
+fn leave<O: Operation>(outcome: Result<Vec<u8>>, caller: Option<&Caller>) -> Answer {
+    let mut answer = match outcome {
         Ok(json) => {
             let status = StatusCode::from_u16(O::STATUS).unwrap_or(StatusCode::OK);
-            Answer { status, body: json.into(), key_id, headers: HeaderMap::new() }
+            Answer { status, body: json.into(), key_id: None, headers: HeaderMap::new() }
         }
-        Err(error) => Answer { key_id, ..refusal(&error) },
+        Err(error) => refusal(&error),
+    };
+    answer.key_id = caller.map(|caller| caller.key_id().to_owned());
+    if let Some(end) = caller.and_then(Caller::ends_soon) {
+        answer.headers.insert(KEY_EXPIRES, end);
     }
+    answer
 }
 
 /// Limits, then who, then whether, then what: nothing of the request is looked at before its caller is known. Without
@@ -248,14 +255,18 @@ async fn enter<O: Operation>(
     state: State,
     parts: Parts,
     body: Option<&mut Incoming>,
-    key_id: &mut Option<String>,
+    known: &mut Option<Caller>,
 ) -> Result<Call<O>> {
-    let caller = authenticate(&state, &parts.headers).await?;
-    *key_id = Some(caller.key_id().to_owned());
+    let caller = authenticate(&state, &parts).await?;
+    *known = Some(caller.clone());
     state.limits.admit_key(caller.key_id())?;
+    if let Some(rate) = caller.rate() {
+        state.limits.admit_own(caller.key_id(), rate)?;
+    }
     if !O::SCOPES.contains(&caller.scope()) {
         return Err(Error::Forbidden("Forbidden"));
     }
+    caller.may_call(O::ID)?;
     let raw_path = inner_path(parts.uri.path());
     let path = O::Path::read(&segments(O::PATH, raw_path))?;
     if let Some(app) = path.app_id() {

@@ -27,6 +27,12 @@ pub enum Error {
     /// The token has this defect.
     #[error("{0}")]
     InvalidToken(String),
+    /// The secret is right, but its key may not be used for this reason.
+    #[error("{0}")]
+    UnusableKey(String),
+    /// The key may be used, but not for this.
+    #[error("{0}")]
+    NotAllowed(String),
     /// The credential is right, but does not allow this.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -84,7 +90,8 @@ impl Error {
             Self::Broken { code, .. } => (StatusCode::BAD_REQUEST, *code),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::InvalidToken(_) => (StatusCode::UNAUTHORIZED, "invalid_auth"),
-            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::UnusableKey(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::NotAllowed(_) | Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
             Self::Missing(missing) => (StatusCode::NOT_FOUND, missing.code),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
@@ -129,5 +136,34 @@ impl From<serde_json::Error> for Error {
 impl Contended for Error {
     fn contended(&self) -> bool {
         matches!(self, Self::Store(error) if error.contended())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heliograph_reference::pages::errors::REFUSALS;
+
+    #[test]
+    fn the_reference_knows_every_status_and_code() {
+        for error in [
+            Error::invalid("x"),
+            Error::Unauthorized,
+            Error::InvalidToken(String::new()),
+            Error::Forbidden("x"),
+            Error::Missing(Missing::RESOURCE),
+            Error::MethodNotAllowed,
+            Error::Slow,
+            Error::Conflict("x"),
+            Error::TooLarge { limit: 1 },
+            Error::UnsupportedMediaType("x"),
+            Error::Locked(String::new()),
+            Error::TooMany { retry_after: 1 },
+            Error::Store(StoreError::Contention),
+            Error::Internal(String::new()),
+        ] {
+            let (status, code) = error.status();
+            assert!(REFUSALS.iter().any(|(s, c, _)| *s == status.as_u16() && *c == code), "{status} {code}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The outbox: what happens is written down for the webhooks that want to know, in the transaction in which it happens.
 //! Neither is there without the other.
 
-use crate::{error::Result, state::State};
+use crate::{delivery::outbox::New, error::Result, state::State};
 use heliograph_store::{Tx, args};
 use heliograph_wire::{
     conversations::{ConversationTruncated, SwitchboardIntegrationSummary},
@@ -18,6 +18,8 @@ pub struct Subscriber {
     integration: String,
     triggers: String,
     only_in_control: bool,
+    ordered: Option<bool>,
+    paused: bool,
     /// Whether it wants users in full.
     pub full_user: bool,
     /// Whether it wants to know by which client and device.
@@ -35,7 +37,8 @@ impl Subscribers {
     pub fn of(tx: &Tx<'_>, app: AppId) -> Result<Self> {
         let app = app.to_string();
         let mut rows = tx.query(
-            "SELECT id, integration_id, triggers, only_in_control, include_full_user, include_full_source FROM webhook
+            "SELECT id, integration_id, triggers, only_in_control, include_full_user, include_full_source, ordered, paused_at
+             FROM webhook
              WHERE app_id = $1",
             args![&app],
         )?;
@@ -47,6 +50,8 @@ impl Subscribers {
                 only_in_control: row.flag(3)?,
                 full_user: row.flag(4)?,
                 full_source: row.flag(5)?,
+                ordered: row.opt_int(6)?.map(|flag| flag != 0),
+                paused: row.opt_int(7)?.is_some(),
             })
         });
         Ok(Self { webhooks: webhooks.collect::<Result<_>>()?, app })
@@ -98,7 +103,17 @@ pub fn record<P: Serialize>(
     for webhook in subscribers.webhooks.iter().filter(|w| w.wants(trigger) && w.may_hear(conversation)) {
         let event = Event { id, created_at: Timestamp(tx.now()), r#type: trigger, payload: payload(webhook) };
         let event = serde_json::to_string(&event)?;
-        state.dispatcher.enqueue(tx, &subscribers.app, &webhook.id, conversation.map(|c| c.id), event)?;
+        let new = New {
+            app: &subscribers.app,
+            webhook: &webhook.id,
+            id,
+            kind: trigger.name(),
+            conversation: conversation.map(|c| c.id.to_string()),
+            ordered: webhook.ordered.unwrap_or(state.dispatcher.options().ordered),
+            held: webhook.paused,
+            event,
+        };
+        state.dispatcher.enqueue(tx, new)?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What operators ask: is it alive, can it work, what has it done, what does it offer.
 
 use crate::{
+    delivery::outbox,
     edge::{Body, whole},
     state::State,
 };
@@ -19,7 +20,7 @@ pub async fn answer(state: &State, path: &str, headers: &HeaderMap) -> Option<Re
     Some(match path {
         "/healthz" => respond(StatusCode::OK, JSON, Bytes::from_static(b"{\"status\":\"ok\"}")),
         "/readyz" => ready(state).await,
-        "/metrics" => metrics(state, headers),
+        "/metrics" => metrics(state, headers).await,
         "/openapi.json" => respond(StatusCode::OK, JSON, state.public.document.clone()),
         _ => return None,
     })
@@ -41,7 +42,7 @@ async fn ready(state: &State) -> Response<Body> {
     }
 }
 
-fn metrics(state: &State, headers: &HeaderMap) -> Response<Body> {
+async fn metrics(state: &State, headers: &HeaderMap) -> Response<Body> {
     if let Some(token) = &state.public.metrics_token {
         let given = headers.get(AUTHORIZATION).map(|h| h.as_bytes()).unwrap_or_default();
         let wanted = format!("Bearer {token}");
@@ -55,7 +56,11 @@ fn metrics(state: &State, headers: &HeaderMap) -> Response<Body> {
             );
         }
     }
-    respond(StatusCode::OK, TEXT, state.metrics.render(&state.store.stats(), state.dispatcher.waiting()).into())
+    // Without the database the other figures are told all the same.
+    let queue = state.store.read(outbox::queue).await;
+    let queue = queue.inspect_err(|error| tracing::warn!(%error, "the queue could not be looked at")).ok();
+    let text = state.metrics.render(&state.store.stats(), state.dispatcher.waiting(), queue);
+    respond(StatusCode::OK, TEXT, text.into())
 }
 
 fn respond(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Body> {

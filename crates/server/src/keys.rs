@@ -1,16 +1,23 @@
 //! The rows of all API keys: accounts', service accounts', apps' and integrations'.
 
 use crate::{
-    auth::{Key, KeyKind},
+    auth::{
+        Key, KeyKind,
+        life::{Life, Limits, OldSecret},
+        token::signing_key,
+    },
     error::{Error, Result},
+    key_policy, key_uses,
     state::State,
-    vault::{Place, Vault, secret},
+    vault::{self, Place, Vault},
 };
 use heliograph_store::{Row, Tx, args};
 use heliograph_wire::{
     app_keys::MAX_KEYS,
     id::{AppId, AppKeyId, IntegrationId},
+    key_life::{DisabledReason, KeyMode},
     problem::Missing,
+    secret,
 };
 use zeroize::Zeroizing;
 
@@ -46,12 +53,36 @@ pub struct Kept {
     pub secret: Zeroizing<String>,
 }
 
-fn place<'a>(app: &'a str, id: &'a str) -> Place<'a> {
+impl Kept {
+    /// As it is shown after it was made.
+    pub fn shown_in(self, mode: KeyMode) -> Self {
+        match mode {
+            KeyMode::Compat => self,
+            KeyMode::Hardened => Self { secret: Zeroizing::new(secret::hint(&self.secret)), ..self },
+        }
+    }
+}
+
+/// Where the secret of a key is sealed.
+pub fn place<'a>(app: &'a str, id: &'a str) -> Place<'a> {
     Place { table: "api_key", app, row: id }
 }
 
+/// Where the secret that it had before is sealed.
+pub fn old_place<'a>(app: &'a str, id: &'a str) -> Place<'a> {
+    Place { table: "api_key.old_secret", app, row: id }
+}
+
+/// A fresh secret for a key.
+pub fn fresh_secret(tx: &Tx<'_>, mode: KeyMode, id: &str) -> Zeroizing<String> {
+    match mode {
+        KeyMode::Compat => vault::secret(tx),
+        KeyMode::Hardened => Zeroizing::new(secret::compose(id, || tx.random())),
+    }
+}
+
 /// Makes a key, unless the owner has as many as it may.
-pub fn create(tx: &mut Tx<'_>, vault: &Vault, owner: &Owner, id: String, display_name: &str) -> Result<Kept> {
+pub fn create(tx: &mut Tx<'_>, state: &State, owner: &Owner, id: String, display_name: &str) -> Result<Kept> {
     let count = tx.query(
         "SELECT COUNT(*) FROM api_key WHERE app_id = $1 AND integration_id = $2",
         args![&owner.app, &owner.integration],
@@ -60,19 +91,21 @@ pub fn create(tx: &mut Tx<'_>, vault: &Vault, owner: &Owner, id: String, display
         let noun = if owner.integration.is_empty() { "app" } else { "integration" };
         return Err(Error::invalid(format!("The {noun} has reached the maximum number of keys ({MAX_KEYS})")));
     }
-    insert(tx, vault, owner, None, id, display_name)
+    let mode = key_policy::mode(tx, state, &owner.app)?;
+    insert(tx, &state.vault, mode, owner, None, id, display_name)
 }
 
 /// Makes a key without counting.
 pub fn insert(
     tx: &mut Tx<'_>,
     vault: &Vault,
+    mode: KeyMode,
     owner: &Owner,
     service_account: Option<&str>,
     id: String,
     display_name: &str,
 ) -> Result<Kept> {
-    let secret = secret(tx);
+    let secret = fresh_secret(tx, mode, &id);
     let sealed = vault.seal(tx, place(&owner.app, &id), &secret)?;
     tx.append(
         "INSERT INTO api_key (app_id, integration_id, id, service_account_id, display_name, secret, created_at)
@@ -90,7 +123,7 @@ pub fn of_oauth(tx: &mut Tx<'_>, vault: &Vault, app: AppId, integration: Integra
         return Ok(kept);
     }
     let id = AppKeyId::new(tx.id()).to_string();
-    let kept = insert(tx, vault, &owner, None, id, client)?;
+    let kept = insert(tx, vault, KeyMode::Compat, &owner, None, id, client)?;
     tx.amend(
         "UPDATE api_key SET oauth_client_id = $4 WHERE app_id = $1 AND integration_id = $2 AND id = $3",
         args![&owner.app, &owner.integration, &kept.id, client],
@@ -131,12 +164,18 @@ pub fn delete(tx: &mut Tx<'_>, state: &State, owner: &Owner, id: &str) -> Result
     if gone == 0 {
         return Err(Missing::RESOURCE.into());
     }
+    key_uses::delete(tx, &owner.app, id)?;
     forget_after_commit(tx, state);
     Ok(())
 }
 
 /// Deletes all keys of an integration.
 pub fn delete_all(tx: &mut Tx<'_>, owner: &Owner) -> Result<()> {
+    tx.execute(
+        "DELETE FROM key_use WHERE app_id = $1
+         AND key_id IN (SELECT id FROM api_key WHERE app_id = $1 AND integration_id = $2)",
+        args![&owner.app, &owner.integration],
+    )?;
     tx.execute("DELETE FROM api_key WHERE app_id = $1 AND integration_id = $2", args![&owner.app, &owner.integration])?;
     Ok(())
 }
@@ -148,20 +187,48 @@ pub fn forget_after_commit(tx: &mut Tx<'_>, state: &State) {
 }
 
 /// The key with this id, ready to check credentials with.
-pub fn load(tx: &Tx<'_>, vault: &Vault, id: &str, kind: KeyKind) -> Result<Option<Key>> {
+pub fn load(tx: &Tx<'_>, state: &State, id: &str, kind: KeyKind) -> Result<Option<Key>> {
     let rows = tx.query(
-        "SELECT app_id, integration_id, service_account_id, secret, oauth_client_id FROM api_key WHERE id = $1",
+        "SELECT k.app_id, k.integration_id, k.service_account_id, k.secret, k.oauth_client_id, k.disabled_at,
+             k.disabled_reason, k.expires_at, k.old_secret, k.old_until, k.limits, p.mode
+         FROM api_key k LEFT JOIN key_policy p ON p.app_id = k.app_id WHERE k.id = $1",
         args![id],
     )?;
     let Some(row) = rows.first() else { return Ok(None) };
     let app = row.text(0)?;
-    let secret = vault.open(tx, place(app, id), row.text(3)?)?;
+    let secret = state.vault.open(tx, place(app, id), row.text(3)?)?;
     let oauth_client = row.opt_text(4)?;
     Ok(Some(Key {
         app: app.parse().ok(),
         integration: row.text(1)?.parse().ok(),
         service_account: row.opt_text(2)?.map(str::to_owned),
         oauth_client: oauth_client.map(str::to_owned),
+        life: life(tx, state, app, id, row)?,
         ..Key::new(id.to_owned(), oauth_client.map_or(kind, |_| KeyKind::OAuth), secret)
     }))
+}
+
+/// What the row of [`load`] says of a key's life.
+fn life(tx: &Tx<'_>, state: &State, app: &str, id: &str, row: &Row) -> Result<Life> {
+    let old = match (row.opt_text(8)?, row.opt_int(9)?) {
+        (Some(sealed), Some(until)) => {
+            let secret = state.vault.open(tx, old_place(app, id), sealed)?;
+            Some(Box::new(OldSecret { mac: signing_key(&secret), secret, until }))
+        }
+        _ => None,
+    };
+    let limits = row.opt_text(10)?.map(|json| Limits::of(serde_json::from_str(json)?)).transpose()?;
+    let mode = key_policy::read(row.opt_text(11)?)?.unwrap_or(state.key_mode);
+    Ok(Life {
+        disabled: disabled(row.opt_int(5)?, row.opt_text(6)?)?,
+        expires_at: row.opt_int(7)?,
+        old,
+        limits: limits.map(Box::new),
+        tokens_expire: mode == KeyMode::Hardened,
+    })
+}
+
+/// Why a key is disabled, if it is.
+pub fn disabled(at: Option<i64>, reason: Option<&str>) -> Result<Option<DisabledReason>> {
+    Ok(at.and(reason).map(|reason| serde_json::from_value(reason.into())).transpose()?)
 }

@@ -13,11 +13,15 @@ use governor::{
 use heliograph_wire::id::AppId;
 use serde::Deserialize;
 use std::{
+    collections::HashMap,
     fmt,
     hash::Hash,
     num::NonZeroU32,
     str::FromStr,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,11 +29,25 @@ use std::{
 const SWEEP_EVERY: u32 = 4096;
 
 /// So many requests in so much time. As many at once are let through, if there were none before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct RateLimit {
     count: NonZeroU32,
     period: Duration,
+}
+
+impl RateLimit {
+    /// How many failed attempts to be let in are answered by the word, when the operator does not say: 100 a minute.
+    pub const FAILURES: Self = Self { count: NonZeroU32::MIN.saturating_add(99), period: Duration::from_secs(60) };
+
+    /// How many requests.
+    pub(crate) fn count(self) -> u32 {
+        self.count.get()
+    }
+    /// In how much time.
+    pub(crate) fn period(self) -> Duration {
+        self.period
+    }
 }
 
 impl FromStr for RateLimit {
@@ -71,17 +89,37 @@ impl fmt::Display for RateLimit {
 pub struct Limits {
     by_key: Option<Limiter<String>>,
     by_app: Option<Limiter<AppId>>,
+    /// Those that owners gave their keys, a counter for each rate that is in use.
+    own: RwLock<HashMap<RateLimit, Arc<Limiter<String>>>>,
 }
+
+/// After how many different rates those that nobody uses any more are forgotten.
+const MANY_RATES: usize = 64;
 
 impl Limits {
     /// These limits; `None` is without.
     pub fn new(by_key: Option<RateLimit>, by_app: Option<RateLimit>) -> Self {
-        Self { by_key: by_key.map(Limiter::new), by_app: by_app.map(Limiter::new) }
+        Self { by_key: by_key.map(Limiter::new), by_app: by_app.map(Limiter::new), own: RwLock::default() }
     }
 
     /// Counts a request of this key.
     pub fn admit_key(&self, key_id: &str) -> Result<()> {
         self.by_key.as_ref().map_or(Ok(()), |limiter| limiter.admit(&key_id.to_owned()))
+    }
+
+    /// Counts a request of a key that has a rate of its own.
+    pub fn admit_own(&self, key_id: &str, rate: RateLimit) -> Result<()> {
+        let known = self.own.read().unwrap_or_else(PoisonError::into_inner).get(&rate).cloned();
+        let limiter = known.unwrap_or_else(|| self.add_rate(rate));
+        limiter.admit(&key_id.to_owned())
+    }
+
+    fn add_rate(&self, rate: RateLimit) -> Arc<Limiter<String>> {
+        let mut own = self.own.write().unwrap_or_else(PoisonError::into_inner);
+        if own.len() >= MANY_RATES {
+            own.retain(|_, limiter| limiter.in_use());
+        }
+        Arc::clone(own.entry(rate).or_insert_with(|| Arc::new(Limiter::new(rate))))
     }
 
     /// Counts a request about this app.
@@ -103,6 +141,12 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
         let quota = Quota::with_period(each).map_or(Quota::per_second(limit.count), |q| q.allow_burst(limit.count));
         let governor = RateLimiter::new(quota, DashMapStateStore::default(), MonotonicClock);
         Self { governor, since_sweep: AtomicU32::new(0) }
+    }
+
+    /// Whether it holds anything against anybody.
+    fn in_use(&self) -> bool {
+        self.governor.retain_recent();
+        !self.governor.is_empty()
     }
 
     fn admit(&self, key: &K) -> Result<()> {
@@ -142,6 +186,20 @@ mod tests {
         assert!(matches!(refused, Error::TooMany { retry_after: 1190..=1200 }), "{refused:?}");
         limits.admit_key("b").unwrap();
         limits.admit_app(AppId::new([0; 12])).unwrap();
+    }
+
+    #[test]
+    fn a_key_may_have_a_rate_of_its_own() {
+        let limits = Limits::new(None, None);
+        let rate = |text: &str| text.parse().unwrap();
+        assert!(limits.admit_own("a", rate("1/h")).is_ok() && limits.admit_own("a", rate("1/h")).is_err());
+        assert!(limits.admit_own("b", rate("1/h")).is_ok() && limits.admit_own("a", rate("2/h")).is_ok());
+        // Rates that were tried out are forgotten when their time is over; the first is not.
+        for n in 1..500 {
+            limits.admit_own("c", rate(&format!("{}/s", n * 1_000_000))).unwrap();
+        }
+        assert!(limits.own.read().unwrap().len() <= MANY_RATES + 1);
+        assert!(limits.admit_own("a", rate("1/h")).is_err());
     }
 
     #[test]

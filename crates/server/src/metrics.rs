@@ -33,6 +33,8 @@ pub struct Metrics {
     durations: Histogram,
     attempts: Family<OutcomeLabel, Counter>,
     attempt_durations: Histogram,
+    expiring: Gauge<u64, AtomicU64>,
+    paused: Counter,
     store: StoreFigures,
 }
 
@@ -43,6 +45,17 @@ struct StoreFigures {
     queued: Gauge<u64, AtomicU64>,
     wal_bytes: Gauge<u64, AtomicU64>,
     deliveries: Gauge<u64, AtomicU64>,
+    queue: Gauge<u64, AtomicU64>,
+    oldest: Gauge<f64, AtomicU64>,
+}
+
+/// How much waits to be delivered.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Queue {
+    /// How many deliveries.
+    pub length: u64,
+    /// For how long the oldest has waited.
+    pub oldest: Duration,
 }
 
 impl Default for Metrics {
@@ -50,7 +63,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("heliograph");
         let (requests, attempts) = (Family::default(), Family::default());
         let (durations, attempt_durations) = (Histogram::new(BUCKETS), Histogram::new(BUCKETS));
-        let store = StoreFigures::default();
+        let (paused, store) = (Counter::default(), StoreFigures::default());
         registry.register("http_requests", "Answers, by operation and status", requests.clone());
         registry.register(
             "http_request_duration_seconds",
@@ -72,11 +85,25 @@ impl Default for Metrics {
         registry.register("store_queue_length", "Transactions that wait", store.queued.clone());
         registry.register("sqlite_wal_bytes", "Size of the write-ahead log", store.wal_bytes.clone());
         registry.register("webhook_deliveries_in_memory", "Deliveries this node has in hand", store.deliveries.clone());
-        Self { registry, requests, durations, attempts, attempt_durations, store }
+        let expiring = Gauge::default();
+        registry.register("keys_expiring", "Keys that expire within 14 days", expiring.clone());
+        registry.register("webhook_queue_length", "Deliveries that wait, on all nodes", store.queue.clone());
+        registry.register(
+            "webhook_queue_oldest_seconds",
+            "Time since the oldest event that waits",
+            store.oldest.clone(),
+        );
+        registry.register("webhooks_paused", "Webhooks that were paused after too many failures", paused.clone());
+        Self { registry, requests, durations, attempts, attempt_durations, expiring, paused, store }
     }
 }
 
 impl Metrics {
+    /// How many keys expire soon.
+    pub fn keys_expiring(&self, keys: u64) {
+        self.expiring.set(keys);
+    }
+
     /// Counts an answer.
     pub fn request(&self, operation: &'static str, status: StatusCode, took: Duration) {
         self.requests.get_or_create(&RequestLabels { operation, status: status.as_u16() }).inc();
@@ -89,13 +116,22 @@ impl Metrics {
         self.attempt_durations.observe(took.as_secs_f64());
     }
 
+    /// Counts a webhook that was paused.
+    pub fn webhook_paused(&self) {
+        self.paused.inc();
+    }
+
     /// All of it, in the text form that Prometheus reads.
-    pub fn render(&self, store: &Stats, deliveries: usize) -> String {
+    pub fn render(&self, store: &Stats, deliveries: usize, queue: Option<Queue>) -> String {
         raise(&self.store.commits, store.commits);
         raise(&self.store.writes, store.transactions);
         self.store.queued.set(store.queued as u64);
         self.store.wal_bytes.set(store.wal_bytes.unwrap_or(0));
         self.store.deliveries.set(deliveries as u64);
+        if let Some(queue) = queue {
+            self.store.queue.set(queue.length);
+            self.store.oldest.set(queue.oldest.as_secs_f64());
+        }
         let mut text = String::new();
         // Writing into a String cannot fail.
         let _ = encode(&mut text, &self.registry);

@@ -10,6 +10,8 @@ pub const ALL: &[Migration] = &[
     Migration { version: 4, name: "attachments", sql: include_str!("../migrations/0004_attachments.sql") },
     Migration { version: 5, name: "oauth", sql: include_str!("../migrations/0005_oauth.sql") },
     Migration { version: 6, name: "removals", sql: include_str!("../migrations/0006_removals.sql") },
+    Migration { version: 7, name: "deliveries", sql: include_str!("../migrations/0007_deliveries.sql") },
+    Migration { version: 8, name: "key life", sql: include_str!("../migrations/0008_key_life.sql") },
     Migration { version: 9, name: "audit", sql: include_str!("../migrations/0009_audit.sql") },
     Migration { version: 10, name: "webhook signing", sql: include_str!("../migrations/0010_webhook_signing.sql") },
 ];

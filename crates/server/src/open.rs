@@ -17,7 +17,7 @@ use http::{
 use hyper::body::Incoming;
 use serde::Serialize;
 use serde_json::Value;
-use std::{future::Future, sync::Arc};
+use std::{future::Future, net::IpAddr, sync::Arc};
 
 /// A call of an operation that needs no credential.
 pub struct Visit<O: Operation> {
@@ -29,6 +29,8 @@ pub struct Visit<O: Operation> {
     pub query_text: String,
     /// What stands in the body.
     pub body: O::Body,
+    /// The head of the request.
+    pub parts: Parts,
 }
 
 /// A visit of a page: what its link and its form say.
@@ -37,6 +39,8 @@ pub struct PageVisit {
     pub state: State,
     /// The request's headers.
     pub headers: HeaderMap,
+    /// The address it comes from.
+    pub address: IpAddr,
     /// The query as it was written.
     pub query_text: String,
     /// The fields of the form, if one was sent.
@@ -85,7 +89,8 @@ where
             let outcome = match collect(&mut body).await {
                 Ok(bytes) => {
                     let form = if is_form(&parts.headers) { read_form(&bytes) } else { Value::Null };
-                    handler(PageVisit { state, headers: parts.headers, query_text, form }).await
+                    let address = state.proxies.client(&parts);
+                    handler(PageVisit { state, headers: parts.headers, address, query_text, form }).await
                 }
                 Err(error) => Err(error),
             };
@@ -107,7 +112,7 @@ async fn enter<O: Operation>(rules: &Rules, state: State, parts: Parts, body: &m
     } else {
         read_body::<O>(rules, &parts.headers, body).await?
     };
-    Ok(Visit { state, query, query_text, body })
+    Ok(Visit { state, query, query_text, body, parts })
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

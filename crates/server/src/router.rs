@@ -3,11 +3,11 @@
 use crate::{
     activities, app_keys, apps, attachments, audit,
     call::{Answer, Endpoint, Rules, Streamed, endpoint, raw_endpoint, streamed_endpoint},
-    channel_events, channels, clients, control, conversations, devices, integration_keys, integrations, messages,
-    oauth,
+    channel_events, channels, clients, control, conversations, deliveries, devices, explain, integration_keys,
+    integrations, key_life, key_policy, leaks, messages, notices, oauth,
     open::{Visit, open_endpoint},
-    participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhook_proxies,
-    webhook_signing, webhooks,
+    participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhook_health,
+    webhook_proxies, webhook_signing, webhooks,
 };
 use heliograph_wire::{check::Checker, op::Operation};
 use http::Method;
@@ -74,6 +74,13 @@ impl Router {
         token_info::routes(&mut builder);
         oauth::routes(&mut builder);
         audit::routes(&mut builder);
+        key_life::routes(&mut builder);
+        key_policy::routes(&mut builder);
+        leaks::routes(&mut builder);
+        explain::routes(&mut builder);
+        deliveries::routes(&mut builder);
+        webhook_health::routes(&mut builder);
+        notices::routes(&mut builder);
         builder.router
     }
 

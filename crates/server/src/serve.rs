@@ -5,9 +5,13 @@ use crate::{
     attachments::{self, Files},
     auth::KeyCache,
     blobs::Blobs,
-    delivery::Dispatcher,
+    client_address::Proxies,
+    delivery::{Dispatcher, sweep},
     edge::Edge,
+    failures::Failures,
     idempotency,
+    key_uses::{self, KeyUses},
+    key_watch,
     limits::Limits,
     master_key::{Database, open_vault},
     metrics::Metrics,
@@ -23,7 +27,7 @@ use crate::{
 use bytes::Bytes;
 use heliograph_http::{DoorLimits, Outbound, OutboundOptions, parse_target};
 use heliograph_store::Store;
-use heliograph_wire::openapi;
+use heliograph_wire::{key_life::KeyMode, openapi};
 use std::{
     fs::{DirBuilder, OpenOptions},
     io::Write,
@@ -72,7 +76,7 @@ pub async fn serve(
     let (vault, database) = open_vault(&store, master_key).await?;
     let vault = Arc::new(vault);
     let first_key = match database {
-        Database::New => Some(first_key(&store, &vault, &settings.data).await?),
+        Database::New => Some(first_key(&store, &vault, settings.key_mode, &settings.data).await?),
         Database::Known => None,
     };
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
@@ -80,7 +84,7 @@ pub async fn serve(
     let document = openapi::document(settings.public_url.as_deref().unwrap_or("/"));
     let (state, notes) = assemble(&settings, address, store.clone(), vault, files, document.to_string().into())?;
     webhook_signing::complete(&state).await?;
-    Dispatcher::recover(&state).await?;
+    Dispatcher::prepare(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
     let url = format!("http://{address}");
     let router = Router::new(&document);
@@ -89,7 +93,10 @@ pub async fn serve(
     let last_request = CancellationToken::new();
     let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
     let clearing = tokio::spawn(attachments::run(state.clone(), stop.clone()));
-    let forgetting = tokio::spawn(idempotency::run(state.clone(), stop.clone()));
+    let retiring = tokio::spawn(idempotency::run(state.clone(), stop.clone()));
+    let noting = tokio::spawn(key_uses::run(state.clone(), stop.clone()));
+    let watching = tokio::spawn(key_watch::run(state.clone(), stop.clone()));
+    let forgetting = tokio::spawn(sweep::run(state.clone(), stop.clone()));
     let telling = tokio::spawn(removal::run(state.clone(), stop.clone()));
     let sweeping = tokio::spawn(retention::run(state.clone(), stop));
     tracing::info!(%address, "listening");
@@ -97,10 +104,11 @@ pub async fn serve(
     started(&Started { url, first_key, notes });
     // Delivery goes on until the last request is answered: it may still cause events. A task ends early only by a
     // panic, which is in the log.
-    let _ = tokio::join!(door, clearing, forgetting, telling, sweeping);
+    let _ = tokio::join!(door, clearing, forgetting, telling, sweeping, noting, watching, retiring);
     last_request.cancel();
     let _ = delivery.await;
     attachments::finish(&state).await;
+    key_uses::flush(&state).await;
     tracing::info!("stopped");
     let closing = tokio::task::spawn_blocking(move || store.close());
     closing.await.map_err(|error| StartError::Database(error.to_string()))
@@ -145,15 +153,32 @@ fn assemble(
     let public = Public {
         url: settings.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
         cors_origins: settings.cors_origins.clone(),
+        explains: settings.explain_refusals.unwrap_or(alone),
         metrics_token: settings.metrics_token.clone(),
         document,
         reference: OnceLock::new(),
     };
-    let dispatcher = Dispatcher::new(outbound.clone(), settings.webhook_retry_gaps.clone(), node);
+    let dispatcher = Dispatcher::new(outbound.clone(), settings.delivery_options(), node, store.engine());
     let (keys, metrics) = (KeyCache::default(), Metrics::default());
     let (retention, removals) = (Bell::default(), Notify::new());
     let limits = Limits::new(settings.rate_limit_key, settings.rate_limit_app);
-    let parts = Parts { store, vault, keys, dispatcher, outbound, limits, retention, removals, files, metrics, public };
+    let parts = Parts {
+        store,
+        vault,
+        keys,
+        dispatcher,
+        outbound,
+        limits,
+        retention,
+        removals,
+        files,
+        proxies: Proxies::new(settings.trusted_proxies.clone()),
+        failures: Failures::new(settings.failure_limit_address, settings.failure_limit_key),
+        uses: KeyUses::default(),
+        key_mode: settings.key_mode,
+        metrics,
+        public,
+    };
     Ok((State::new(parts), notes))
 }
 
@@ -164,9 +189,9 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), StartError> {
 }
 
 /// Makes the account key that a new database begins with, and writes it down for its owner alone.
-async fn first_key(store: &Store, vault: &Arc<Vault>, data: &Path) -> Result<FirstKey, StartError> {
+async fn first_key(store: &Store, vault: &Arc<Vault>, mode: KeyMode, data: &Path) -> Result<FirstKey, StartError> {
     let vault = Arc::clone(vault);
-    let key = store.write(move |tx| account_key(tx, &vault, None, "First key")).await?;
+    let key = store.write(move |tx| account_key(tx, &vault, mode, None, "First key")).await?;
     let file = data.join("first-key.json");
     let text = serde_json::json!({ "keyId": key.id, "secret": *key.secret }).to_string();
     let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&file);

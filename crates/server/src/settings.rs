@@ -1,8 +1,15 @@
 //! What an operator may set, and what can keep a server from starting.
 
-use crate::{delivery::policy, error::Error, limits::RateLimit, master_key::Source};
+use crate::{
+    delivery::{self, journal::Journal, policy},
+    error::Error,
+    limits::RateLimit,
+    master_key::Source,
+};
 use heliograph_http::Proxy;
 use heliograph_store::{OpenError, Options};
+use heliograph_wire::key_life::KeyMode;
+use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 use std::{fmt, io, path::PathBuf, time::Duration};
 
@@ -37,10 +44,31 @@ pub struct Settings {
     pub s3: S3,
     /// The pauses between attempts of a webhook's call.
     pub webhook_retry_gaps: Vec<Duration>,
+    /// Whether the events of one conversation reach a webhook in the order in which they happened.
+    pub webhook_order: bool,
+    /// How many events one call of a webhook carries at most, when several wait.
+    pub webhook_events_per_call: u32,
+    /// For how long the log keeps what became of deliveries.
+    pub webhook_log_time: Duration,
+    /// How many settled deliveries of one webhook the log keeps.
+    pub webhook_log_size: usize,
+    /// After how long with nothing but failures a webhook is paused, if ever.
+    pub webhook_pause_after: Option<Duration>,
     /// How often one key may ask; by default without limit.
     pub rate_limit_key: Option<RateLimit>,
     /// How often all callers of one app together may ask; by default without limit.
     pub rate_limit_app: Option<RateLimit>,
+    /// How the secrets of keys are shown and made, where an app does not say.
+    pub key_mode: KeyMode,
+    /// The proxies that are believed when they say whom they speak for.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether strangers are told precisely why they are refused; by default only when the server is for this machine
+    /// alone.
+    pub explain_refusals: Option<bool>,
+    /// How many failed attempts to be let in may come from one address.
+    pub failure_limit_address: RateLimit,
+    /// How many may name one key.
+    pub failure_limit_key: RateLimit,
     /// How many connections to hold to PostgreSQL.
     pub postgres_connections: usize,
 }
@@ -76,8 +104,18 @@ impl Default for Settings {
             attachments: None,
             s3: S3::default(),
             webhook_retry_gaps: policy::GAPS.to_vec(),
+            webhook_order: true,
+            webhook_events_per_call: 1,
+            webhook_log_time: Duration::from_secs(3 * 24 * 3600),
+            webhook_log_size: 10_000,
+            webhook_pause_after: None,
             rate_limit_key: None,
             rate_limit_app: None,
+            key_mode: KeyMode::Compat,
+            trusted_proxies: Vec::new(),
+            explain_refusals: None,
+            failure_limit_address: RateLimit::FAILURES,
+            failure_limit_key: RateLimit::FAILURES,
             postgres_connections: 16,
         }
     }
@@ -106,6 +144,17 @@ impl Settings {
             (Some(text), _) => Source::Text(text.clone().into()),
             (None, Some(command)) => Source::Command(command.clone()),
             (None, None) => Source::File(self.master_key_path()),
+        }
+    }
+
+    /// What is decided of deliveries.
+    pub(crate) fn delivery_options(&self) -> delivery::Options {
+        delivery::Options {
+            gaps: self.webhook_retry_gaps.clone(),
+            ordered: self.webhook_order,
+            events_per_call: self.webhook_events_per_call,
+            journal: Journal { keep_for: self.webhook_log_time, keep: self.webhook_log_size },
+            pause_after: self.webhook_pause_after,
         }
     }
 

@@ -1,11 +1,12 @@
 //! What every request may reach for. There is no other: two servers in one process do not meet.
 
 use crate::{
-    attachments::Files, auth::KeyCache, delivery::Dispatcher, limits::Limits, metrics::Metrics, retention::Bell,
-    vault::Vault,
+    attachments::Files, auth::KeyCache, client_address::Proxies, delivery::Dispatcher, failures::Failures,
+    key_uses::KeyUses, limits::Limits, metrics::Metrics, retention::Bell, vault::Vault,
 };
 use heliograph_http::Outbound;
 use heliograph_store::Store;
+use heliograph_wire::key_life::KeyMode;
 use std::{ops::Deref, sync::Arc};
 use tokio::sync::Notify;
 
@@ -33,6 +34,14 @@ pub struct Parts {
     pub removals: Notify,
     /// Uploaded files.
     pub files: Files,
+    /// Which proxies are believed.
+    pub proxies: Proxies,
+    /// Failed attempts to be let in.
+    pub failures: Failures,
+    /// Last uses of keys.
+    pub uses: KeyUses,
+    /// How secrets are shown and made, where an app does not say.
+    pub key_mode: KeyMode,
     /// What is counted.
     pub metrics: Metrics,
     /// How the server presents itself.
@@ -46,6 +55,8 @@ pub struct Public {
     pub url: Option<String>,
     /// The origins whose pages may call; `*` for any.
     pub cors_origins: Vec<String>,
+    /// Whether strangers are told precisely why they are refused.
+    pub explains: bool,
     /// What a reader of the metrics must show.
     pub metrics_token: Option<String>,
     /// The OpenAPI document, as it is sent.

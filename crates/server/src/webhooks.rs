@@ -25,6 +25,8 @@ use heliograph_wire::{
 use std::fmt::Write;
 use zeroize::Zeroizing;
 
+/// Stands in the place of an integration for the webhook that an app's notices go by.
+pub const OF_THE_APP: &str = "";
 /// How many random bytes a webhook's secret has, printed as hexadecimal digits.
 const SECRET_BYTES: usize = 16;
 
@@ -108,7 +110,14 @@ pub fn make(
     if count(tx, app)? >= MAX_PER_APP as i64 {
         return Err(Error::invalid(format!("The app has reached the maximum number of webhooks ({MAX_PER_APP})")));
     }
-    let webhook = Webhook {
+    let webhook = made(tx, new);
+    insert(tx, &state.vault, app, integration.text().as_str(), &webhook)?;
+    webhook_signing::give(tx, &state.vault, app, webhook.id)?;
+    Ok(webhook)
+}
+
+fn made(tx: &Tx<'_>, new: &NewWebhook) -> Webhook {
+    Webhook {
         id: WebhookId::new(tx.id()),
         version: VERSION.to_owned(),
         target: new.target.clone(),
@@ -116,10 +125,28 @@ pub fn make(
         secret: hexadecimal(&tx.random::<SECRET_BYTES>()),
         include_full_user: new.include_full_user,
         include_full_source: new.include_full_source,
-    };
-    insert(tx, &state.vault, app, integration, &webhook)?;
-    webhook_signing::give(tx, &state.vault, app, webhook.id)?;
-    Ok(webhook)
+    }
+}
+
+/// Makes the webhook that an app's notices go by. It is called for nothing else.
+pub fn make_for_the_app(tx: &mut Tx<'_>, state: &State, app: AppId, target: &str) -> Result<()> {
+    check_target(target, "target")?;
+    let target = target.to_owned();
+    let new = NewWebhook { target, triggers: Vec::new(), include_full_user: false, include_full_source: false };
+    let webhook = made(tx, &new);
+    insert(tx, &state.vault, app, OF_THE_APP, &webhook)?;
+    webhook_signing::give(tx, &state.vault, app, webhook.id)
+}
+
+/// Has a webhook call another address.
+pub fn retarget(tx: &mut Tx<'_>, state: &State, app: AppId, id: WebhookId, target: &str) -> Result<()> {
+    check_target(target, "target")?;
+    tx.execute(
+        "UPDATE webhook SET target = $3 WHERE app_id = $1 AND id = $2",
+        args![app.text().as_str(), id.text().as_str(), target],
+    )?;
+    forget_targets_after_commit(tx, state);
+    Ok(())
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -179,16 +206,22 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteWebhook>) -> Result<Nothing> {
 
 /// Deletes the webhooks of an integration, with what waits for them.
 pub fn remove_all(tx: &mut Tx<'_>, app: AppId, integration: IntegrationId) -> Result<()> {
-    let (app, integration) = (app.text(), integration.text());
+    remove_of(tx, app, integration.text().as_str())
+}
+
+/// Deletes the webhook that an app's notices go by, with what waits for it.
+pub fn remove_of_the_app(tx: &mut Tx<'_>, app: AppId) -> Result<()> {
+    remove_of(tx, app, OF_THE_APP)
+}
+
+fn remove_of(tx: &mut Tx<'_>, app: AppId, integration: &str) -> Result<()> {
+    let app = app.text();
     tx.execute(
         "DELETE FROM delivery WHERE app_id = $1 AND webhook_id IN
          (SELECT id FROM webhook WHERE app_id = $1 AND integration_id = $2)",
-        args![app.as_str(), integration.as_str()],
+        args![app.as_str(), integration],
     )?;
-    tx.execute(
-        "DELETE FROM webhook WHERE app_id = $1 AND integration_id = $2",
-        args![app.as_str(), integration.as_str()],
-    )?;
+    tx.execute("DELETE FROM webhook WHERE app_id = $1 AND integration_id = $2", args![app.as_str(), integration])?;
     Ok(())
 }
 
@@ -196,18 +229,19 @@ pub fn remove_all(tx: &mut Tx<'_>, app: AppId, integration: IntegrationId) -> Re
 pub fn admit(tx: &Tx<'_>, caller: &Caller, path: &AppWebhookPath) -> Result<()> {
     let integration = require(tx, path.app_id, path.webhook_id)?;
     match caller.integration() {
-        Some(own) if own != integration => Err(Error::Forbidden("Forbidden")),
+        Some(own) if integration != Some(own) => Err(Error::Forbidden("Forbidden")),
         _ => Ok(()),
     }
 }
 
-/// The webhook exists; answers whose it is.
-pub fn require(tx: &Tx<'_>, app: AppId, id: WebhookId) -> Result<IntegrationId> {
+/// The webhook exists; answers whose it is, unless it is the app's own.
+pub fn require(tx: &Tx<'_>, app: AppId, id: WebhookId) -> Result<Option<IntegrationId>> {
     let rows = tx.query(
         "SELECT integration_id FROM webhook WHERE app_id = $1 AND id = $2",
         args![app.text().as_str(), id.text().as_str()],
     )?;
-    Ok(rows.first().ok_or(Missing::RESOURCE)?.parse(0)?)
+    let row = rows.first().ok_or(Missing::RESOURCE)?;
+    Ok(if row.text(0)? == OF_THE_APP { None } else { Some(row.parse(0)?) })
 }
 
 /// Has targets and secrets read anew once this transaction is durable.
@@ -222,8 +256,8 @@ fn place<'a>(app: &'a str, id: &'a str) -> Place<'a> {
     Place { table: "webhook", app, row: id }
 }
 
-fn insert(tx: &mut Tx<'_>, vault: &Vault, app: AppId, integration: IntegrationId, webhook: &Webhook) -> Result<()> {
-    let (app, integration, id) = (app.text(), integration.text(), webhook.id.text());
+fn insert(tx: &mut Tx<'_>, vault: &Vault, app: AppId, integration: &str, webhook: &Webhook) -> Result<()> {
+    let (app, id) = (app.text(), webhook.id.text());
     let sealed = vault.seal(tx, place(app.as_str(), id.as_str()), &webhook.secret)?;
     let triggers = serde_json::to_string(&webhook.triggers)?;
     tx.append(
@@ -232,7 +266,7 @@ fn insert(tx: &mut Tx<'_>, vault: &Vault, app: AppId, integration: IntegrationId
         args![
             app.as_str(),
             id.as_str(),
-            integration.as_str(),
+            integration,
             &webhook.target,
             &triggers,
             &sealed,
@@ -263,10 +297,19 @@ fn save(tx: &mut Tx<'_>, app: AppId, webhook: &Webhook) -> Result<()> {
 
 /// The webhooks of an integration, oldest first.
 pub fn of_integration(tx: &Tx<'_>, vault: &Vault, app: AppId, integration: IntegrationId) -> Result<Vec<Webhook>> {
+    all_of(tx, vault, app, integration.text().as_str())
+}
+
+/// The webhook that an app's notices go by.
+pub fn of_the_app(tx: &Tx<'_>, vault: &Vault, app: AppId) -> Result<Option<Webhook>> {
+    Ok(all_of(tx, vault, app, OF_THE_APP)?.pop())
+}
+
+fn all_of(tx: &Tx<'_>, vault: &Vault, app: AppId, integration: &str) -> Result<Vec<Webhook>> {
     let rows = tx.query(
         "SELECT id, target, triggers, secret, include_full_user, include_full_source FROM webhook
          WHERE app_id = $1 AND integration_id = $2 ORDER BY id",
-        args![app.text().as_str(), integration.text().as_str()],
+        args![app.text().as_str(), integration],
     )?;
     rows.iter().map(|row| kept(tx, vault, app, row)).collect()
 }
@@ -290,13 +333,19 @@ pub struct Calling {
     pub signing: Vec<Zeroizing<String>>,
     /// By which proxy, if it has one of its own.
     pub proxy: Option<Proxy>,
+    /// How many events a call carries at most, if the webhook says so itself.
+    pub events_per_call: Option<u32>,
+    /// Since when nothing has arrived.
+    pub failing_since: Option<i64>,
+    /// Whether it is paused.
+    pub paused: bool,
 }
 
 /// How a webhook is called: for its delivery.
 pub fn calling(tx: &Tx<'_>, vault: &Vault, app: &str, id: &str) -> Result<Option<Calling>> {
     let rows = tx.query(
-        "SELECT target, secret, signing_secret, former_signing_secret, former_signing_until, proxy FROM webhook
-         WHERE app_id = $1 AND id = $2",
+        "SELECT target, secret, signing_secret, former_signing_secret, former_signing_until, proxy, events_per_call,
+         failing_since, paused_at FROM webhook WHERE app_id = $1 AND id = $2",
         args![app, id],
     )?;
     let Some(row) = rows.first() else { return Ok(None) };
@@ -306,11 +355,17 @@ pub fn calling(tx: &Tx<'_>, vault: &Vault, app: &str, id: &str) -> Result<Option
         secret: vault.open(tx, place(app, id), row.text(1)?)?,
         signing: webhook_signing::in_force(tx, vault, (app, id), row.opt_text(2)?, former)?,
         proxy: webhook_proxies::opened(tx, vault, (app, id), row.opt_text(5)?)?,
+        events_per_call: row.opt_int(6)?.and_then(|count| count.try_into().ok()),
+        failing_since: row.opt_int(7)?,
+        paused: row.opt_int(8)?.is_some(),
     }))
 }
 
 fn count(tx: &Tx<'_>, app: AppId) -> Result<i64> {
-    let rows = tx.query("SELECT COUNT(*) FROM webhook WHERE app_id = $1", args![app.text().as_str()])?;
+    let rows = tx.query(
+        "SELECT COUNT(*) FROM webhook WHERE app_id = $1 AND integration_id <> $2",
+        args![app.text().as_str(), OF_THE_APP],
+    )?;
     Ok(rows.first().map_or(Ok(0), |row| row.int(0))?)
 }
 

@@ -50,6 +50,15 @@ pub fn fresh() -> [u8; 12] {
     generator.next(clock::since_epoch())
 }
 
+/// The least identifier of a moment, in milliseconds since 1970: those made before it sort before it, the others do not.
+pub fn at(ms: i64) -> [u8; 12] {
+    let ms = ms.max(0).unsigned_abs();
+    let tick = ((ms / 1000) << 16) | (((ms % 1000) << 16) / 1000);
+    let mut id = [0; 12];
+    id[..6].copy_from_slice(&tick.to_be_bytes()[2..]);
+    id
+}
+
 /// Randomness of the operating system.
 ///
 /// # Panics
@@ -66,6 +75,13 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn a_moment_lies_between_what_was_made_before_and_after_it(ms in 1u64..4_000_000_000_000) {
+            let made = |ms| Generator::new([1, 2, 3]).next(Duration::from_millis(ms));
+            let moment = at(i64::try_from(ms).unwrap());
+            prop_assert!(made(ms - 1) < moment && moment < made(ms));
+        }
+
         #[test]
         fn ids_increase_whatever_the_clock_does(millis in prop::collection::vec(0u64..4_000_000_000_000, 2..200)) {
             let mut generator = Generator::new([1, 2, 3]);

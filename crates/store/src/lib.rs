@@ -17,7 +17,7 @@ mod tx;
 mod value;
 
 pub use error::{Contended, Error, OpenError};
-pub use id::fresh as fresh_id;
+pub use id::{at as id_at, fresh as fresh_id};
 pub use migrate::Migration;
 pub use stats::{GROUP_BOUNDS, Stats};
 pub use tx::Tx;

@@ -16,14 +16,18 @@ pub mod clients;
 pub mod content;
 pub mod control;
 pub mod conversations;
+pub mod deliveries;
 pub mod devices;
 pub mod events;
 pub mod id;
 pub mod integration_keys;
 pub mod integration_types;
 pub mod integrations;
+pub mod key_life;
+pub mod leaked_keys;
 pub mod messages;
 pub mod metadata;
+pub mod notices;
 pub mod oauth;
 pub mod oauth_clients;
 pub mod op;
@@ -36,12 +40,15 @@ pub mod path;
 pub mod problem;
 pub mod query;
 pub mod schema;
+pub mod secret;
 pub mod switchboard_integrations;
 pub mod switchboards;
 pub mod time;
+pub mod token_explain;
 pub mod token_info;
 pub mod user_events;
 pub mod users;
+pub mod webhook_health;
 pub mod webhook_proxies;
 pub mod webhook_signing;
 pub mod webhooks;
@@ -71,6 +78,12 @@ pub fn contract() -> Vec<op::Description> {
         oauth::OPERATIONS,
         oauth_clients::OPERATIONS,
         audit::OPERATIONS,
+        key_life::OPERATIONS,
+        leaked_keys::OPERATIONS,
+        token_explain::OPERATIONS,
+        deliveries::OPERATIONS,
+        webhook_health::OPERATIONS,
+        notices::OPERATIONS,
         webhook_signing::OPERATIONS,
         webhook_proxies::OPERATIONS,
     ]

@@ -101,6 +101,8 @@ paths! {
     WebhookPath { integration_id: IntegrationRef, webhook_id: WebhookId }
     /// `/apps/{appId}/webhooks/{webhookId}`, in rows of our own
     AppWebhookPath { webhook_id: WebhookId }
+    /// `/apps/{appId}/webhooks/{webhookId}/deliveries/{deliveryId}`
+    DeliveryPath { webhook_id: WebhookId, delivery_id: EventId }
     /// `/apps/{appId}/switchboards/{switchboardId}`
     SwitchboardPath { switchboard_id: SwitchboardId }
     /// `/apps/{appId}/switchboards/{switchboardId}/switchboardIntegrations/{switchboardIntegrationId}`

@@ -44,12 +44,13 @@ def row(id, method, path, scopes, probe, body=None):
 
 
 A = "/v2/apps/{appId}"
-H = "/heliograph/v1/apps/{appId}"
+OURS = "/heliograph/v1/apps/{appId}"
 I = A + "/integrations/{integrationId}"
+W = "/heliograph/v1/apps/{appId}/webhooks/{webhookId}"
 C = A + "/conversations/{conversationId}"
 S = A + "/switchboards"
 P = S + "/{missing}/switchboardIntegrations/{missing}"
-H = "/heliograph/v1/apps/{appId}/webhooks/{webhookId}"
+LIFE = "/heliograph/v1/keys"
 HOOK = {"target": "http://127.0.0.1:9/", "triggers": ["conversation:message"]}
 MESSAGE = {"author": {"type": "business"}, "content": {"type": "text", "text": "Who may say this?"}}
 
@@ -80,11 +81,20 @@ OPERATIONS = [
     row("GetWebhook", "GET", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
     row("UpdateWebhook", "PATCH", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404, {"includeFullUser": True}),
     row("DeleteWebhook", "DELETE", I + "/webhooks/{webhookId}", {APP, INTEGRATION}, 404),
-    row("GetWebhookSigning", "GET", H + "/signing", {APP, INTEGRATION}, 404),
-    row("RotateWebhookSigning", "POST", H + "/signing/rotate", {APP, INTEGRATION}, 404, {}),
-    row("GetWebhookProxy", "GET", H + "/proxy", {ACCOUNT}, 404),
-    row("SetWebhookProxy", "PUT", H + "/proxy", {ACCOUNT}, 404, {"url": "http://127.0.0.1:9"}),
-    row("DeleteWebhookProxy", "DELETE", H + "/proxy", {ACCOUNT}, 404),
+    row("GetWebhookSigning", "GET", W + "/signing", {APP, INTEGRATION}, 404),
+    row("RotateWebhookSigning", "POST", W + "/signing/rotate", {APP, INTEGRATION}, 404, {}),
+    row("ListDeliveries", "GET", W + "/deliveries", {APP, INTEGRATION}, 404),
+    row("GetDelivery", "GET", W + "/deliveries/{missing}", {APP, INTEGRATION}, 404),
+    row("ReplayDelivery", "POST", W + "/deliveries/{missing}/replay", {APP, INTEGRATION}, 404),
+    row("ReplayDeliveries", "POST", W + "/replay", {APP, INTEGRATION}, 404, {"since": "2026-01-01T00:00:00.000Z"}),
+    row("GetWebhookHealth", "GET", W, {APP, INTEGRATION}, 404),
+    row("UpdateWebhookHealth", "PATCH", W, {APP, INTEGRATION}, 404, {"ordered": True}),
+    row("PauseWebhook", "POST", W + "/pause", {APP, INTEGRATION}, 404),
+    row("ResumeWebhook", "POST", W + "/resume", {APP, INTEGRATION}, 404, {"missed": "skip"}),
+    row("TestWebhook", "POST", W + "/test", {APP, INTEGRATION}, 404),
+    row("GetNotices", "GET", "/heliograph/v1/apps/{appId}/notices", {ACCOUNT, APP}, 404),
+    row("SetNotices", "PUT", "/heliograph/v1/apps/{appId}/notices", {ACCOUNT, APP}, 200, {"target": "http://127.0.0.1:9/"}),
+    row("DeleteNotices", "DELETE", "/heliograph/v1/apps/{appId}/notices", {ACCOUNT, APP}, 200),
     row("CreateUser", "POST", A + "/users", ALL, 201, {}),
     row("ListUsers", "GET", A + "/users?filter[identities.email]=nobody@example.org", ALL, 200),
     row("GetUser", "GET", A + "/users/{userId}", ALL, 200),
@@ -97,7 +107,7 @@ OPERATIONS = [
     row("RemoveClient", "DELETE", A + "/users/{userId}/clients/{missing}", ALL, 404),
     row("ListDevices", "GET", A + "/users/{userId}/devices", ALL, 200),
     row("GetDevice", "GET", A + "/users/{userId}/devices/{missing}", ALL, 404),
-    row("AnnounceDevice", "POST", H + "/users/{missing}/devices", ALL, 404,
+    row("AnnounceDevice", "POST", OURS + "/users/{missing}/devices", ALL, 404,
         {"type": "web", "guid": "g", "integrationId": MISSING}),
     row("CreateConversation", "POST", A + "/conversations", ALL, 201, {"type": "sdkGroup"}),
     row("ListConversations", "GET", A + "/conversations?filter[userId]={userId}", ALL, 200),
@@ -109,7 +119,7 @@ OPERATIONS = [
     row("LeaveConversation", "POST", C + "/leave", ALL, 404, {"userId": MISSING}),
     row("PostMessage", "POST", C + "/messages", ALL, 201, MESSAGE),
     row("ListMessages", "GET", C + "/messages", ALL, 200),
-    row("ReportChannelEvent", "POST", H + "/conversations/{missing}/channelEvents", ALL, 404,
+    row("ReportChannelEvent", "POST", OURS + "/conversations/{missing}/channelEvents", ALL, 404,
         {"integrationId": MISSING, "event": {"type": "typing:start"}}),
     row("PostActivity", "POST", C + "/activity", ALL, 200, {"author": {"type": "business"}, "type": "typing:start"}),
     row("DownloadMessageRef", "POST", C + "/download", ALL, 404, {"userId": MISSING}),
@@ -134,16 +144,26 @@ OPERATIONS = [
     row("DeleteAttachment", "POST", A + "/attachments/remove", ALL, 400, {"mediaUrl": "https://example.org/cat.png"}),
     row("CreateSwitchboard", "POST", S, {ACCOUNT, APP}, 201),
     row("ListAppAuditEvents", "GET", "/heliograph/v1/apps/{appId}/audit-events", {ACCOUNT}, 200),
-    row("ListAuditEvents", "GET", "/heliograph/v1/audit-events", {ACCOUNT}, 200),
+    row("ListKeys", "GET", LIFE + "?appId={appId}&integrationId={integrationId}", {ACCOUNT, APP}, 200),
+    row("GetKeyPolicy", "GET", "/heliograph/v1/apps/{appId}/keyPolicy", {ACCOUNT, APP}, 200),
+    row("UpdateKeyPolicy", "PATCH", "/heliograph/v1/apps/{appId}/keyPolicy", {ACCOUNT}, 200, {"mode": None}),
     # Last: what is permitted to delete the app really deletes it.
     row("DeleteApp", "DELETE", A, {ACCOUNT}, 200),
 ]
 
 # No rows of the matrix: open to any token, to nobody in particular, or to a partner's token alone. Their own tests are
-# in test_journey.py and test_oauth.py.
+# in test_journey.py, test_oauth.py, test_key_life.py, test_leaked_keys.py and test_token_explain.py. (A key's life has no app
+# in its path: another's is not there, where the matrix expects it to be forbidden.)
 BESIDE = [
     ("GET", "/v2/tokenInfo", "GetTokenInfo"),
     ("GET", "/oauth/authorize", "Authorize"),
     ("POST", "/oauth/token", "GetToken"),
     ("DELETE", "/oauth/authorization", "RevokeAccess"),
+    ("GET", "/heliograph/v1/keys/{}", "GetKey"),
+    ("PATCH", "/heliograph/v1/keys/{}", "UpdateKey"),
+    ("POST", "/heliograph/v1/keys/{}/rotate", "RotateKey"),
+    ("POST", "/heliograph/v1/leaked-keys", "ReportLeakedKeys"),
+    ("POST", "/heliograph/v1/token/explain", "ExplainToken"),
+    # No service account may: test_audit.py.
+    ("GET", "/heliograph/v1/audit-events", "ListAuditEvents"),
 ]

@@ -19,6 +19,8 @@ START_S = 30
 STOP_S = 20
 # Gaps of a few hundred milliseconds instead of minutes, so that retries can be watched.
 SHORT_GAPS = ["--webhook-retry-gaps", "0.2,0.2,0.2,0.2"]
+# All tests come from one address, and most credentials that they show are wrong on purpose.
+MANY_FAILURES = ["--failure-limit-address", "1000000/s", "--failure-limit-key", "1000000/s"]
 
 
 def clean_environment(**extra):

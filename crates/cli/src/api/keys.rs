@@ -1,7 +1,13 @@
 //! `heliograph keys`: the API keys of an integration, or of an app.
 
-use super::{Call, id};
-use crate::output::{self, Outcome, printable};
+use super::{
+    Call, id,
+    key_life::{AnyKey, Expire, Limit, Rotate},
+};
+use crate::{
+    output::{self, Outcome, printable},
+    scan::{self, Scan},
+};
 use clap::{Args, Subcommand};
 use heliograph_client::{
     Answer, ApiError, Client, Error,
@@ -25,15 +31,30 @@ pub enum Verb {
         #[arg(long, value_name = "NAME")]
         display_name: String,
     },
-    /// Lists the keys. Their secrets are shown by `get` and with --json.
+    /// Lists the keys. Their secrets, or hints at them, are shown by `get` and with --json.
     List {
         #[command(flatten)]
         of: Of,
     },
-    /// Shows a key, with its secret.
+    /// Shows a key, with its secret or a hint at it.
     Get(One),
     /// Deletes a key. It is refused, and every token signed with it, from the next request on.
     Delete(One),
+    /// Shows the life of a key: since when, until when, last used when and from where, limited to what.
+    Show(AnyKey),
+    /// Gives a key a new secret under the same id and prints it. The old one goes on to work for a while.
+    Rotate(Rotate),
+    /// Has a key refused, and every token signed with it, until it is enabled again.
+    Disable(AnyKey),
+    /// Has a disabled key taken again.
+    Enable(AnyKey),
+    /// Says when a key stops to work by itself.
+    Expire(Expire),
+    /// Limits a key to addresses, operations, a rate, or short-lived tokens.
+    Limit(Limit),
+    /// Finds secrets (of the form that hardened servers make) in files, and ends with an error if there are any. Asks no
+    /// server.
+    Scan(Scan),
 }
 
 /// Whose keys.
@@ -98,6 +119,13 @@ const NONE: Nothing = Nothing {};
 const COLUMNS: &[(&str, &str)] = &[("ID", "/id"), ("NAME", "/displayName")];
 
 impl Call for Verb {
+    fn offline(&self, json: bool) -> Option<Outcome> {
+        match self {
+            Self::Scan(scan) => Some(scan::run(scan, json)),
+            _ => None,
+        }
+    }
+
     async fn call(self, client: &Client, json: bool) -> Outcome {
         match self {
             Self::Create { of, display_name } => {
@@ -119,6 +147,13 @@ impl Call for Verb {
                 let answer: Value = answer.decode()?;
                 output::record(json, &answer, &answer["key"])
             }
+            Self::Show(key) => key.show(client, json).await,
+            Self::Rotate(rotate) => rotate.call(client, json).await,
+            Self::Disable(key) => key.enable(client, json, false).await,
+            Self::Enable(key) => key.enable(client, json, true).await,
+            Self::Expire(expire) => expire.call(client, json).await,
+            Self::Limit(limit) => limit.call(client, json).await,
+            Self::Scan(scan) => scan::run(&scan, json),
             Self::Delete(one) => {
                 let answer = match one.path()? {
                     KeyPath::App(path) => client.send::<DeleteAppKey>(&path, &NONE, &NONE).await?,

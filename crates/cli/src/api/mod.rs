@@ -2,7 +2,9 @@
 
 pub mod apps;
 pub mod attachments;
+pub mod deliveries;
 pub mod integrations;
+pub mod key_life;
 pub mod keys;
 pub mod webhooks;
 
@@ -36,10 +38,18 @@ pub struct Api<V: Subcommand> {
 pub trait Call {
     /// Calls the server and prints what it answers.
     async fn call(self, client: &Client, json: bool) -> Outcome;
+
+    /// What it does without any server, if that is all.
+    fn offline(&self, _json: bool) -> Option<Outcome> {
+        None
+    }
 }
 
 /// Runs the command.
 pub fn run<V: Subcommand + Call>(api: Api<V>) -> Outcome {
+    if let Some(outcome) = api.verb.offline(api.json) {
+        return outcome;
+    }
     let client = api.connection.client()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(api.verb.call(&client, api.json))
@@ -83,7 +93,7 @@ impl Limit {
 }
 
 /// Reads an id.
-fn id<K: Kind>(text: &str) -> Result<Id<K>, String> {
+pub fn id<K: Kind>(text: &str) -> Result<Id<K>, String> {
     let prefix = if K::PREFIX.is_empty() { String::new() } else { format!("{} and ", K::PREFIX) };
     text.parse().map_err(|_| format!("not an id: expected {prefix}24 hexadecimal digits"))
 }

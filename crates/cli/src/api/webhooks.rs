@@ -5,8 +5,9 @@ use crate::output::{self, Outcome};
 use clap::{Args, Subcommand};
 use heliograph_client::{
     Client, id,
-    path::Param,
+    path::{AppWebhookPath, Param},
     prelude::*,
+    webhook_health::{GetWebhookHealth, Missed, PauseWebhook, Resume, ResumeWebhook, TestWebhook},
     webhooks::{CreateWebhook, DeleteWebhook, GetWebhook, ListWebhooks, NewWebhook, Trigger},
 };
 use serde_json::Value;
@@ -41,6 +42,37 @@ pub enum Verb {
     Get(One),
     /// Deletes a webhook. What was waiting to be delivered to it is dropped.
     Delete(One),
+    /// Sends a webhook an event of type heliograph:test, and shows its delivery.
+    Test(Whose),
+    /// Tells what waits for a webhook and how its target fares.
+    Health(Whose),
+    /// Pauses a webhook: what happens is kept for it.
+    Pause(Whose),
+    /// Resumes a paused webhook.
+    Resume {
+        #[command(flatten)]
+        whose: Whose,
+        /// What it missed is passed over. Default: it is delivered.
+        #[arg(long)]
+        skip_missed: bool,
+    },
+}
+
+/// A webhook, whatever integration it belongs to.
+#[derive(Args)]
+pub struct Whose {
+    /// The id of the webhook.
+    #[arg(value_parser = id::<id::Webhook>)]
+    webhook_id: WebhookId,
+    /// The app.
+    #[arg(long, value_name = "ID", value_parser = id::<id::App>)]
+    app: AppId,
+}
+
+impl Whose {
+    fn path(&self) -> AppWebhookPath {
+        AppWebhookPath { app_id: self.app, webhook_id: self.webhook_id }
+    }
 }
 
 /// Whose webhooks.
@@ -102,6 +134,23 @@ impl Call for Verb {
             Self::Delete(one) => {
                 let answer = client.send::<DeleteWebhook>(&one.path(), &NONE, &NONE).await?.decode()?;
                 output::done(json, &answer, &format!("Deleted {}.", one.webhook_id))
+            }
+            Self::Test(whose) => {
+                let answer: Value = client.send::<TestWebhook>(&whose.path(), &NONE, &NONE).await?.decode()?;
+                output::record(json, &answer, &answer["delivery"])
+            }
+            Self::Health(whose) => {
+                let answer: Value = client.send::<GetWebhookHealth>(&whose.path(), &NONE, &NONE).await?.decode()?;
+                output::record(json, &answer, &answer["webhook"])
+            }
+            Self::Pause(whose) => {
+                let answer: Value = client.send::<PauseWebhook>(&whose.path(), &NONE, &NONE).await?.decode()?;
+                output::record(json, &answer, &answer["webhook"])
+            }
+            Self::Resume { whose, skip_missed } => {
+                let body = Resume { missed: if skip_missed { Missed::Skip } else { Missed::Deliver } };
+                let answer: Value = client.send::<ResumeWebhook>(&whose.path(), &NONE, &body).await?.decode()?;
+                output::record(json, &answer, &answer["webhook"])
             }
         }
     }

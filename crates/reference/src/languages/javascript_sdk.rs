@@ -28,7 +28,7 @@ const LACKING: [&str; 3] = ["SyncUser", "PostConversionEvents", "GetTokenInfo"];
 const POSITIONAL: [(&str, &str); 1] = [("ListConversations", "filter")];
 
 fn request(request: &Request) -> Option<String> {
-    let known = request.known.as_ref().filter(|k| is_public(&request.path) && !LACKING.contains(&k.id.as_str()))?;
+    let known = request.known.as_ref().filter(|known| is_public(&request.path, &known.id, &LACKING))?;
     let mut code = Code::new("  ");
     code.add(heading(&request.title, &request.about, "//"));
     code.add("// It needs: npm install sunshine-conversations-client");

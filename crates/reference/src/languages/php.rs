@@ -115,7 +115,7 @@ fn fields(code: &mut Code, fields_: &[Field], from: &str) {
             Field::Value { path, name, .. } => {
                 let name = camel(name);
                 code.add(format!("${name} = {} ?? null;", reach(from, path)));
-                code.add(format!("echo '{name}: ', json_encode(${name}), \"\\n\";"));
+                code.add(format!("echo '{name}: ', var_export(${name}, true), \"\\n\";"));
             }
             Field::List { path, item, fields: inner } => {
                 let item = format!("${}", camel(item));

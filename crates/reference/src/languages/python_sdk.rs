@@ -35,7 +35,7 @@ fn parameter(name: &str) -> String {
 }
 
 fn request(request: &Request) -> Option<String> {
-    let known = request.known.as_ref().filter(|_| is_public(&request.path))?;
+    let known = request.known.as_ref().filter(|known| is_public(&request.path, &known.id, &[]))?;
     let mut code = Code::new("    ");
     code.add(heading(&request.title, &request.about, "#"));
     code.add("# It needs: pip install sunshine-conversations-client\nimport sunshine_conversations_client as sunshine");
@@ -70,9 +70,10 @@ fn request(request: &Request) -> Option<String> {
     Some(code.finish())
 }
 
-/// What the official libraries know.
-pub fn is_public(path: &str) -> bool {
-    path.starts_with("/v2/") || path.starts_with("/oauth/")
+/// Whether an official library knows an operation: one of the public contract, and none of those that it is `lacking`.
+pub fn is_public(path: &str, id: &str, lacking: &[&str]) -> bool {
+    let public = path.starts_with("/v2/") || path.starts_with("/oauth/");
+    public && id != "ListUsers" && !lacking.contains(&id)
 }
 
 fn configuration(request: &Request) -> String {

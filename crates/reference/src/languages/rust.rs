@@ -42,7 +42,8 @@ fn request(request: &Request) -> Option<String> {
     code.add(
         "// It needs the crates heliograph-client, serde_json, and tokio with its features macros and rt-multi-thread.",
     );
-    code.add(format!("use heliograph_client::{{Client, Error, {}::{}, prelude::*}};", row.module, row.id));
+    let file = if is_upload { "Upload, " } else { "" };
+    code.add(format!("use heliograph_client::{{Client, Error, {file}{}::{}, prelude::*}};", row.module, row.id));
     code.add("use serde_json::{Value, json};").gap();
     code.add("#[tokio::main]\nasync fn main() -> Result<(), Box<dyn std::error::Error>> {");
     code.inside(|code| {

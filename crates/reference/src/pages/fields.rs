@@ -119,10 +119,12 @@ pub fn limits(schema: &Schema<'_>) -> Vec<String> {
         ("default", "default ", ""),
     ];
     let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let mut limits: Vec<String> = WORDS
-        .iter()
-        .filter_map(|(word, before, after)| Some(format!("{before}{}{after}", shown(schema.get(word)?))))
-        .collect();
+    let limit = |(word, before, after): &(&str, &str, &str)| {
+        let value = schema.get(word)?;
+        let after = if *value == 1 { after.trim_end_matches('s') } else { after };
+        Some(format!("{before}{}{after}", shown(value)))
+    };
+    let mut limits: Vec<String> = WORDS.iter().filter_map(limit).collect();
     let choices = schema.choices();
     if !choices.is_empty() {
         let choices: Vec<String> = choices.iter().map(|c| c.as_str().map_or_else(|| c.to_string(), double)).collect();

@@ -107,7 +107,7 @@ impl Frame<'_> {
         html! {
             section.values aria-labelledby="your-values" {
                 h2 #your-values { "Your values" }
-                p.small { "They fill all samples and stay in this browser; the secret and the token only as long as this tab." }
+                p.small { "They fill all samples and stay in this browser; secrets, tokens and codes only as long as this tab." }
                 div.grid {
                     (field("url", "Server", "url"))
                     fieldset.switch {
@@ -122,7 +122,9 @@ impl Frame<'_> {
                         button #sign type="button" { "Sign one" }
                         p.small #signed role="status" {}
                     }
-                    @for name in self.names { (field(name, name, "text")) }
+                    @for name in self.names {
+                        (field(name, name, if name.ends_with("Secret") { "password" } else { "text" }))
+                    }
                 }
             }
         }

@@ -55,7 +55,7 @@ HTTPServer((\"127.0.0.1\", 9000), Receiver).serve_forever()";
 pub fn page(document: Document<'_>, slug: &str) -> Option<Markup> {
     let (_, title) = GUIDES.iter().find(|(known, _)| *known == slug)?;
     let names: Vec<String> = match slug {
-        "receive-a-webhook" => ["appId", "integrationId", "webhookSecret"].map(str::to_owned).to_vec(),
+        "receive-a-webhook" => vec!["webhookSecret".to_owned()],
         "oauth" => ["oauthClientId", "oauthClientSecret", "code"].map(str::to_owned).to_vec(),
         _ => Vec::new(),
     };
@@ -74,7 +74,7 @@ pub fn page(document: Document<'_>, slug: &str) -> Option<Markup> {
 }
 
 fn code(text: &str) -> Markup {
-    html! { pre.sample tabindex="0" role="region" aria-label="Code" { code { (text) } } }
+    html! { pre.sample tabindex="0" role="group" aria-label="Code" { code { (text) } } }
 }
 
 fn to(slug: &str, title: &str) -> Markup {
@@ -122,11 +122,15 @@ fn webhook() -> Markup {
         p { "An object with " code { "app" } ", " code { "webhook" } " and a list of " code { "events" } ", each with an "
             code { "id" } ", a " code { "type" } " and its " code { "payload" } ". All types and their fields stand in the section "
             code { "webhooks" } " of the " a href="../../openapi.json" { "OpenAPI document" } "." }
+        h2 { "Signatures" }
+        p { "Every call is also signed as Standard Webhooks has it (" code { "webhook-id" } ", " code { "webhook-timestamp" } ", "
+            code { "webhook-signature" } "), with a secret that never travels: a receiver that verifies it needs not trust \
+            whoever has seen a call. The libraries of Standard Webhooks verify it." }
         h2 { "When it goes wrong" }
         ul {
             li { "Answer with a status of 2xx, within 20 seconds. Do the work afterwards." }
-            li { "After any other answer the call is made again later, several times. The same event may come twice: keep its "
-                code { "id" } "." }
+            li { "After 400, 401, 403, 404 and 406 the call is not made again; after any other answer it is, several times. The \
+                same event may come twice: keep its " code { "id" } "." }
             li { "Redirects are not followed. Private addresses are not called unless the server's operator allows it." }
         }
     }

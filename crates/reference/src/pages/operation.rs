@@ -134,7 +134,7 @@ fn answer(document: Document<'_>, operation: Operation<'_>, request: &Request) -
                 (fields(document, schema, Side::Received))
                 @if let Some(answer) = &request.answer {
                     h3 { "An example" }
-                    pre tabindex="0" role="region" aria-label="An example answer" { code { (pretty(answer)) } }
+                    pre tabindex="0" role="group" aria-label="An example answer" { code { (pretty(answer)) } }
                 }
             },
             None => { p { "The header " code { "Location" } " says where to go on." } },
@@ -146,7 +146,7 @@ fn refusals(operation: Operation<'_>) -> Markup {
     html! {
         h2 { "Errors" }
         p { (inline("A refusal's body is `{\"errors\": [{\"code\", \"title\"}]}`: a word for programs, a sentence for people.")) }
-        div.wide tabindex="0" role="region" aria-label="Errors" {
+        div.wide tabindex="0" role="group" aria-label="Errors" {
             table {
                 thead { tr { th scope="col" { "Status" } th scope="col" { "Code" } th scope="col" { "Title" } } }
                 tbody {

@@ -27,7 +27,7 @@ pub fn samples(with: impl Fn(Auth) -> Request) -> Markup {
                     @let text = (language.request)(&with(auth.clone())).unwrap_or_default();
                     // Without the script there is one sample to see: the first.
                     pre.sample data-language=(language.id) data-scheme=(scheme) hidden[at > 0 || *scheme != "basic"]
-                        tabindex="0" role="region" aria-label={ "Sample in " (language.title) } {
+                        tabindex="0" role="group" aria-label={ "Sample in " (language.title) } {
                         code { (text) }
                     }
                 }

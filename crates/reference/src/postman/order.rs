@@ -77,7 +77,8 @@ fn operations<'d>(document: Document<'d>, group: &str) -> Vec<Operation<'d>> {
     own.extend(document.operations().filter(|o| o.tag() != group && moved(o) == Some(group)));
     own.sort_by_key(|o| WEBHOOKS.iter().position(|id| *id == o.id()).unwrap_or_default());
     // What makes comes before what asks.
-    own.sort_by_key(|o| !o.id().starts_with("Create") || WEBHOOKS.contains(&o.id()));
+    let makes = |o: &Operation<'_>| ["Create", "Announce", "Set"].iter().any(|word| o.id().starts_with(word));
+    own.sort_by_key(|o| !makes(o) || WEBHOOKS.contains(&o.id()));
     own
 }
 
@@ -95,6 +96,8 @@ fn with_extras<'d>(document: Document<'d>, operation: Operation<'d>) -> Vec<Step
         "CreateIntegration" => {
             let channel = json!({ "type": "whatsapp", "displayName": "My channel" });
             steps.push(extra("Create integration (WhatsApp, for clients)", channel, Some("channelId")));
+            let web = json!({ "type": "web", "displayName": "My site" });
+            steps.push(extra("Create integration (web, for devices)", web, Some("webIntegrationId")));
             let mut desk = body(document, operation);
             desk["displayName"] = "My desk".into();
             steps.push(extra("Create integration (a second one, for control)", desk, Some("deskId")));

@@ -12,7 +12,7 @@ pub use chain::{Broken, Verdict};
 
 use crate::{
     admin,
-    auth::Caller,
+    auth::{Caller, KeyKind},
     call::{Call, page_title},
     error::{Error, Result},
     pages::{From, Window, links},
@@ -21,8 +21,7 @@ use crate::{
     vault::Vault,
 };
 use chain::{append, chains, page};
-use heliograph_http::Peer;
-use heliograph_store::Tx;
+use heliograph_store::{Tx, args};
 use heliograph_wire::{audit::*, op::Operation, path::PathParams};
 use serde::Serialize;
 use serde_json::Value;
@@ -133,8 +132,11 @@ pub fn audited<O: Operation, T: Serialize>(
     if !subjects::is_audited(O::ID) {
         return rule(tx, call);
     }
-    let app = call.path.app_id().or(call.caller.app()).map(|app| app.to_string()).unwrap_or_default();
     let named = named::<O>(&call.path, &call.caller);
+    let app = match call.path.app_id().or(call.caller.app()) {
+        Some(app) => app.to_string(),
+        None => app_of_key(tx, named.as_deref().unwrap_or_default())?,
+    };
     let look = |tx: &Tx<'_>, id: &str| subjects::of(O::ID).map_or(Ok(Vec::new()), |subject| subject.look(tx, &app, id));
     let before = look(tx, named.as_deref().unwrap_or_default())?;
     let outcome = rule(tx, call)?;
@@ -158,6 +160,15 @@ fn named<O: Operation>(path: &O::Path, caller: &Caller) -> Option<String> {
     path.write().pop().or_else(|| caller.integration().map(|id| id.to_string()))
 }
 
+/// The app of a key that is named without it: what is done to a key stands in the log of its app.
+fn app_of_key(tx: &Tx<'_>, id: &str) -> Result<String> {
+    if KeyKind::of(id).is_none() {
+        return Ok(String::new());
+    }
+    let rows = tx.query("SELECT app_id FROM api_key WHERE id = $1", args![id])?;
+    Ok(rows.first().map(|row| row.text(0).map(str::to_owned)).transpose()?.unwrap_or_default())
+}
+
 /// The subject that changed, as it was and as it is: of several that a name fits, it is the one that is not the same.
 fn difference(before: Vec<Told>, after: Vec<Told>) -> (Option<Told>, Option<Told>) {
     let changed = before.iter().find(|told| !after.contains(told)).or(before.first()).cloned();
@@ -178,6 +189,6 @@ fn actor<O: Operation>(call: &Call<O>) -> AuditActor {
         kind: call.caller.kind().noun().to_owned(),
         id: Some(call.caller.key_id().to_owned()),
         service_account_id: call.caller.service_account().map(str::to_owned),
-        address: call.parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_string()),
+        address: Some(call.state.proxies.client(&call.parts).to_string()),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     KeyKind,
+    life::Life,
     token::{SigningKey, signing_key},
 };
 use crate::{error::Result, keys, state::State};
@@ -11,7 +12,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 use zeroize::Zeroizing;
@@ -20,6 +21,9 @@ use zeroize::Zeroizing;
 const BELIEVED_MS: i64 = 500;
 /// How many keys are held at most. Past it all are dropped: refilling is cheap, and this many are never busy at once.
 const MAX_KEYS: usize = 20_000;
+
+/// How many ids are remembered that are no key's.
+const MAX_UNKNOWN: usize = 4096;
 
 /// A key, ready to check credentials with.
 pub struct Key {
@@ -39,13 +43,29 @@ pub struct Key {
     pub secret: Zeroizing<String>,
     /// Its secret, ready for signing.
     pub mac: SigningKey,
+    /// What its owner decided of it.
+    pub life: Life,
+    /// When a use of it was last noted; 0 if none was since it was read.
+    pub noted_at: AtomicI64,
 }
 
 impl Key {
     /// From what the store keeps.
     pub fn new(id: String, kind: KeyKind, secret: Zeroizing<String>) -> Self {
         let mac = signing_key(&secret);
-        Self { id, kind, app: None, integration: None, service_account: None, oauth_client: None, secret, mac }
+        let (life, noted_at) = (Life::default(), AtomicI64::new(0));
+        Self {
+            id,
+            kind,
+            app: None,
+            integration: None,
+            service_account: None,
+            oauth_client: None,
+            secret,
+            mac,
+            life,
+            noted_at,
+        }
     }
 }
 
@@ -56,14 +76,44 @@ struct Entry {
 }
 
 /// The keys in memory.
-#[derive(Default)]
 pub struct KeyCache {
     entries: RwLock<HashMap<String, Entry>>,
+    /// Ids that were asked for and are no key's, and when: so that they cost what known ones cost.
+    unknown: RwLock<HashMap<String, i64>>,
+    /// What is checked in the place of a key that is not there.
+    decoy: Arc<Key>,
     /// Counts deletions: what was read before one is not kept after it.
     deletions: AtomicU64,
 }
 
+impl Default for KeyCache {
+    fn default() -> Self {
+        // As long as a real one. That it is no secret does no harm: what is right about it is not believed.
+        let secret = Zeroizing::new("-".repeat(86));
+        let decoy = Arc::new(Key::new(String::new(), KeyKind::App, secret));
+        Self { entries: RwLock::default(), unknown: RwLock::default(), decoy, deletions: AtomicU64::default() }
+    }
+}
+
 impl KeyCache {
+    /// What is checked in the place of a key that is not there.
+    pub fn decoy(&self) -> Arc<Key> {
+        Arc::clone(&self.decoy)
+    }
+
+    fn is_unknown(&self, id: &str, now: i64) -> bool {
+        let unknown = self.unknown.read().unwrap_or_else(PoisonError::into_inner);
+        unknown.get(id).is_some_and(|read_at| (0..BELIEVED_MS).contains(&(now - read_at)))
+    }
+
+    fn keep_unknown(&self, id: &str, now: i64) {
+        let mut unknown = self.unknown.write().unwrap_or_else(PoisonError::into_inner);
+        if unknown.len() >= MAX_UNKNOWN {
+            unknown.clear();
+        }
+        unknown.insert(id.to_owned(), now);
+    }
+
     fn fresh(&self, id: &str, now: i64) -> Option<Arc<Key>> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         entries.get(id).filter(|e| (0..BELIEVED_MS).contains(&(now - e.read_at))).map(|e| Arc::clone(&e.key))
@@ -96,12 +146,16 @@ impl State {
         if let Some(key) = self.keys.fresh(id, now) {
             return Ok(Some(key));
         }
+        if self.keys.is_unknown(id, now) {
+            return Ok(None);
+        }
         let deletions = self.keys.deletions.load(Ordering::Acquire);
         let (state, wanted) = (self.clone(), id.to_owned());
-        let found = self.store.read(move |tx| keys::load(tx, &state.vault, &wanted, kind)).await?;
+        let found = self.store.read(move |tx| keys::load(tx, &state, &wanted, kind)).await?;
         let found = found.map(Arc::new);
-        if let Some(key) = &found {
-            self.keys.keep(key, now, deletions);
+        match &found {
+            Some(key) => self.keys.keep(key, now, deletions),
+            None => self.keys.keep_unknown(id, now),
         }
         Ok(found)
     }

@@ -1,12 +1,14 @@
 //! Who calls: a key by Basic authentication, or a token that a key signed.
 
 mod cache;
+pub mod life;
 pub mod token;
 
 pub use cache::{Key, KeyCache};
 
 use crate::{
     error::{Error, Result},
+    limits::RateLimit,
     state::State,
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
@@ -15,10 +17,11 @@ use heliograph_wire::{
     id::{AppId, IntegrationId},
     op::Scope,
     problem::Missing,
+    secret,
 };
-use http::{HeaderMap, header::AUTHORIZATION};
-use std::sync::Arc;
-use subtle::ConstantTimeEq;
+use http::{HeaderValue, header::AUTHORIZATION, request::Parts};
+use life::Secret;
+use std::{net::IpAddr, sync::Arc};
 
 /// The four kinds of key, told apart by the prefix of their ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +78,7 @@ impl KeyKind {
 
 /// Whoever made a request, after their credential was found right.
 #[derive(Clone)]
-pub struct Caller(Arc<Key>);
+pub struct Caller(Arc<Key>, Secret);
 
 impl Caller {
     /// What they may call.
@@ -107,6 +110,26 @@ impl Caller {
         &self.0.id
     }
 
+    /// How often their key may ask, if its owner said so.
+    pub fn rate(&self) -> Option<RateLimit> {
+        self.0.life.limits.as_ref()?.rate
+    }
+
+    /// Whether their key may call this operation. (Whether its scope may, stands in the operation's row.)
+    pub fn may_call(&self, operation: &'static str) -> Result<()> {
+        self.0.life.allows(operation)
+    }
+
+    /// Whether their key is good for whatever its scope is good for.
+    pub fn is_unrestricted(&self) -> bool {
+        self.0.life.limits.as_ref().is_none_or(|limits| limits.operations.is_none())
+    }
+
+    /// When what they showed stops to work, if that is soon.
+    pub fn ends_soon(&self) -> Option<HeaderValue> {
+        self.0.life.ends_soon(self.1, clock::now_ms())
+    }
+
     /// Whether they may speak of this app at all. (Whether an account's app exists, and a service account was granted
     /// it, the transaction asks: see `apps::admit`.)
     pub fn bound_to(&self, app: AppId) -> Result<()> {
@@ -123,45 +146,110 @@ impl Caller {
 }
 
 /// Finds out who calls.
-pub async fn authenticate(state: &State, headers: &HeaderMap) -> Result<Caller> {
-    let header = headers.get(AUTHORIZATION).and_then(|h| h.to_str().ok()).ok_or(Error::Unauthorized)?;
+pub async fn authenticate(state: &State, parts: &Parts) -> Result<Caller> {
+    let header = parts.headers.get(AUTHORIZATION).and_then(|h| h.to_str().ok()).ok_or(Error::Unauthorized)?;
     let (scheme, credential) = header.split_once(' ').ok_or(Error::Unauthorized)?;
     let credential = credential.trim();
-    if scheme.eq_ignore_ascii_case("basic") {
-        basic(state, credential).await
+    let caller = if scheme.eq_ignore_ascii_case("basic") {
+        basic(state, parts, credential).await?
     } else if scheme.eq_ignore_ascii_case("bearer") {
-        bearer(state, credential).await
+        bearer(state, parts, credential).await?
     } else {
-        Err(Error::Unauthorized)
-    }
+        return Err(Error::Unauthorized);
+    };
+    state.uses.note(&caller.0, clock::now_ms(), &parts.headers, || state.proxies.client(parts));
+    Ok(caller)
 }
 
 /// A stranger learns neither which key ids exist nor which half was wrong.
-async fn basic(state: &State, credential: &str) -> Result<Caller> {
+async fn basic(state: &State, parts: &Parts, credential: &str) -> Result<Caller> {
+    let stranger = |id: Option<&str>| state.failures.count(state.proxies.client(parts), id, Error::Unauthorized);
     let decoded = BASE64.decode(credential).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let decoded = zeroize::Zeroizing::new(decoded.ok_or(Error::Unauthorized)?);
-    let (id, secret) = decoded.split_once(':').ok_or(Error::Unauthorized)?;
-    with_secret(state, id, secret).await?.ok_or(Error::Unauthorized)
+    let decoded = zeroize::Zeroizing::new(decoded.ok_or_else(|| stranger(None))?);
+    let (id, secret) = decoded.split_once(':').ok_or_else(|| stranger(None))?;
+    let (key, which) = with_secret(state, id, secret).await?.ok_or_else(|| stranger(Some(id)))?;
+    key.life.check(|| state.proxies.client(parts), clock::now_ms(), Error::UnusableKey)?;
+    Ok(Caller(key, which))
 }
 
-/// Who has this key: by its id and its secret.
-pub async fn with_secret(state: &State, id: &str, secret: &str) -> Result<Option<Caller>> {
-    let key = state.find_key(id).await?;
-    Ok(key.filter(|key| bool::from(key.secret.as_bytes().ct_eq(secret.as_bytes()))).map(Caller))
+/// The key with this id and this secret, whatever else is to be said of it. What is wrong takes as long for an id that is
+/// no key's, save that the first of its questions to the store finds nothing.
+pub async fn with_secret(state: &State, id: &str, secret: &str) -> Result<Option<(Arc<Key>, Secret)>> {
+    // A secret of the form that has a checksum is looked at before its key is looked for.
+    if secret::claims_form(secret) && secret::key_id(secret) != Some(id) {
+        return Ok(None);
+    }
+    let found = state.find_key(id).await?;
+    let known = found.is_some();
+    let key = found.unwrap_or_else(|| state.keys.decoy());
+    let which = key.which_secret(secret, clock::now_ms());
+    Ok(which.filter(|_| known).map(|which| (key, which)))
+}
+
+/// Who has this key, by its id and its secret, for a person at a page.
+pub async fn sign_in(state: &State, address: IpAddr, id: &str, secret: &str) -> Result<Option<Caller>> {
+    let Some((key, which)) = with_secret(state, id, secret).await? else {
+        return match state.failures.count(address, Some(id), Error::Unauthorized) {
+            Error::Unauthorized => Ok(None),
+            too_many => Err(too_many),
+        };
+    };
+    let usable = key.life.check(|| address, clock::now_ms(), Error::UnusableKey).is_ok();
+    Ok(usable.then_some(Caller(key, which)))
 }
 
 /// Who has this key, for one that was shown before.
 pub async fn with_key(state: &State, id: &str) -> Result<Option<Caller>> {
-    Ok(state.find_key(id).await?.map(Caller))
+    let found = state.find_key(id).await?.filter(|key| key.life.unusable(clock::now_ms()).is_none());
+    Ok(found.map(|key| Caller(key, Secret::Current)))
 }
 
-async fn bearer(state: &State, text: &str) -> Result<Caller> {
-    let token = token::parse(text)?;
-    let unknown = || Error::InvalidToken("Invalid JWT header. Unknown key id (kid)".to_owned());
-    let key = state.find_key(&token.key_id).await?.ok_or_else(unknown)?;
-    let claims = token.verify(key.kind, &key.mac, clock::now_ms())?;
+async fn bearer(state: &State, parts: &Parts, text: &str) -> Result<Caller> {
+    let stranger = |id: Option<&str>, error| state.failures.count(state.proxies.client(parts), id, error);
+    let token = token::parse(text).map_err(|error| stranger(None, error))?;
+    let now = clock::now_ms();
+    let (key, which) = match signer(state, &token, now).await? {
+        Signer::Known(key, which) => (key, which),
+        no_signer => return Err(stranger(Some(&token.key_id), no_signer.defect(state))),
+    };
+    key.life.check(|| state.proxies.client(parts), now, Error::InvalidToken)?;
+    let claims = token.checked_claims(key.kind, key.lifetime_rule(), now)?;
     if let Some(client) = &key.oauth_client {
         token.check_party(&claims, client, key.app)?;
     }
-    Ok(Caller(key))
+    Ok(Caller(key, which))
+}
+
+/// Who signed a token.
+pub enum Signer {
+    /// This key, with this of its secrets.
+    Known(Arc<Key>, Secret),
+    /// Not the key it names.
+    Another,
+    /// It names no key.
+    Nobody,
+}
+
+impl Signer {
+    /// What is wrong with a token that the key it names did not sign. A stranger learns no more than that, unless this
+    /// server is for its own machine alone.
+    fn defect(&self, state: &State) -> Error {
+        match self {
+            _ if !state.public.explains => token::not_genuine(),
+            Self::Nobody => token::unknown_key(),
+            _ => token::unsigned(),
+        }
+    }
+}
+
+/// Finds out who signed a token, in the same time whether there is such a key or not.
+pub async fn signer(state: &State, token: &token::Token<'_>, now: i64) -> Result<Signer> {
+    let found = state.find_key(&token.key_id).await?;
+    let known = found.is_some();
+    let key = found.unwrap_or_else(|| state.keys.decoy());
+    Ok(match key.which_signed(token, now) {
+        _ if !known => Signer::Nobody,
+        Some(which) => Signer::Known(key, which),
+        None => Signer::Another,
+    })
 }

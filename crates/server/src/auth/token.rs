@@ -26,10 +26,14 @@ pub fn signing_key(secret: &str) -> SigningKey {
 pub struct Claims {
     #[serde(default, deserialize_with = "present")]
     scope: Option<Value>,
+    /// When the token ends.
     #[serde(default, deserialize_with = "present")]
-    exp: Option<Value>,
+    pub exp: Option<Value>,
+    /// When it begins.
     #[serde(default, deserialize_with = "present")]
-    nbf: Option<Value>,
+    pub nbf: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    iat: Option<Value>,
     #[serde(default, rename = "appId", deserialize_with = "present")]
     app_id: Option<Value>,
 }
@@ -60,6 +64,21 @@ struct Header<'h> {
     azp: Option<Value>,
     #[serde(default)]
     crit: Option<Value>,
+}
+
+/// The defect of a token that its key did not sign.
+pub fn unsigned() -> Error {
+    defect("signature", "It does not match the secret of the key")
+}
+
+/// The defect of a token whose key is not there.
+pub fn unknown_key() -> Error {
+    defect("header", "Unknown key id (kid)")
+}
+
+/// What a stranger is told of either, so that nobody learns which keys there are.
+pub fn not_genuine() -> Error {
+    Error::InvalidToken("Invalid JWT. No known key (kid) has signed it".to_owned())
 }
 
 fn defect(part: &str, detail: &str) -> Error {
@@ -96,17 +115,27 @@ pub fn parse(text: &str) -> Result<Token<'_>> {
 }
 
 impl Token<'_> {
-    /// Checks signature, times and scope, and answers the claims. Nothing of the body is believed before the signature is.
-    pub fn verify(&self, kind: KeyKind, key: &SigningKey, now_ms: i64) -> Result<Claims> {
+    /// Whether this key signed it. Nothing of the body is believed before.
+    pub fn is_signed_with(&self, key: &SigningKey) -> bool {
         let mut mac = key.clone();
         mac.update(self.signed.as_bytes());
-        mac.verify((&self.signature).into())
-            .map_err(|_| defect("signature", "It does not match the secret of the key"))?;
-        let decoded = BASE64.decode(self.body).map_err(|_| defect("body", "It is not base64url without padding"))?;
-        let claims = claims(&decoded).ok_or_else(|| defect("body", "It is not a JSON object"))?;
-        self.check_times(&claims, now_ms)?;
+        mac.verify((&self.signature).into()).is_ok()
+    }
+
+    /// The claims of a genuine token, if they are in order.
+    pub fn checked_claims(&self, kind: KeyKind, rule: LifetimeRule, now_ms: i64) -> Result<Claims> {
+        let claims = self.claims()?;
+        check_expiry(&claims, now_ms)?;
+        check_begin(&claims, now_ms)?;
+        check_lifetime(&claims, rule, now_ms)?;
         check_scope(&claims, kind)?;
         Ok(claims)
+    }
+
+    /// The claims, whatever they say.
+    pub fn claims(&self) -> Result<Claims> {
+        let decoded = BASE64.decode(self.body).map_err(|_| defect("body", "It is not base64url without padding"))?;
+        claims(&decoded).ok_or_else(|| defect("body", "It is not a JSON object"))
     }
 
     /// Checks that an access token is for this client and this app, as its key is.
@@ -120,24 +149,64 @@ impl Token<'_> {
         }
         Ok(())
     }
+}
 
-    fn check_times(&self, claims: &Claims, now_ms: i64) -> Result<()> {
-        let now = now_ms as f64 / 1000.0;
-        let time = |name: &str, claim: &Option<Value>| match claim {
-            None => Ok(None),
-            Some(value) => match value.as_f64() {
-                Some(seconds) => Ok(Some(seconds)),
-                None => Err(defect("body", &format!("{name} should be a number of seconds"))),
-            },
-        };
-        if time("exp", &claims.exp)?.is_some_and(|exp| exp <= now) {
-            return Err(defect("body", "Token expired (exp)"));
-        }
-        if time("nbf", &claims.nbf)?.is_some_and(|nbf| nbf > now) {
-            return Err(defect("body", "Token is not valid yet (nbf)"));
-        }
-        Ok(())
+/// How long the tokens of a key may be valid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LifetimeRule {
+    /// Whether they have to expire at all.
+    pub must_expire: bool,
+    /// For how many seconds they may be valid, from `iat` to `exp`.
+    pub max_seconds: Option<i64>,
+}
+
+/// How far the clock of whoever signs may be ahead of ours, in seconds.
+const CLOCK_SKEW: f64 = 60.0;
+
+/// A time among the claims, in seconds.
+pub fn time(claim: Option<&Value>, name: &str) -> Result<Option<f64>> {
+    let not_a_time = || defect("body", &format!("{name} should be a number of seconds"));
+    claim.map(|value| value.as_f64().ok_or_else(not_a_time)).transpose()
+}
+
+/// A token ends at its `exp`.
+pub fn check_expiry(claims: &Claims, now_ms: i64) -> Result<()> {
+    match time(claims.exp.as_ref(), "exp")? {
+        Some(exp) if exp <= seconds(now_ms) => Err(defect("body", "Token expired (exp)")),
+        _ => Ok(()),
     }
+}
+
+/// A token begins at its `nbf`.
+pub fn check_begin(claims: &Claims, now_ms: i64) -> Result<()> {
+    match time(claims.nbf.as_ref(), "nbf")? {
+        Some(nbf) if nbf > seconds(now_ms) => Err(defect("body", "Token is not valid yet (nbf)")),
+        _ => Ok(()),
+    }
+}
+
+/// A token is valid no longer than its key allows. Its `iat` is not believed if it lies ahead: it would make a long life
+/// look short.
+pub fn check_lifetime(claims: &Claims, rule: LifetimeRule, now_ms: i64) -> Result<()> {
+    if rule == LifetimeRule::default() {
+        return Ok(());
+    }
+    let exp = time(claims.exp.as_ref(), "exp")?
+        .ok_or_else(|| defect("body", "This key requires tokens that expire (exp)"))?;
+    let Some(max) = rule.max_seconds else { return Ok(()) };
+    let iat = time(claims.iat.as_ref(), "iat")?
+        .ok_or_else(|| defect("body", "This key requires tokens that say when they were issued (iat)"))?;
+    if iat > seconds(now_ms) + CLOCK_SKEW {
+        return Err(defect("body", "Token was issued in the future (iat)"));
+    }
+    if exp - iat > max as f64 {
+        return Err(defect("body", &format!("This key allows tokens for {max} seconds at most (exp - iat)")));
+    }
+    Ok(())
+}
+
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1000.0
 }
 
 /// Writes an access token: as a partner of an app would sign one, if it had the key.
@@ -157,7 +226,8 @@ fn claims(json: &[u8]) -> Option<Claims> {
     serde_json::from_str(str::from_utf8(json).ok()?).ok().filter(|_| object)
 }
 
-fn check_scope(claims: &Claims, kind: KeyKind) -> Result<()> {
+/// A token names the scope of its key.
+pub fn check_scope(claims: &Claims, kind: KeyKind) -> Result<()> {
     let scope = match &claims.scope {
         None => return Err(defect("body", "Missing scope")),
         Some(Value::String(scope)) => scope,
@@ -181,7 +251,11 @@ mod tests {
     const NOW: i64 = 1_800_000_000_000;
 
     fn accepts(token: &str) -> Result<()> {
-        parse(token)?.verify(KeyKind::App, &signing_key(SECRET), NOW).map(drop)
+        let token = parse(token)?;
+        if !token.is_signed_with(&signing_key(SECRET)) {
+            return Err(unsigned());
+        }
+        token.checked_claims(KeyKind::App, LifetimeRule::default(), NOW).map(drop)
     }
 
     fn mint(claims: &Value) -> String {
@@ -238,13 +312,43 @@ mod tests {
         let (app, other) = (AppId::new([1; 12]), AppId::new([2; 12]));
         let written = access_token("app_0123456789abcdef01234567", SECRET, "shoplifter", app, NOW);
         let token = parse(&written).unwrap();
-        let claims = token.verify(KeyKind::OAuth, &signing_key(SECRET), NOW).unwrap();
+        assert!(token.is_signed_with(&signing_key(SECRET)));
+        let rule = LifetimeRule::default();
+        let claims = token.checked_claims(KeyKind::OAuth, rule, NOW).unwrap();
         assert!(token.check_party(&claims, "shoplifter", Some(app)).is_ok());
         assert!(token.check_party(&claims, "another", Some(app)).is_err());
         assert!(token.check_party(&claims, "shoplifter", Some(other)).is_err());
         assert!(token.check_party(&Claims::default(), "shoplifter", None).is_err());
         // An ordinary key of an app signs none.
-        assert!(token.verify(KeyKind::App, &signing_key(SECRET), NOW).is_err());
+        assert!(token.checked_claims(KeyKind::App, rule, NOW).is_err());
+    }
+
+    #[test]
+    fn a_key_may_require_short_lives() {
+        let check = |claims: Value, rule| {
+            let outcome = check_lifetime(&super::claims(claims.to_string().as_bytes()).unwrap(), rule, NOW);
+            outcome.map_err(|error| error.to_string().trim_start_matches("Invalid JWT body. ").to_owned())
+        };
+        let must = LifetimeRule { must_expire: true, max_seconds: None };
+        let short = LifetimeRule { must_expire: false, max_seconds: Some(60) };
+        let now = NOW / 1000;
+        assert!(check(json!({}), LifetimeRule::default()).is_ok());
+        assert!(check(json!({ "exp": now + 9_999_999 }), must).is_ok());
+        assert!(check(json!({ "exp": now + 60, "iat": now }), short).is_ok());
+        for (claims, rule, title) in [
+            (json!({}), must, "This key requires tokens that expire (exp)"),
+            (json!({ "iat": now }), short, "This key requires tokens that expire (exp)"),
+            (json!({ "exp": now + 1 }), short, "This key requires tokens that say when they were issued (iat)"),
+            (
+                json!({ "exp": now + 61, "iat": now }),
+                short,
+                "This key allows tokens for 60 seconds at most (exp - iat)",
+            ),
+            (json!({ "exp": now + 3600, "iat": now + 3590 }), short, "Token was issued in the future (iat)"),
+            (json!({ "exp": now + 1, "iat": "now" }), short, "iat should be a number of seconds"),
+        ] {
+            assert_eq!(check(claims, rule), Err(title.to_owned()));
+        }
     }
 
     proptest! {

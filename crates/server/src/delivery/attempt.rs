@@ -2,190 +2,272 @@
 
 use super::{
     Shared,
-    lanes::Event,
+    journal::Entry,
+    lanes::{Done, Event},
     outbox::{self, Delivery},
     policy::{TIMEOUT, Verdict, judge},
-    signature::{Signatures, call_id},
+    target::{Target, find},
 };
-use crate::{
-    error::Result,
-    state::State,
-    webhooks::{self, Calling},
-};
+use crate::{error::Result, state::State, webhook_health};
 use bytes::Bytes;
-use heliograph_http::{Answer, Failure, Outbound, parse_target};
-use heliograph_store::clock;
-use heliograph_wire::events::VERSION;
-use http::{HeaderMap, HeaderValue, Uri, header::CONTENT_TYPE};
-use serde::Deserialize;
+use heliograph_http::{Answer, Failure};
+use heliograph_store::{Tx, clock};
+use heliograph_wire::{
+    deliveries::{AttemptOutcome, DeliveryStatus},
+    events::VERSION,
+};
+use http::HeaderMap;
 use std::{
-    sync::{Arc, PoisonError, atomic::Ordering},
-    time::Instant,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
 };
 
-/// For how long a target is believed without asking the store.
-const BELIEVED_MS: i64 = 1000;
-
-/// Where a webhook is called, and with what.
-#[derive(Clone)]
-pub struct Target {
-    uri: Uri,
-    headers: HeaderMap,
-    signatures: Signatures,
-    /// The client that leaves by the webhook's own proxy, or as all others do.
-    outbound: Outbound,
-    read_at: i64,
+/// Makes one call with these deliveries of one webhook and settles their rows. The lane hears of it as soon as the target
+/// took them; when they are to be tried again, once that is written down.
+pub async fn run(state: State, shared: Arc<Shared>, call: Vec<Delivery>) {
+    let mut report = Report { shared: Arc::clone(&shared), began: Instant::now(), lines: lines(&call), done: None };
+    report.done = call.first().map(|first| (first.webhook.clone(), call.len()));
+    if let Err(error) = make(&state, &shared, call, &mut report).await {
+        // Their leases end, and then they are tried again.
+        tracing::error!(%error, "deliveries were left in hand");
+    }
 }
 
-/// Makes one attempt and settles its row. The lane hears of it as soon as the target answered.
-pub async fn run(state: State, shared: Arc<Shared>, delivery: Delivery) {
-    let webhook = delivery.webhook.clone();
-    let mut report = Report { shared: Arc::clone(&shared), webhook: Some(webhook) };
-    if let Err(error) = make(&state, &shared, delivery, &mut report).await {
-        // Its lease ends, and then it is tried again.
-        tracing::error!(%error, "a delivery was left in hand");
-    }
+fn lines(call: &[Delivery]) -> Vec<String> {
+    let mut lines: Vec<String> = call.iter().filter_map(|delivery| delivery.line.clone()).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    lines
 }
 
 /// Tells the lane that the attempt is over, however it ended.
 struct Report {
     shared: Arc<Shared>,
-    /// Until the lane was told.
-    webhook: Option<String>,
+    began: Instant,
+    lines: Vec<String>,
+    /// The webhook and the number of deliveries, until the lane was told.
+    done: Option<(String, usize)>,
 }
 
 impl Report {
-    fn tell(&mut self, verdict: Verdict) {
-        let retry = match verdict {
-            Verdict::Retry(pause) => Some(pause),
-            Verdict::Delivered | Verdict::Failed => None,
-        };
-        if let Some(webhook) = self.webhook.take() {
-            self.shared.tell(Event::Done { webhook, arrived: verdict == Verdict::Delivered, retry });
-        }
+    /// `back` are the lines of which something is tried again; `retry` says after how long.
+    fn tell(&mut self, arrived: bool, back: Vec<String>, retry: Option<Duration>) {
+        let Some((webhook, count)) = self.done.take() else { return };
+        self.shared.in_hand.fetch_sub(count, Ordering::Relaxed);
+        let through = self.lines.iter().filter(|line| !back.contains(line)).cloned().collect();
+        let took = self.began.elapsed();
+        self.shared.tell(Event::Done(Done { webhook, through, back, arrived, took, retry }));
     }
 }
 
 impl Drop for Report {
+    /// Nobody knows what became of the call: what is behind it waits as if it were tried again.
     fn drop(&mut self) {
-        self.shared.in_hand.fetch_sub(1, Ordering::Relaxed);
-        self.tell(Verdict::Failed);
+        let lines = self.lines.clone();
+        self.tell(false, lines, Some(super::LEASE));
     }
 }
 
-async fn make(state: &State, shared: &Arc<Shared>, mut delivery: Delivery, report: &mut Report) -> Result<()> {
-    if !still_ours(state, shared, &mut delivery).await? {
+async fn make(state: &State, shared: &Arc<Shared>, mut call: Vec<Delivery>, report: &mut Report) -> Result<()> {
+    if !still_ours(state, shared, &mut call).await? {
         return Ok(());
     }
-    let Some(target) = target(state, shared, &delivery).await? else {
+    let Some(target) = find(state, shared, &call[0]).await? else {
         // The webhook was deleted, and this with it.
+        report.tell(false, Vec::new(), None);
         return Ok(());
     };
+    if target.is_paused() {
+        report.tell(true, Vec::new(), None);
+        let node = shared.node.clone();
+        return state.store.write(move |tx| hold(tx, &call, &node)).await;
+    }
+    let at = clock::now_ms();
     let began = Instant::now();
-    let (mut headers, body) = (target.headers, envelope(&delivery));
-    target.signatures.put(&mut headers, &call_id(&[event_id(&delivery.event)?]), clock::now_ms(), &body);
-    let answer = target.outbound.post(&target.uri, headers, body, TIMEOUT).await;
-    let verdict = verdict(shared, &delivery, &answer);
-    state.metrics.attempt(outcome(verdict), began.elapsed());
-    log(&delivery, &answer, verdict);
-    // The lane goes on with its next call while this one's row waits for a commit.
-    report.tell(verdict);
-    let pause = match verdict {
-        Verdict::Retry(pause) => Some(pause),
-        Verdict::Delivered | Verdict::Failed => None,
-    };
-    state
-        .store
-        .write(move |tx| match pause {
-            Some(pause) => outbox::postpone(tx, &delivery, pause.as_millis() as i64),
-            None => outbox::finish(tx, &delivery),
-        })
-        .await
+    let body = envelope(&call);
+    let headers = target.headers(&call, at, &body);
+    let answer = target.outbound().post(target.uri(), headers.clone(), body, TIMEOUT).await;
+    let attempt = Attempt { at, took: began.elapsed(), target, headers, answer };
+    let verdicts = attempt.verdicts(shared, &call);
+    state.metrics.attempt(outcome(verdicts[0]).name(), attempt.took);
+    let (arrived, retry) = (verdicts[0] == Verdict::Delivered, verdicts.iter().filter_map(pause).min());
+    let back = call.iter().zip(&verdicts).filter(|(_, verdict)| pause(verdict).is_some());
+    let back = lines(&back.map(|(delivery, _)| delivery.clone()).collect::<Vec<_>>());
+    if retry.is_none() {
+        // The lane goes on with its next call while this one's rows wait for a commit.
+        report.tell(arrived, Vec::new(), None);
+    }
+    settle(state, shared, call, attempt, verdicts, &back, &report.lines).await?;
+    report.tell(arrived, back, retry);
+    Ok(())
 }
 
-/// A delivery that waited long in memory may have been taken over by another node.
-async fn still_ours(state: &State, shared: &Shared, delivery: &mut Delivery) -> Result<bool> {
+/// Keeps what a paused webhook misses. It may have been resumed since somebody looked.
+fn hold(tx: &mut Tx<'_>, call: &[Delivery], node: &str) -> Result<()> {
+    let paused = webhook_health::is_paused(tx, &call[0].app, &call[0].webhook)?;
+    call.iter().try_for_each(|one| if paused { outbox::hold(tx, one) } else { outbox::give_back(tx, one, node) })
+}
+
+/// What was done, and what came of it.
+struct Attempt {
+    at: i64,
+    took: Duration,
+    target: Target,
+    headers: HeaderMap,
+    answer: Result<Answer, Failure>,
+}
+
+impl Attempt {
+    fn verdicts(&self, shared: &Shared, call: &[Delivery]) -> Vec<Verdict> {
+        let status = self.answer.as_ref().ok().map(|answer| answer.status);
+        let mut random = [0; 2];
+        // Without randomness there is no jitter, and nothing worse.
+        let _ = getrandom::fill(&mut random);
+        let chance = f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX);
+        let judge = |delivery: &Delivery| judge(delivery.attempts as usize + 1, status, &shared.options.gaps, chance);
+        call.iter().map(judge).collect()
+    }
+
+    /// What is written down of it, for the deliveries with this verdict.
+    fn line(&self, call: &[Delivery], verdict: Verdict) -> Result<String> {
+        let ended = self.at + self.took.as_millis() as i64;
+        let entry = Entry {
+            at: self.at,
+            took: self.took,
+            target: self.target.uri(),
+            headers: &self.headers,
+            events: call.iter().map(|delivery| delivery.id.as_str()).collect(),
+            answer: &self.answer,
+            outcome: outcome(verdict),
+            next_at: pause(&verdict).map(|pause| ended + pause.as_millis() as i64),
+        };
+        Ok(entry.line()?)
+    }
+
+    fn log(&self, delivery: &Delivery, verdict: Verdict) {
+        let (status, error) = match &self.answer {
+            Ok(answer) => (Some(answer.status.as_u16()), None),
+            Err(failure) => (None, Some(failure.to_string())),
+        };
+        let (webhook, event, attempt) = (&delivery.webhook, &delivery.id, delivery.attempts + 1);
+        match verdict {
+            Verdict::Delivered => tracing::debug!(webhook, event, attempt, status, "webhook delivered"),
+            Verdict::Retry(pause) => {
+                let retry_s = pause.as_secs_f64();
+                tracing::info!(webhook, event, attempt, status, error, retry_s, "webhook is tried again");
+            }
+            Verdict::Failed => tracing::warn!(webhook, event, attempt, status, error, "webhook is given up"),
+        }
+    }
+}
+
+/// Writes down what became of the deliveries, of their webhook, and wakes what follows them in the store.
+async fn settle(
+    state: &State,
+    shared: &Arc<Shared>,
+    call: Vec<Delivery>,
+    attempt: Attempt,
+    verdicts: Vec<Verdict>,
+    back: &[String],
+    lines: &[String],
+) -> Result<()> {
+    let mut rows = Vec::with_capacity(call.len());
+    for (delivery, verdict) in call.iter().zip(&verdicts) {
+        attempt.log(delivery, *verdict);
+        let keeps = !shared.options.journal.keeps_nothing() || pause(verdict).is_some();
+        rows.push((*verdict, if keeps { attempt.line(&call, *verdict)? } else { String::new() }));
+    }
+    let target = (call[0].app.clone(), call[0].webhook.clone());
+    let through: Vec<String> = lines.iter().filter(|line| !back.contains(line)).cloned().collect();
+    let (hand, inside) = (state.clone(), Arc::clone(shared));
+    let (ended, arrived) = (attempt.at + attempt.took.as_millis() as i64, verdicts[0] == Verdict::Delivered);
+    let (count, whose) = (call.len(), target.clone());
+    let change = attempt.target.change(arrived, ended, shared.options.pause_after);
+    let woke = state
+        .store
+        .write(move |tx| {
+            for (delivery, (verdict, line)) in call.iter().zip(&rows) {
+                settle_one(tx, &inside, delivery, *verdict, line, ended)?;
+            }
+            if let Some(change) = change {
+                webhook_health::note(tx, &hand, &whose.0, &whose.1, change)?;
+            }
+            let wakes = inside.goes_by_the_store(&whose.1);
+            for line in through.iter().filter(|_| wakes) {
+                outbox::wake(tx, &whose.0, &whose.1, line)?;
+            }
+            Ok::<_, crate::error::Error>(wakes)
+        })
+        .await?;
+    shared.note_settled(&target, count);
+    if woke {
+        shared.tell(Event::Stored(target));
+    }
+    Ok(())
+}
+
+fn settle_one(
+    tx: &mut Tx<'_>,
+    shared: &Shared,
+    delivery: &Delivery,
+    verdict: Verdict,
+    line: &str,
+    ended: i64,
+) -> Result<()> {
+    let journal = &shared.options.journal;
+    match verdict {
+        Verdict::Delivered => outbox::finish(tx, delivery, DeliveryStatus::Delivered, journal, line),
+        Verdict::Failed => outbox::finish(tx, delivery, DeliveryStatus::Failed, journal, line),
+        Verdict::Retry(pause) => outbox::postpone(tx, delivery, ended + pause.as_millis() as i64, line),
+    }
+}
+
+/// Deliveries that waited long in memory may have been taken over by another node; then none of them is sent from here.
+async fn still_ours(state: &State, shared: &Shared, call: &mut [Delivery]) -> Result<bool> {
     let now = clock::now_ms();
-    if delivery.lease_until - now > TIMEOUT.as_millis() as i64 {
+    if call.iter().all(|delivery| delivery.lease_until - now > TIMEOUT.as_millis() as i64) {
         return Ok(true);
     }
-    let (row, node) = (delivery.clone(), shared.node.clone());
-    let renewed = state.store.write(move |tx| outbox::renew(tx, &row, &node)).await?;
-    delivery.lease_until = outbox::lease_end(now);
+    let (rows, node) = (call.to_vec(), shared.node.clone());
+    let renewed = state.store.write(move |tx| {
+        let mut all = true;
+        for row in &rows {
+            all &= outbox::renew(tx, row, &node)?;
+        }
+        Ok::<_, crate::error::Error>(all)
+    });
+    let renewed = renewed.await?;
+    // Not later than what the row says: who is too early asks again, who is too late may be doubled.
+    call.iter_mut().for_each(|delivery| delivery.lease_until = outbox::lease_end(now));
     Ok(renewed)
 }
 
-async fn target(state: &State, shared: &Shared, delivery: &Delivery) -> Result<Option<Target>> {
-    let now = clock::now_ms();
-    let kept = shared.targets.read().unwrap_or_else(PoisonError::into_inner).get(&delivery.webhook).cloned();
-    if let Some(target) = kept.filter(|t| (0..BELIEVED_MS).contains(&(now - t.read_at))) {
-        return Ok(Some(target));
-    }
-    let (vault, app, id) = (state.clone(), delivery.app.clone(), delivery.webhook.clone());
-    let found = state.store.read(move |tx| webhooks::calling(tx, &vault.vault, &app, &id)).await?;
-    let Some(calling) = found else { return Ok(None) };
-    let Some(target) = known(shared, &calling, now)? else { return Ok(None) };
-    shared.targets.write().unwrap_or_else(PoisonError::into_inner).insert(delivery.webhook.clone(), target.clone());
-    Ok(Some(target))
-}
-
-fn known(shared: &Shared, calling: &Calling, read_at: i64) -> Result<Option<Target>> {
-    let Ok(uri) = parse_target(&calling.target) else { return Ok(None) };
-    let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(CONTENT_TYPE, const { HeaderValue::from_static("application/json") });
-    if let Ok(mut value) = HeaderValue::from_str(&calling.secret) {
-        value.set_sensitive(true);
-        headers.insert("x-api-key", value);
-    }
-    let signatures = Signatures::with(calling.signing.iter().map(|secret| secret.as_str()))?;
-    let outbound = calling.proxy.as_ref().map_or_else(|| shared.outbound.clone(), |proxy| shared.outbound.by(proxy));
-    Ok(Some(Target { uri, headers, signatures, outbound, read_at }))
-}
-
-/// What is sent: the event is JSON already, and ids need no escaping.
-fn envelope(delivery: &Delivery) -> Bytes {
-    let Delivery { app, webhook, event, .. } = delivery;
-    let head = format!(r#"{{"app":{{"id":"{app}"}},"webhook":{{"id":"{webhook}","version":"{VERSION}"}},"events":["#);
-    [head.as_str(), event, "]}"].concat().into()
-}
-
-fn event_id(event: &str) -> Result<&str> {
-    #[derive(Deserialize)]
-    struct Named<'e> {
-        id: &'e str,
-    }
-    Ok(serde_json::from_str::<Named<'_>>(event)?.id)
-}
-
-fn verdict(shared: &Shared, delivery: &Delivery, answer: &Result<Answer, Failure>) -> Verdict {
-    let status = answer.as_ref().ok().map(|a| a.status);
-    let mut random = [0; 2];
-    // Without randomness there is no jitter, and nothing worse.
-    let _ = getrandom::fill(&mut random);
-    let chance = f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX);
-    judge(delivery.attempts as usize + 1, status, &shared.gaps, chance)
-}
-
-const fn outcome(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Delivered => "delivered",
-        Verdict::Retry(_) => "retry",
-        Verdict::Failed => "failed",
-    }
-}
-
-fn log(delivery: &Delivery, answer: &Result<Answer, Failure>, verdict: Verdict) {
-    let (status, error) = match answer {
-        Ok(answer) => (Some(answer.status.as_u16()), None),
-        Err(failure) => (None, Some(failure.to_string())),
-    };
-    let (webhook, delivery_id, attempt) = (&delivery.webhook, &delivery.id, delivery.attempts + 1);
-    match verdict {
-        Verdict::Delivered => tracing::debug!(webhook, delivery_id, attempt, status, "webhook delivered"),
-        Verdict::Retry(pause) => {
-            let retry_s = pause.as_secs_f64();
-            tracing::info!(webhook, delivery_id, attempt, status, error, retry_s, "webhook is tried again");
+/// What is sent: the events are JSON already, and ids need no escaping.
+fn envelope(call: &[Delivery]) -> Bytes {
+    let Delivery { app, webhook, .. } = &call[0];
+    let mut body =
+        format!(r#"{{"app":{{"id":"{app}"}},"webhook":{{"id":"{webhook}","version":"{VERSION}"}},"events":["#);
+    for (at, delivery) in call.iter().enumerate() {
+        if at > 0 {
+            body.push(',');
         }
-        Verdict::Failed => tracing::warn!(webhook, delivery_id, attempt, status, error, "webhook is given up"),
+        body.push_str(&delivery.event);
+    }
+    body.push_str("]}");
+    body.into()
+}
+
+const fn pause(verdict: &Verdict) -> Option<Duration> {
+    match verdict {
+        Verdict::Retry(pause) => Some(*pause),
+        Verdict::Delivered | Verdict::Failed => None,
+    }
+}
+
+const fn outcome(verdict: Verdict) -> AttemptOutcome {
+    match verdict {
+        Verdict::Delivered => AttemptOutcome::Delivered,
+        Verdict::Retry(_) => AttemptOutcome::Retry,
+        Verdict::Failed => AttemptOutcome::Failed,
     }
 }

@@ -1,16 +1,23 @@
 //! Lanes: each webhook has its own, so that a slow or dead target holds up nobody else.
 //!
-//! One task keeps all lanes and is told everything by events, so there is nothing to lock. How many calls a lane makes
-//! side by side follows its target: more with each that arrives, half with each that does not.
+//! One task keeps all lanes and is told everything by events, so there is nothing to lock. A lane is either at hand: all
+//! that waits for its webhook is in memory, and what is committed comes in by hand. Or it is stored: what is committed
+//! waits in the store, and is claimed from there in its order. A lane is stored while it is full, while something of it
+//! waits to be tried again, and while other nodes may write for it; it is at hand again once its webhook's part of the
+//! store is empty.
+//!
+//! How many calls a lane makes side by side follows its target: more with each that arrives, half with each that does
+//! not. Those that do badly, and those not yet known, may not take up all the calls that a node makes.
 
 use super::{
     Shared, attempt,
-    outbox::{self, Delivery},
+    lane::Lane,
+    outbox::{self, Claimed, Delivery},
 };
 use crate::{error::Result, state::State};
 use heliograph_store::clock;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -20,13 +27,17 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// How many calls one target gets side by side: at first, and at most.
 const FIRST_CALLS: usize = 8;
 const MAX_CALLS: usize = 64;
-/// How many calls a node makes side by side.
+/// How many calls a node makes side by side: in all, and to targets of which nothing good is known.
 const MAX_CALLS_IN_ALL: usize = 2048;
+const MAX_UNKNOWN_CALLS: usize = 1536;
+const MAX_BAD_CALLS: usize = 1024;
+/// Who takes longer than this does badly.
+const SLOW: Duration = Duration::from_secs(2);
 /// From this length a lane is full: new deliveries wait in the store.
 const FULL: usize = 512;
-/// How many deliveries are fetched from the store for a lane at once.
+/// How many deliveries are claimed for a lane at once.
 const FETCH: usize = 128;
-/// How many webhooks are fetched for in one transaction.
+/// How many webhooks are claimed for in one transaction.
 const FETCH_WEBHOOKS: usize = 64;
 /// How often the store is asked for what is due when nothing else asks: a bell that was missed costs this much.
 const TICK: Duration = Duration::from_secs(1);
@@ -35,44 +46,77 @@ const TICK: Duration = Duration::from_secs(1);
 pub enum Event {
     /// A delivery was committed and is in hand.
     Offered(Delivery),
-    /// Something waits in the store.
-    Poll,
-    /// The store was asked: this is in hand now; these webhooks have more that is due.
-    Fetched {
-        deliveries: Vec<Delivery>,
-        /// Which webhooks were asked for, and whether each has more.
-        asked: Vec<(String, bool)>,
-    },
-    /// An attempt is over.
-    Done {
-        webhook: String,
-        arrived: bool,
-        /// After how long it is to be tried again.
-        retry: Option<Duration>,
-    },
+    /// Something waits in the store for this webhook.
+    Stored(Target),
+    /// The store was asked.
+    Fetched(Vec<Fetched>),
+    /// A call is over.
+    Done(Done),
+    /// So many deliveries of a webhook that were in hand are in the store again.
+    GivenBack(Target, usize),
 }
 
-struct Lane {
-    queue: VecDeque<Delivery>,
+/// A webhook and its app.
+pub type Target = (String, String);
+
+/// What the store had for a webhook.
+pub struct Fetched {
+    target: Target,
+    claimed: Claimed,
+}
+
+/// How a call ended.
+pub struct Done {
+    /// The webhook.
+    pub webhook: String,
+    /// The lines of what it carried that may go on.
+    pub through: Vec<String>,
+    /// The lines of what it carried that wait until it is tried again.
+    pub back: Vec<String>,
+    /// Whether it arrived.
+    pub arrived: bool,
+    /// How long it took.
+    pub took: Duration,
+    /// After how long it is tried again.
+    pub retry: Option<Duration>,
+}
+
+/// What is known of a target.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Standing {
+    #[default]
+    Unknown,
+    Good,
+    Bad,
+}
+
+struct Entry {
+    app: String,
+    lane: Lane,
     calls: usize,
     limit: usize,
-    behind: bool,
-}
-
-impl Default for Lane {
-    fn default() -> Self {
-        Self { queue: VecDeque::new(), calls: 0, limit: FIRST_CALLS, behind: false }
-    }
+    standing: Standing,
+    stored: bool,
+    /// More is known to be in the store, and to be due.
+    rung: bool,
+    /// Deliveries that are neither here nor free in the store yet.
+    on_the_way_back: usize,
+    /// Whether it waits for the node to have a call free.
+    parked: bool,
 }
 
 struct Lanes<'a> {
     state: &'a State,
     shared: &'a Arc<Shared>,
     tracker: &'a TaskTracker,
-    lanes: HashMap<String, Lane>,
-    calls: usize,
+    lanes: HashMap<String, Entry>,
+    /// The calls under way, by the standing of their targets.
+    calls: [usize; 3],
+    /// The lanes that wait for one, likewise.
+    parked: [VecDeque<String>; 3],
     polling: bool,
     next_poll: Instant,
+    next_tick: Instant,
 }
 
 /// Runs until it is told to stop.
@@ -83,8 +127,18 @@ pub async fn run(
     tracker: &TaskTracker,
     stop: &CancellationToken,
 ) {
-    let next_poll = Instant::now();
-    let mut lanes = Lanes { state, shared, tracker, lanes: HashMap::new(), calls: 0, polling: false, next_poll };
+    let now = Instant::now();
+    let mut lanes = Lanes {
+        state,
+        shared,
+        tracker,
+        lanes: HashMap::new(),
+        calls: [0; 3],
+        parked: Default::default(),
+        polling: false,
+        next_poll: now,
+        next_tick: now,
+    };
     loop {
         tokio::select! {
             biased;
@@ -98,121 +152,256 @@ pub async fn run(
 impl Lanes<'_> {
     fn on(&mut self, event: Event) {
         match event {
-            Event::Offered(delivery) => {
-                let webhook = delivery.webhook.clone();
-                self.take(delivery);
+            Event::Offered(delivery) => self.offered(delivery),
+            Event::Stored(target) => {
+                self.store_from_now_on(&target).rung = true;
+                self.next_poll = Instant::now();
+            }
+            Event::Fetched(fetched) => self.fetched(fetched),
+            Event::Done(done) => self.done(done),
+            Event::GivenBack(target, count) => {
+                let entry = self.store_from_now_on(&target);
+                entry.on_the_way_back -= count;
+                entry.rung = true;
+                self.next_poll = Instant::now();
+            }
+        }
+    }
+
+    fn entry(&mut self, (app, webhook): &Target) -> &mut Entry {
+        if !self.lanes.contains_key(webhook) {
+            let stored = self.shared.is_stored(webhook);
+            self.lanes.insert(webhook.clone(), Entry::new(app.clone(), stored));
+        }
+        self.lanes.entry(webhook.clone()).or_insert_with(|| Entry::new(app.clone(), false))
+    }
+
+    fn store_from_now_on(&mut self, target: &Target) -> &mut Entry {
+        if !self.entry(target).stored {
+            self.shared.set_stored(&target.1, true);
+        }
+        let entry = self.entry(target);
+        entry.stored = true;
+        entry
+    }
+
+    /// What comes in by hand while its lane is stored may have something before it in the store: it goes back there.
+    fn offered(&mut self, delivery: Delivery) {
+        let target = (delivery.app.clone(), delivery.webhook.clone());
+        let entry = self.entry(&target);
+        if entry.stored {
+            return self.give_back(target, vec![delivery]);
+        }
+        entry.lane.push(delivery);
+        if entry.lane.len() >= FULL {
+            self.store_from_now_on(&target).rung = true;
+        }
+        self.pump(&target.1);
+    }
+
+    fn give_back(&mut self, target: Target, deliveries: Vec<Delivery>) {
+        let count = deliveries.len();
+        if count == 0 {
+            return;
+        }
+        self.entry(&target).on_the_way_back += count;
+        self.shared.in_hand.fetch_sub(count, Ordering::Relaxed);
+        let (state, shared) = (self.state.clone(), Arc::clone(self.shared));
+        self.tracker.spawn(async move {
+            let node = shared.node.clone();
+            let back = move |tx: &mut heliograph_store::Tx<'_>| {
+                deliveries.iter().try_for_each(|delivery| outbox::give_back(tx, delivery, &node))
+            };
+            if let Err(error) = state.store.write(back).await {
+                tracing::warn!(%error, "deliveries go back when their lease ends");
+            }
+            shared.tell(Event::GivenBack(target, count));
+        });
+    }
+
+    fn done(&mut self, done: Done) {
+        let Done { webhook, through, back, arrived, took, retry } = done;
+        let Some(entry) = self.lanes.get_mut(&webhook) else { return };
+        let before = entry.standing;
+        entry.learn(arrived, took);
+        self.calls[before as usize] -= entry.calls + 1;
+        self.calls[entry.standing as usize] += entry.calls;
+        through.iter().for_each(|line| entry.lane.go_on(line));
+        let target = (entry.app.clone(), webhook);
+        if let Some(pause) = retry {
+            self.next_tick = self.next_tick.min(Instant::now() + pause);
+            self.next_poll = self.next_poll.min(self.next_tick);
+            let entry = self.store_from_now_on(&target);
+            let behind = back.iter().flat_map(|line| entry.lane.clear(line)).collect();
+            self.give_back(target.clone(), behind);
+        }
+        self.pump(&target.1);
+        for standing in [Standing::Good, Standing::Unknown, Standing::Bad] {
+            while self.has_room(standing)
+                && let Some(webhook) = self.parked[standing as usize].pop_front()
+            {
+                if let Some(entry) = self.lanes.get_mut(&webhook) {
+                    entry.parked = false;
+                }
                 self.pump(&webhook);
             }
-            Event::Poll => self.next_poll = Instant::now(),
-            Event::Fetched { deliveries, asked } => self.fetched(deliveries, asked),
-            Event::Done { webhook, arrived, retry } => self.done(webhook, arrived, retry),
         }
     }
 
-    fn take(&mut self, delivery: Delivery) {
-        let lane = self.lanes.entry(delivery.webhook.clone()).or_default();
-        if lane.queue.len() >= FULL && !lane.behind {
-            lane.behind = true;
-            self.shared.set_behind(&delivery.webhook, true);
+    fn has_room(&self, standing: Standing) -> bool {
+        let [unknown, good, bad] = self.calls;
+        match standing {
+            Standing::Good => unknown + good + bad < MAX_CALLS_IN_ALL,
+            Standing::Unknown => unknown + bad < MAX_UNKNOWN_CALLS,
+            Standing::Bad => bad < MAX_BAD_CALLS && unknown + bad < MAX_UNKNOWN_CALLS,
         }
-        lane.queue.push_back(delivery);
-    }
-
-    fn done(&mut self, webhook: String, arrived: bool, retry: Option<Duration>) {
-        self.calls -= 1;
-        if let Some(lane) = self.lanes.get_mut(&webhook) {
-            lane.calls -= 1;
-            lane.limit = if arrived { (lane.limit + 1).min(MAX_CALLS) } else { (lane.limit / 2).max(1) };
-        }
-        if let Some(pause) = retry {
-            self.next_poll = self.next_poll.min(Instant::now() + pause);
-        }
-        self.pump(&webhook);
     }
 
     /// Makes as many calls of a lane as it may; a lane with nothing to do is forgotten.
     fn pump(&mut self, webhook: &str) {
-        let Some(lane) = self.lanes.get_mut(webhook) else { return };
-        while lane.calls < lane.limit && self.calls < MAX_CALLS_IN_ALL {
-            let Some(delivery) = lane.queue.pop_front() else { break };
-            lane.calls += 1;
-            self.calls += 1;
-            self.tracker.spawn(attempt::run(self.state.clone(), Arc::clone(self.shared), delivery));
+        let most = self.shared.events_per_call(webhook);
+        while let Some(standing) = self.lanes.get(webhook).filter(|entry| entry.wants_a_call()).map(|e| e.standing) {
+            let room = self.has_room(standing);
+            let Some(entry) = self.lanes.get_mut(webhook) else { return };
+            if !room {
+                if !std::mem::replace(&mut entry.parked, true) {
+                    self.parked[standing as usize].push_back(webhook.to_owned());
+                }
+                break;
+            }
+            entry.calls += 1;
+            self.calls[standing as usize] += 1;
+            let call = entry.lane.next(most);
+            self.tracker.spawn(attempt::run(self.state.clone(), Arc::clone(self.shared), call));
         }
-        if lane.behind && lane.queue.len() < FETCH {
+        let Some(entry) = self.lanes.get(webhook) else { return };
+        if entry.rung && entry.lane.len() < FETCH {
             self.next_poll = Instant::now();
         }
-        if lane.queue.is_empty() && lane.calls == 0 && !lane.behind {
+        if entry.is_idle() {
             self.lanes.remove(webhook);
         }
     }
 
-    fn fetched(&mut self, deliveries: Vec<Delivery>, asked: Vec<(String, bool)>) {
+    fn fetched(&mut self, fetched: Vec<Fetched>) {
         self.polling = false;
-        self.next_poll = Instant::now() + TICK;
-        for delivery in deliveries {
-            self.take(delivery);
-        }
-        for (webhook, more) in asked {
-            let lane = self.lanes.entry(webhook.clone()).or_default();
-            if lane.behind != more {
-                lane.behind = more;
-                self.shared.set_behind(&webhook, more);
+        self.next_poll = self.next_tick;
+        for Fetched { target, claimed } in fetched {
+            let entry = self.entry(&target);
+            claimed.deliveries.into_iter().for_each(|delivery| entry.lane.push(delivery));
+            // Something may have been stored since the store was asked.
+            let drained = claimed.drained && !entry.rung && entry.on_the_way_back == 0;
+            entry.rung |= claimed.more;
+            if drained && entry.stored {
+                entry.stored = false;
+                self.shared.set_stored(&target.1, false);
             }
-            self.pump(&webhook);
+            self.pump(&target.1);
+        }
+        if self.lanes.values().any(|entry| entry.rung && entry.lane.len() < FETCH) {
+            self.next_poll = Instant::now();
         }
     }
 
-    /// Asks the store, in a task of its own, for lanes that have room.
+    /// Asks the store, in a task of its own, for lanes that have room: those that rang, and now and then all.
     fn poll(&mut self) {
         self.polling = true;
-        let full: Vec<String> =
-            self.lanes.iter().filter(|(_, lane)| lane.queue.len() >= FETCH).map(|(id, _)| id.clone()).collect();
+        let now = Instant::now();
+        let all = now >= self.next_tick;
+        if all {
+            self.next_tick = now + TICK;
+        }
+        let has_room = |entry: &Entry| entry.lane.len() < FETCH;
+        let mut asked = Vec::new();
+        for (webhook, entry) in self.lanes.iter_mut().filter(|(_, entry)| entry.rung && has_room(entry)) {
+            entry.rung = false;
+            asked.push((entry.app.clone(), webhook.clone()));
+        }
+        let full = self.lanes.iter().filter(|(_, entry)| !has_room(entry)).map(|(webhook, _)| webhook.clone());
+        let scan = all.then(|| Scan {
+            full: full.collect(),
+            stored: self.lanes.iter().filter(|(_, e)| e.stored).map(|(id, e)| (e.app.clone(), id.clone())).collect(),
+        });
         let (state, shared) = (self.state.clone(), Arc::clone(self.shared));
-        let behind: Vec<String> = self.lanes.iter().filter(|(_, l)| l.behind).map(|(id, _)| id.clone()).collect();
         self.tracker.spawn(async move {
-            let event = match fetch(&state, &shared, full, behind).await {
-                Ok((deliveries, asked)) => {
-                    shared.in_hand.fetch_add(deliveries.len(), Ordering::Relaxed);
-                    Event::Fetched { deliveries, asked }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "could not ask for deliveries; asking again");
-                    Event::Fetched { deliveries: Vec::new(), asked: Vec::new() }
-                }
-            };
-            shared.tell(event);
+            let mut fetched = Vec::new();
+            if let Err(error) = fetch(&state, &shared, asked.clone(), scan, &mut fetched).await {
+                tracing::warn!(%error, "could not ask for deliveries; asking again");
+            }
+            let count: usize = fetched.iter().map(|fetched| fetched.claimed.deliveries.len()).sum();
+            shared.in_hand.fetch_add(count, Ordering::Relaxed);
+            shared.tell(Event::Fetched(fetched));
         });
     }
 }
 
-type Fetched = (Vec<Delivery>, Vec<(String, bool)>);
-
-/// Takes in hand what is due, for lanes that are not full. Lanes that were behind hear whether they still are.
-async fn fetch(state: &State, shared: &Shared, full: Vec<String>, behind: Vec<String>) -> Result<Fetched> {
-    let now = clock::now_ms();
-    let waiting = state.store.read(outbox::waiting).await?;
-    let mut due: Vec<String> = waiting.into_iter().filter(|(_, at)| *at <= now).map(|(id, _)| id).collect();
-    due.retain(|id| !full.contains(id));
-    let caught_up = behind.into_iter().filter(|id| !due.contains(id) && !full.contains(id)).map(|id| (id, false));
-    let mut asked: Vec<(String, bool)> = caught_up.collect();
-    let mut deliveries = Vec::new();
-    for some in due.chunks(FETCH_WEBHOOKS) {
-        let (some, node) = (some.to_vec(), shared.node.clone());
-        let claimed = state.store.write(move |tx| claim_for(tx, &some, &node)).await?;
-        for (webhook, claimed) in claimed {
-            asked.push((webhook, claimed.len() >= FETCH));
-            deliveries.extend(claimed);
+impl Entry {
+    fn new(app: String, stored: bool) -> Self {
+        Self {
+            app,
+            lane: Lane::default(),
+            calls: 0,
+            limit: FIRST_CALLS,
+            standing: Standing::default(),
+            stored,
+            rung: stored,
+            on_the_way_back: 0,
+            parked: false,
         }
     }
-    Ok((deliveries, asked))
+
+    fn wants_a_call(&self) -> bool {
+        self.calls < self.limit && self.lane.is_ready()
+    }
+
+    /// Learns from a call that is over.
+    fn learn(&mut self, arrived: bool, took: Duration) {
+        self.calls -= 1;
+        self.limit = if arrived { (self.limit + 1).min(MAX_CALLS) } else { (self.limit / 2).max(1) };
+        self.standing = if arrived && took < SLOW { Standing::Good } else { Standing::Bad };
+    }
+
+    fn is_idle(&self) -> bool {
+        self.lane.len() == 0 && self.calls == 0 && !self.stored && self.on_the_way_back == 0
+    }
 }
 
-fn claim_for(
-    tx: &mut heliograph_store::Tx<'_>,
-    webhooks: &[String],
-    node: &str,
-) -> Result<Vec<(String, Vec<Delivery>)>> {
-    let claim = |webhook: &String| Ok((webhook.clone(), outbox::claim(tx, webhook, node, FETCH as i64)?));
-    webhooks.iter().map(claim).collect()
+/// Which lanes are left out when all are looked at, and which ask whether anything is left for them.
+struct Scan {
+    full: HashSet<String>,
+    stored: Vec<Target>,
+}
+
+/// Takes in hand what is due for these webhooks, and with a scan for all.
+async fn fetch(
+    state: &State,
+    shared: &Shared,
+    mut asked: Vec<Target>,
+    scan: Option<Scan>,
+    fetched: &mut Vec<Fetched>,
+) -> Result<()> {
+    if let Some(scan) = scan {
+        let waiting = state.store.read(outbox::waiting).await?;
+        let now = clock::now_ms();
+        let known: HashSet<&str> = waiting.iter().map(|w| w.webhook.as_str()).collect();
+        let nothing = || Claimed { deliveries: Vec::new(), more: false, drained: true };
+        let drained = scan.stored.into_iter().filter(|(_, webhook)| !known.contains(webhook.as_str()));
+        fetched.extend(drained.map(|target| Fetched { target, claimed: nothing() }));
+        let due = waiting.into_iter().filter(|w| w.due_at <= now && !scan.full.contains(&w.webhook));
+        let due: Vec<Target> = due.map(|w| (w.app, w.webhook)).filter(|target| !asked.contains(target)).collect();
+        asked.extend(due);
+    }
+    for some in asked.chunks(FETCH_WEBHOOKS) {
+        let (some, node) = (some.to_vec(), shared.node.clone());
+        let claimed = state.store.write(move |tx| claim_for(tx, &some, &node)).await?;
+        fetched.extend(claimed);
+    }
+    Ok(())
+}
+
+fn claim_for(tx: &mut heliograph_store::Tx<'_>, targets: &[Target], node: &str) -> Result<Vec<Fetched>> {
+    let claim = |target: &Target| {
+        Ok(Fetched { target: target.clone(), claimed: outbox::claim(tx, &target.0, &target.1, node, FETCH)? })
+    };
+    targets.iter().map(claim).collect()
 }

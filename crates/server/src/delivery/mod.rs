@@ -4,23 +4,27 @@
 //! and delivered at once; the row is under a lease meanwhile, so that another node takes it over if this one dies. What
 //! does not fit in memory, waits for its next attempt, or was left by a dead node is polled for.
 //!
-//! `lanes.rs` decides what is sent next, `attempt.rs` sends it and settles its row, `outbox.rs` has the statements,
-//! `policy.rs` says when again, `signature.rs` signs.
+//! `lanes.rs` decides what is sent next (`lane.rs` keeps the order), `attempt.rs` sends it and settles its row,
+//! `target.rs` knows whom it calls, `outbox.rs` has the statements of the queue, `journal.rs` what the log says,
+//! `policy.rs` says when again, `signature.rs` signs, `nodes.rs` who else delivers, `sweep.rs` clears the log.
 
 mod attempt;
+pub mod journal;
+mod lane;
 mod lanes;
-mod outbox;
+mod nodes;
+pub mod outbox;
 pub mod policy;
 mod signature;
-
-pub use outbox::Delivery;
+pub mod sweep;
+mod target;
 
 use crate::{error::Result, state::State};
-use attempt::Target;
 use heliograph_http::Outbound;
 use heliograph_store::{Engine, Tx};
-use heliograph_wire::id::ConversationId;
-use lanes::Event;
+use journal::Journal;
+use lanes::{Event, Target as Webhook};
+use nodes::Alone;
 use std::{
     collections::{HashMap, HashSet},
     sync::{
@@ -29,6 +33,7 @@ use std::{
     },
     time::Duration,
 };
+use target::Target;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -39,6 +44,21 @@ const LEASE: Duration = Duration::from_secs(45);
 /// How long a stopping node waits for the calls it is making.
 const LAST_CALLS: Duration = Duration::from_secs(5);
 
+/// What an operator decides of deliveries.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The pauses between attempts.
+    pub gaps: Vec<Duration>,
+    /// Whether the events of a conversation keep their order, where a webhook does not say.
+    pub ordered: bool,
+    /// How many events a call carries at most, where a webhook does not say.
+    pub events_per_call: u32,
+    /// What the log keeps.
+    pub journal: Journal,
+    /// After how long with nothing but failures a webhook is paused, if ever.
+    pub pause_after: Option<Duration>,
+}
+
 /// Who delivers webhooks.
 pub struct Dispatcher(Arc<Shared>);
 
@@ -46,48 +66,63 @@ struct Shared {
     /// This node, as rows name who has them in hand.
     node: String,
     outbound: Outbound,
-    gaps: Vec<Duration>,
+    options: Options,
     events: mpsc::UnboundedSender<Event>,
     inbox: Mutex<Option<mpsc::UnboundedReceiver<Event>>>,
     in_hand: AtomicUsize,
-    /// Webhooks whose lane is full, or has older deliveries in the store: new ones queue behind those.
-    behind: RwLock<HashSet<String>>,
+    /// Webhooks of which something waits in the store: what is new queues behind that.
+    stored: RwLock<HashSet<String>>,
     targets: RwLock<HashMap<String, Target>>,
+    /// How much was settled since the log was last cleared.
+    settled: Mutex<HashMap<Webhook, usize>>,
+    alone: Alone,
 }
 
 impl Dispatcher {
-    /// A dispatcher that does nothing yet. `gaps` are the pauses between attempts.
-    pub fn new(outbound: Outbound, gaps: Vec<Duration>, node: String) -> Self {
+    /// A dispatcher that does nothing yet.
+    pub fn new(outbound: Outbound, options: Options, node: String, engine: Engine) -> Self {
         let (events, inbox) = mpsc::unbounded_channel();
         Self(Arc::new(Shared {
             node,
             outbound,
-            gaps,
+            options,
             events,
             inbox: Mutex::new(Some(inbox)),
             in_hand: AtomicUsize::new(0),
-            behind: RwLock::default(),
+            stored: RwLock::default(),
             targets: RwLock::default(),
+            settled: Mutex::default(),
+            alone: Alone::on(engine),
         }))
     }
 
-    /// Writes down one call of a webhook, as part of the transaction that causes it.
-    pub fn enqueue(
-        &self,
-        tx: &mut Tx<'_>,
-        app: &str,
-        webhook: &str,
-        conversation: Option<ConversationId>,
-        event: String,
-    ) -> Result<()> {
+    /// What the operator decided.
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// Writes down an event for a webhook, as part of the transaction in which it happens.
+    pub fn enqueue(&self, tx: &mut Tx<'_>, new: outbox::New<'_>) -> Result<()> {
         let shared = Arc::clone(&self.0);
-        let at_once = shared.has_room(webhook);
-        let delivery = outbox::insert(tx, app, webhook, conversation, event, at_once.then_some(&shared.node))?;
+        let (held, target) = (new.held, (new.app.to_owned(), new.webhook.to_owned()));
+        let at_once = shared.has_room(new.webhook);
+        let delivery = outbox::insert(tx, new, at_once.then_some(&shared.node))?;
         tx.after_commit(move || match delivery {
             Some(delivery) => shared.hand_over(delivery),
-            None => shared.tell(Event::Poll),
+            None if held => {}
+            None => shared.tell(Event::Stored(target)),
         });
         Ok(())
+    }
+
+    /// Has the queue of a webhook looked at: something was put there.
+    pub fn look_at(&self, app: &str, webhook: &str) {
+        self.0.tell(Event::Stored((app.to_owned(), webhook.to_owned())));
+    }
+
+    /// From the next event on those of this webhook go by the store: it is about to hold something of it.
+    pub fn store_from_now_on(&self, webhook: &str) {
+        self.0.set_stored(webhook, true);
     }
 
     /// How many deliveries this node has in hand.
@@ -95,18 +130,25 @@ impl Dispatcher {
         self.0.in_hand.load(Ordering::Relaxed)
     }
 
+    /// Has one target read anew.
+    pub fn forget_target(&self, webhook: &str) {
+        self.0.targets.write().unwrap_or_else(PoisonError::into_inner).remove(webhook);
+    }
+
     /// Has targets and secrets read anew: some webhook changed.
     pub fn forget_targets(&self) {
         self.0.targets.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Takes over what an earlier run had in hand: nobody else has this database.
-    pub async fn recover(state: &State) -> Result<()> {
+    /// Gets ready before the first request: learns what waits in the store, and makes itself known to other nodes.
+    pub async fn prepare(state: &State) -> Result<()> {
+        let shared = &state.dispatcher.0;
         match state.store.engine() {
-            Engine::Sqlite => state.store.write(|tx| outbox::release(tx, None)).await,
-            // Another node may be alive and have them in hand; its leases tell.
-            Engine::Postgres => Ok(()),
+            // What an earlier run had in hand is free: nobody else has this database.
+            Engine::Sqlite => state.store.write(|tx| outbox::release(tx, None)).await?,
+            Engine::Postgres => nodes::join(state, shared).await?,
         }
+        shared.note_waiting(state).await
     }
 
     /// Delivers until it is told to stop; then finishes the calls it is making and gives back the rest.
@@ -115,13 +157,16 @@ impl Dispatcher {
         let inbox = shared.inbox.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(inbox) = inbox else { return };
         let calls = TaskTracker::new();
+        let beating = tokio::spawn(nodes::run(state.clone(), Arc::clone(&shared), stop.clone()));
         lanes::run(&state, &shared, inbox, &calls, &stop).await;
         calls.close();
         if tokio::time::timeout(LAST_CALLS, calls.wait()).await.is_err() {
             tracing::warn!(calls = calls.len(), "stopping with calls of webhooks under way; they will be made again");
         }
+        // A task ends early only by a panic, which is in the log.
+        let _ = beating.await;
         let node = shared.node.clone();
-        if let Err(error) = state.store.write(move |tx| outbox::release(tx, Some(&node))).await {
+        if let Err(error) = state.store.write(move |tx| nodes::leave(tx, &node)).await {
             tracing::warn!(%error, "deliveries in hand are taken over when their lease ends");
         }
     }
@@ -129,11 +174,15 @@ impl Dispatcher {
 
 impl Shared {
     fn has_room(&self, webhook: &str) -> bool {
-        self.in_hand.load(Ordering::Relaxed) < MAX_IN_HAND
-            && !self.behind.read().unwrap_or_else(PoisonError::into_inner).contains(webhook)
+        self.in_hand.load(Ordering::Relaxed) < MAX_IN_HAND && !self.goes_by_the_store(webhook)
     }
 
-    fn hand_over(&self, delivery: Delivery) {
+    /// Whether what happens for this webhook waits in the store, to be claimed there in its order.
+    fn goes_by_the_store(&self, webhook: &str) -> bool {
+        !self.alone.is_sure() || self.is_stored(webhook)
+    }
+
+    fn hand_over(&self, delivery: outbox::Delivery) {
         self.in_hand.fetch_add(1, Ordering::Relaxed);
         self.tell(Event::Offered(delivery));
     }
@@ -143,12 +192,42 @@ impl Shared {
         let _ = self.events.send(event);
     }
 
-    fn set_behind(&self, webhook: &str, behind: bool) {
-        let mut set = self.behind.write().unwrap_or_else(PoisonError::into_inner);
-        if behind {
+    fn is_stored(&self, webhook: &str) -> bool {
+        self.stored.read().unwrap_or_else(PoisonError::into_inner).contains(webhook)
+    }
+
+    fn set_stored(&self, webhook: &str, stored: bool) {
+        let mut set = self.stored.write().unwrap_or_else(PoisonError::into_inner);
+        if stored {
             set.insert(webhook.to_owned())
         } else {
             set.remove(webhook)
         };
+    }
+
+    /// Marks every webhook of which something is in the store.
+    async fn note_waiting(&self, state: &State) -> Result<()> {
+        for outbox::Waiting { app, webhook, .. } in state.store.read(outbox::waiting).await? {
+            self.set_stored(&webhook, true);
+            self.tell(Event::Stored((app, webhook)));
+        }
+        Ok(())
+    }
+
+    /// How many events a call of this webhook carries at most.
+    fn events_per_call(&self, webhook: &str) -> usize {
+        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let own = targets.get(webhook).and_then(Target::events_per_call);
+        own.unwrap_or(self.options.events_per_call).max(1) as usize
+    }
+
+    fn note_settled(&self, webhook: &Webhook, count: usize) {
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        match settled.get_mut(webhook) {
+            Some(so_far) => *so_far += count,
+            None => {
+                settled.insert(webhook.clone(), count);
+            }
+        }
     }
 }

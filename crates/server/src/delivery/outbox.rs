@@ -1,19 +1,55 @@
-//! The rows of deliveries.
+//! The queue of deliveries: the statements that put events in, take them in hand and settle them.
+//!
+//! Events of one line (a conversation, for a webhook that wants order) are sent one after the other. That is kept here,
+//! not in memory, so that it holds among several servers and after a crash: only the first of a line is ever claimed,
+//! with what directly follows it. What is found due behind another is set aside until that one is settled, which wakes
+//! it.
 
-use super::LEASE;
-use crate::error::Result;
+use super::{LEASE, journal::Journal};
+use crate::{error::Result, metrics::Queue};
 use heliograph_store::{Row, Tx, args};
-use heliograph_wire::id::{ConversationId, EventId};
+use heliograph_wire::{deliveries::DeliveryStatus, id::EventId};
+use std::time::Duration;
 
-/// One call of a webhook that is to be made, in the hands of this node.
+/// How many due deliveries of a webhook are looked at in one claim.
+const WINDOW: i64 = 256;
+/// What follows the first of its line is claimed with it when there are at most so many lines: else there is enough to do.
+const FEW_LINES: usize = 16;
+/// For how long a delivery behind another is set aside. It is woken when that one is settled; the time is for the rare
+/// case that the two just missed each other.
+const ASIDE_MS: i64 = 5 * 60 * 1000;
+
+/// An event for a webhook that is to be written down.
+pub struct New<'a> {
+    /// The app.
+    pub app: &'a str,
+    /// The webhook.
+    pub webhook: &'a str,
+    /// The event's id.
+    pub id: EventId,
+    /// The event's type.
+    pub kind: &'a str,
+    /// The conversation it happened in.
+    pub conversation: Option<String>,
+    /// Whether it keeps its place among the events of its conversation.
+    pub ordered: bool,
+    /// Whether the webhook is paused: then it is kept for later.
+    pub held: bool,
+    /// The event, as JSON.
+    pub event: String,
+}
+
+/// One event that a webhook is to be told, in the hands of this node.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// The app.
     pub app: String,
-    /// The row.
-    pub id: String,
     /// The webhook.
     pub webhook: String,
+    /// The event's id.
+    pub id: String,
+    /// The conversation among whose events it keeps its place.
+    pub line: Option<String>,
     /// The event, as JSON.
     pub event: String,
     /// How many attempts were made.
@@ -28,97 +64,265 @@ pub fn lease_end(now: i64) -> i64 {
 }
 
 /// Writes a delivery down: in the hands of `node`, or for anybody.
-pub fn insert(
-    tx: &mut Tx<'_>,
-    app: &str,
-    webhook: &str,
-    conversation: Option<ConversationId>,
-    event: String,
-    node: Option<&String>,
-) -> Result<Option<Delivery>> {
-    let id = EventId::new(tx.id()).to_string();
-    let due_at = if node.is_some() { lease_end(tx.now()) } else { tx.now() };
-    let conversation = conversation.map(|c| c.to_string());
+pub fn insert(tx: &mut Tx<'_>, new: New<'_>, node: Option<&String>) -> Result<Option<Delivery>> {
+    let id = new.id.to_string();
+    let line = new.conversation.clone().filter(|_| new.ordered);
+    let (status, due_at) = match (new.held, node) {
+        (true, _) => (DeliveryStatus::Held, None),
+        (false, Some(_)) => (DeliveryStatus::Pending, Some(lease_end(tx.now()))),
+        (false, None) => (DeliveryStatus::Pending, Some(tx.now())),
+    };
+    let node = node.filter(|_| !new.held);
     tx.append(
-        "INSERT INTO delivery (app_id, id, webhook_id, conversation_id, event, attempts, due_at, node)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        args![app, &id, webhook, &conversation, &event, 0, due_at, node],
+        "INSERT INTO delivery (app_id, webhook_id, id, type, conversation_id, line, event, status, attempts, log, due_at,
+         node) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        args![
+            new.app,
+            new.webhook,
+            &id,
+            new.kind,
+            &new.conversation,
+            &line,
+            &new.event,
+            status.name(),
+            0,
+            "",
+            due_at,
+            node
+        ],
     )?;
-    let (app, webhook) = (app.to_owned(), webhook.to_owned());
-    Ok(node.map(|_| Delivery { app, id, webhook, event, attempts: 0, lease_until: due_at }))
+    let (app, webhook) = (new.app.to_owned(), new.webhook.to_owned());
+    let lease_until = due_at.unwrap_or_default();
+    Ok(node.map(|_| Delivery { app, webhook, id, line, event: new.event, attempts: 0, lease_until }))
 }
 
-/// The webhooks that have deliveries waiting, each with the time its earliest is due. Leaps from webhook to webhook: a
-/// million rows for one cost no more than one.
-pub fn waiting(tx: &Tx<'_>) -> Result<Vec<(String, i64)>> {
+/// A webhook for which deliveries wait.
+pub struct Waiting {
+    /// The app.
+    pub app: String,
+    /// The webhook.
+    pub webhook: String,
+    /// When the earliest is to be looked at.
+    pub due_at: i64,
+}
+
+/// The webhooks for which deliveries wait. Leaps from webhook to webhook: a million rows for one cost no more than one.
+pub fn waiting(tx: &Tx<'_>) -> Result<Vec<Waiting>> {
     let mut rows = tx.query(
         "WITH RECURSIVE w(id) AS (
-           SELECT (SELECT d.webhook_id FROM delivery d ORDER BY d.webhook_id LIMIT 1)
+           SELECT (SELECT d.webhook_id FROM delivery d WHERE d.due_at IS NOT NULL ORDER BY d.webhook_id LIMIT 1)
            UNION ALL
-           SELECT (SELECT d.webhook_id FROM delivery d WHERE d.webhook_id > w.id ORDER BY d.webhook_id LIMIT 1)
+           SELECT (SELECT d.webhook_id FROM delivery d WHERE d.due_at IS NOT NULL AND d.webhook_id > w.id
+                   ORDER BY d.webhook_id LIMIT 1)
            FROM w WHERE w.id IS NOT NULL)
-         SELECT w.id, (SELECT d.due_at FROM delivery d WHERE d.webhook_id = w.id ORDER BY d.due_at LIMIT 1)
+         SELECT (SELECT d.app_id FROM delivery d WHERE d.webhook_id = w.id AND d.due_at IS NOT NULL LIMIT 1), w.id,
+           (SELECT d.due_at FROM delivery d WHERE d.webhook_id = w.id AND d.due_at IS NOT NULL ORDER BY d.due_at LIMIT 1)
          FROM w WHERE w.id IS NOT NULL",
         &[],
     )?;
-    rows.iter_mut().map(|row| Ok((row.take_text(0)?, row.opt_int(1)?.unwrap_or(i64::MAX)))).collect()
+    let waiting = |row: &mut Row| {
+        Ok(Waiting { app: row.take_text(0)?, webhook: row.take_text(1)?, due_at: row.opt_int(2)?.unwrap_or(i64::MAX) })
+    };
+    rows.iter_mut().map(waiting).collect()
 }
 
-/// Takes up to `limit` due deliveries of a webhook in hand, the earliest first.
-pub fn claim(tx: &mut Tx<'_>, webhook: &str, node: &str, limit: i64) -> Result<Vec<Delivery>> {
+/// What was taken in hand for a webhook.
+pub struct Claimed {
+    /// The deliveries, those of a line in its order.
+    pub deliveries: Vec<Delivery>,
+    /// Whether more is due.
+    pub more: bool,
+    /// Whether nothing is left of it in the store that is not in the hands of this node.
+    pub drained: bool,
+}
+
+/// A row of the queue that is due.
+struct Due {
+    delivery: Delivery,
+    first: bool,
+}
+
+/// Takes up to `limit` due deliveries of a webhook in hand.
+pub fn claim(tx: &mut Tx<'_>, app: &str, webhook: &str, node: &str, limit: usize) -> Result<Claimed> {
     let lease_until = lease_end(tx.now());
-    let mut rows = tx.query_mut(
-        "UPDATE delivery SET due_at = $3, node = $4 WHERE webhook_id = $1 AND (app_id, id) IN
-         (SELECT app_id, id FROM delivery WHERE webhook_id = $1 AND due_at <= $2 ORDER BY due_at, id LIMIT $5
-          FOR UPDATE SKIP LOCKED)
-         RETURNING app_id, id, webhook_id, event, attempts",
-        args![webhook, tx.now(), lease_until, node, limit],
-    )?;
-    let mut claimed = rows.iter_mut().map(|row| delivery(row, lease_until)).collect::<Result<Vec<_>>>()?;
-    claimed.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(claimed)
+    let due = due(tx, app, webhook, lease_until)?;
+    let seen = due.len();
+    let (mut first, behind): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.first);
+    let left = first.len().saturating_sub(limit);
+    first.truncate(limit);
+    let mut deliveries: Vec<Delivery> = first.into_iter().map(|due| due.delivery).collect();
+    if deliveries.len() <= FEW_LINES.min(limit / 2) {
+        let each = (limit / deliveries.len().max(1)) as i64;
+        for head in deliveries.clone() {
+            deliveries.extend(following(tx, &head, each - 1)?);
+        }
+    }
+    for delivery in &deliveries {
+        tx.amend(
+            "UPDATE delivery SET due_at = $4, node = $5 WHERE app_id = $1 AND webhook_id = $2 AND id = $3",
+            args![app, webhook, &delivery.id, lease_until, node],
+        )?;
+    }
+    let aside = tx.now() + ASIDE_MS;
+    for Due { delivery, .. } in behind.iter().filter(|due| !deliveries.iter().any(|d| d.id == due.delivery.id)) {
+        tx.amend(
+            "UPDATE delivery SET due_at = $4, node = NULL WHERE app_id = $1 AND webhook_id = $2 AND id = $3",
+            args![app, webhook, &delivery.id, aside],
+        )?;
+    }
+    let more = left > 0 || seen as i64 == WINDOW;
+    let drained = !more && !any_left(tx, webhook, node)?;
+    Ok(Claimed { deliveries, more, drained })
 }
 
-fn delivery(row: &mut Row, lease_until: i64) -> Result<Delivery> {
+fn due(tx: &Tx<'_>, app: &str, webhook: &str, lease_until: i64) -> Result<Vec<Due>> {
+    let mut rows = tx.query(
+        "SELECT d.id, d.line, d.event, d.attempts, (SELECT e.id FROM delivery e WHERE e.webhook_id = d.webhook_id
+           AND e.line = d.line AND e.id < d.id AND e.due_at IS NOT NULL ORDER BY e.id DESC LIMIT 1)
+         FROM delivery d WHERE d.webhook_id = $1 AND d.due_at <= $2 ORDER BY d.due_at, d.id LIMIT $3",
+        args![webhook, tx.now(), WINDOW],
+    )?;
+    let due = |row: &mut Row| {
+        let first = row.opt_text(4)?.is_none();
+        Ok(Due { delivery: delivery(row, app, webhook, lease_until)?, first })
+    };
+    let mut due = rows.iter_mut().map(due).collect::<Result<Vec<_>>>()?;
+    due.sort_by(|a, b| a.delivery.id.cmp(&b.delivery.id));
+    Ok(due)
+}
+
+/// What directly follows a delivery in its line and is in nobody's hands.
+fn following(tx: &Tx<'_>, head: &Delivery, limit: i64) -> Result<Vec<Delivery>> {
+    let Some(line) = &head.line else { return Ok(Vec::new()) };
+    let mut rows = tx.query(
+        "SELECT id, line, event, attempts, node FROM delivery
+         WHERE webhook_id = $1 AND line = $2 AND id > $3 AND due_at IS NOT NULL ORDER BY id LIMIT $4",
+        args![&head.webhook, line, &head.id, limit],
+    )?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &mut rows {
+        if row.opt_text(4)?.is_some() {
+            break;
+        }
+        found.push(delivery(row, &head.app, &head.webhook, head.lease_until)?);
+    }
+    Ok(found)
+}
+
+fn delivery(row: &mut Row, app: &str, webhook: &str, lease_until: i64) -> Result<Delivery> {
     Ok(Delivery {
-        app: row.take_text(0)?,
-        id: row.take_text(1)?,
-        webhook: row.take_text(2)?,
-        event: row.take_text(3)?,
-        attempts: row.int(4)?,
+        app: app.to_owned(),
+        webhook: webhook.to_owned(),
+        id: row.take_text(0)?,
+        line: row.opt_text(1)?.map(str::to_owned),
+        event: row.take_text(2)?,
+        attempts: row.int(3)?,
         lease_until,
     })
+}
+
+/// Whether a webhook has deliveries in the queue that are not in the hands of this node.
+fn any_left(tx: &Tx<'_>, webhook: &str, node: &str) -> Result<bool> {
+    let rows = tx.query(
+        "SELECT id FROM delivery WHERE webhook_id = $1 AND due_at IS NOT NULL AND (node IS NULL OR node <> $2) LIMIT 1",
+        args![webhook, node],
+    )?;
+    Ok(!rows.is_empty())
 }
 
 /// Prolongs a lease that this node still has; false when somebody else has the delivery, or it is gone.
 pub fn renew(tx: &mut Tx<'_>, delivery: &Delivery, node: &str) -> Result<bool> {
     let renewed = tx.execute(
-        "UPDATE delivery SET due_at = $4 WHERE app_id = $1 AND id = $2 AND node = $3 AND due_at = $5",
-        args![&delivery.app, &delivery.id, node, lease_end(tx.now()), delivery.lease_until],
+        "UPDATE delivery SET due_at = $5 WHERE app_id = $1 AND webhook_id = $2 AND id = $3 AND node = $4 AND due_at = $6",
+        args![
+            &delivery.app,
+            &delivery.webhook,
+            &delivery.id,
+            node,
+            lease_end(tx.now()),
+            delivery.lease_until
+        ],
     )?;
     Ok(renewed == 1)
 }
 
-/// It arrived, or is given up.
-pub fn finish(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<()> {
-    tx.amend("DELETE FROM delivery WHERE app_id = $1 AND id = $2", args![&delivery.app, &delivery.id])?;
+/// It arrived, or is given up: it leaves the queue, and the log has it.
+pub fn finish(
+    tx: &mut Tx<'_>,
+    delivery: &Delivery,
+    status: DeliveryStatus,
+    journal: &Journal,
+    line: &str,
+) -> Result<()> {
+    let Delivery { app, webhook, id, .. } = delivery;
+    if journal.keeps_nothing() {
+        tx.amend("DELETE FROM delivery WHERE app_id = $1 AND webhook_id = $2 AND id = $3", args![app, webhook, id])?;
+    } else {
+        tx.amend(
+            "UPDATE delivery SET status = $4, attempts = $5, log = log || $6, due_at = NULL, node = NULL
+             WHERE app_id = $1 AND webhook_id = $2 AND id = $3",
+            args![app, webhook, id, status.name(), delivery.attempts + 1, line],
+        )?;
+    }
     Ok(())
 }
 
-/// It is tried again, by anybody, after `pause_ms`.
-pub fn postpone(tx: &mut Tx<'_>, delivery: &Delivery, pause_ms: i64) -> Result<()> {
+/// It is tried again, by anybody, from `due_at` on.
+pub fn postpone(tx: &mut Tx<'_>, delivery: &Delivery, due_at: i64, line: &str) -> Result<()> {
     tx.amend(
-        "UPDATE delivery SET attempts = $3, due_at = $4, node = NULL WHERE app_id = $1 AND id = $2",
-        args![&delivery.app, &delivery.id, delivery.attempts + 1, tx.now() + pause_ms],
+        "UPDATE delivery SET attempts = $4, log = log || $5, due_at = $6, node = NULL
+         WHERE app_id = $1 AND webhook_id = $2 AND id = $3",
+        args![&delivery.app, &delivery.webhook, &delivery.id, delivery.attempts + 1, line, due_at],
     )?;
     Ok(())
 }
 
-/// Gives back what this node, or any, has in hand.
-pub fn release(tx: &mut Tx<'_>, node: Option<&str>) -> Result<()> {
-    match node {
-        Some(node) => tx.execute("UPDATE delivery SET due_at = $1, node = NULL WHERE node = $2", args![tx.now(), node]),
-        None => tx.execute("UPDATE delivery SET due_at = $1, node = NULL WHERE node IS NOT NULL", args![tx.now()]),
-    }?;
+/// It waits until its webhook is resumed.
+pub fn hold(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<()> {
+    tx.amend(
+        "UPDATE delivery SET status = $4, due_at = NULL, node = NULL WHERE app_id = $1 AND webhook_id = $2 AND id = $3",
+        args![&delivery.app, &delivery.webhook, &delivery.id, DeliveryStatus::Held.name()],
+    )?;
     Ok(())
+}
+
+/// Has what is now the first of a line looked at: what was before it is settled.
+pub fn wake(tx: &mut Tx<'_>, app: &str, webhook: &str, line: &str) -> Result<()> {
+    tx.amend(
+        "UPDATE delivery SET due_at = $4 WHERE app_id = $1 AND webhook_id = $2 AND node IS NULL AND due_at > $4
+         AND id = (SELECT MIN(e.id) FROM delivery e
+                   WHERE e.webhook_id = $2 AND e.line = $3 AND e.due_at IS NOT NULL)",
+        args![app, webhook, line, tx.now()],
+    )?;
+    Ok(())
+}
+
+/// Gives back what this node has in hand and did not try.
+pub fn give_back(tx: &mut Tx<'_>, delivery: &Delivery, node: &str) -> Result<()> {
+    tx.amend(
+        "UPDATE delivery SET due_at = $5, node = NULL WHERE app_id = $1 AND webhook_id = $2 AND id = $3 AND node = $4",
+        args![&delivery.app, &delivery.webhook, &delivery.id, node, tx.now()],
+    )?;
+    Ok(())
+}
+
+/// Gives back all that a node, or any, has in hand.
+pub fn release(tx: &mut Tx<'_>, node: Option<&str>) -> Result<()> {
+    for Waiting { webhook, .. } in waiting(tx)? {
+        tx.execute(
+            "UPDATE delivery SET due_at = $2, node = NULL
+             WHERE webhook_id = $1 AND due_at IS NOT NULL AND node IS NOT NULL AND ($3 = '' OR node = $3)",
+            args![&webhook, tx.now(), node.unwrap_or_default()],
+        )?;
+    }
+    Ok(())
+}
+
+/// How many deliveries are in the queue, and for how long the oldest has been.
+pub fn queue(tx: &Tx<'_>) -> Result<Queue> {
+    let rows = tx.query("SELECT COUNT(*), MIN(id) FROM delivery WHERE due_at IS NOT NULL", &[])?;
+    let Some(row) = rows.first() else { return Ok(Queue::default()) };
+    let since = row.opt_text(1)?.and_then(|id| i64::from_str_radix(id.get(..8)?, 16).ok());
+    let waited = since.map_or(0, |seconds| tx.now() - seconds * 1000);
+    Ok(Queue { length: row.int(0)?.unsigned_abs(), oldest: Duration::from_millis(waited.max(0).unsigned_abs()) })
 }

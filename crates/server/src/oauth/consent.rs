@@ -7,7 +7,7 @@ use super::{
     session::{Person, Session, SignedIn, farewell},
 };
 use crate::{
-    auth::with_secret,
+    auth,
     call::{Answer, typed},
     error::{Error, Result},
     open::{PageVisit, page_endpoint, redirect},
@@ -46,7 +46,7 @@ async fn sign_in(visit: PageVisit) -> Result<Answer> {
     let request = request(&visit).await?;
     // What is pasted often has a blank at its end.
     let (id, secret) = (visit.field("key_id").trim(), visit.field("secret").trim());
-    let caller = with_secret(&visit.state, id, secret).await?.filter(Person::may_sign_in);
+    let caller = auth::sign_in(&visit.state, visit.address, id, secret).await?.filter(Person::may_sign_in);
     let Some(caller) = caller else {
         let refused = "There is no key of an account or an app with this id and secret.";
         return Ok(html::sign_in(StatusCode::UNAUTHORIZED, &request.client, &visit.query_text, Some(refused)));

@@ -103,9 +103,10 @@ pub enum Choice {
 }
 
 impl Person {
-    /// Whether a key is one to sign in with: an integration lets nobody in.
+    /// Whether a key is one to sign in with: an integration lets nobody in, nor does a key that is for some operations
+    /// alone.
     pub fn may_sign_in(caller: &Caller) -> bool {
-        caller.scope() != Scope::Integration
+        caller.scope() != Scope::Integration && caller.is_unrestricted()
     }
 
     /// The apps they may let partners into.

@@ -114,6 +114,9 @@ impl Ahead<'_> {
 
 impl Session for Ahead<'_> {
     fn query(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
+        if !text::only_reads(sql) {
+            return Err(text::not_reading());
+        }
         let question = Question { sql, row: values(args) };
         if text::takes_locks(sql) || self.changes.borrow().show_in(sql, &question.row) {
             return self.stop();

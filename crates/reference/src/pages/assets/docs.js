@@ -8,10 +8,10 @@ const all = (selector) => [...document.querySelectorAll(selector)];
 
 // The server is the one that these pages come from, unless the reader names another.
 const HERE = new URL(document.documentElement.dataset.root + '..', location.href).href.replace(/\/$/, '');
-const FOR_THIS_TAB = ['secret', 'token'];
+const FOR_THIS_TAB = /secret|token|code/i;
 
 function storeOf(name) {
-  return FOR_THIS_TAB.includes(name) ? sessionStorage : localStorage;
+  return FOR_THIS_TAB.test(name) ? sessionStorage : localStorage;
 }
 
 function recall(name) {
@@ -181,7 +181,7 @@ function show(outcome, parts) {
   outcome.replaceChildren(...parts.map(([tag, text, label]) => {
     const element = document.createElement(tag);
     element.textContent = text;
-    if (label) Object.entries({ role: 'region', tabindex: 0, 'aria-label': label }).forEach(([name, value]) => element.setAttribute(name, value));
+    if (label) Object.entries({ role: 'group', tabindex: 0, 'aria-label': label }).forEach(([name, value]) => element.setAttribute(name, value));
     return element;
   }));
 }

@@ -1,0 +1,62 @@
+"""How a sample is run in each language, and whether its tools are on this machine. `./test` installs what it may."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from lib.server import ROOT
+
+JACKSON = [Path("/usr/share/java") / f"jackson-{part}.jar" for part in ("databind", "core", "annotations")]
+NODE_DIR = ROOT / "tests" / "node"
+
+# Language: (file, what must be on the machine, command).
+RUN = {
+    "curl": ("sample.sh", ["curl", "jq"], ["sh", "sample.sh"]),
+    "python": ("sample.py", [], [sys.executable, "sample.py"]),
+    "python-sdk": ("sample_sdk.py", [], [sys.executable, "sample_sdk.py"]),
+    "javascript": ("sample.mjs", ["node"], ["node", "sample.mjs"]),
+    "javascript-sdk": ("sample_sdk.cjs", ["node"], ["node", "sample_sdk.cjs"]),
+    "go": ("sample.go", ["go"], ["go", "run", "sample.go"]),
+    "java": ("Sample.java", ["java", *map(str, JACKSON)], ["java", "-cp", ":".join(map(str, JACKSON)), "Sample.java"]),
+    "php": ("sample.php", ["php"], ["php", "sample.php"]),
+    "ruby": ("sample.rb", ["ruby"], ["ruby", "sample.rb"]),
+}
+# What nothing here runs is at least read by a grammar.
+GRAMMARS = {"csharp": "Sample.cs", "powershell": "sample.ps1"}
+
+
+def lacking(language):
+    """What this machine lacks for a language."""
+    return [tool for tool in RUN[language][1] if not (shutil.which(tool) or Path(tool).exists())]
+
+
+def execute(language, text, folder):
+    """Runs a sample; returns the completed process."""
+    file, _, command = RUN[language]
+    (folder / file).write_text(text)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HELIOGRAPH_")}
+    environment |= {"NODE_PATH": str(NODE_DIR / "node_modules"), "GO111MODULE": "off"}
+    environment.setdefault("GOCACHE", str(ROOT / "target" / "go-cache"))
+    return subprocess.run(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False)
+
+
+def build_rust(sources, folder):
+    """Builds Rust samples, all in one go; returns the folder of the programs."""
+    (folder / "src" / "bin").mkdir(parents=True)
+    for name, text in sources.items():
+        (folder / "src" / "bin" / f"{name}.rs").write_text(text)
+    (folder / "Cargo.toml").write_text(
+        '[package]\nname = "samples"\nversion = "0.1.0"\nedition = "2024"\n[workspace]\n[dependencies]\n'
+        f'heliograph-client = {{ path = "{ROOT}/crates/client" }}\nserde_json = "1"\n'
+        'tokio = { version = "1", features = ["macros", "rt-multi-thread"] }\n'
+        '[profile.dev]\ndebug = false\n')
+    shutil.copy(ROOT / "Cargo.lock", folder / "Cargo.lock")
+    target = ROOT / "target" / "samples"
+    built = subprocess.run(
+        ["cargo", "build", "--offline", "--quiet", "--bins", "--target-dir", str(target)], cwd=folder,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, check=False)
+    assert built.returncode == 0, built.stderr[-4000:]
+    return target / "debug"

@@ -1,0 +1,301 @@
+"""The log of deliveries, telling once more, and the health of targets."""
+
+import json
+import socket
+import threading
+import time
+
+import pytest
+from lib.server import SHORT_GAPS, run
+from lib.world import MISSING, new_app
+
+
+def place(app, webhook):
+    return f"/heliograph/v1{app.path[3:]}/webhooks/{webhook['id']}"
+
+
+def settled(app, path, status, count=1, within=15):
+    """Waits for so many deliveries of this status."""
+    until = time.monotonic() + within
+    while True:
+        found = app.api.get(f"{path}/deliveries?filter[status]={status}&page[size]=100").ok(200)["deliveries"]
+        if len(found) >= count or time.monotonic() > until:
+            assert len(found) == count, found
+            return found
+        time.sleep(0.1)
+
+
+def test_every_attempt_is_written_down(app, sink):
+    target = sink.target(500, 200)
+    integration = app.custom(target)
+    path, secret = place(app, integration.webhook), integration.webhook["secret"]
+    group = app.group()
+    app.say(group, "Hello")
+    [delivery] = settled(app, path, "delivered")
+    assert (delivery["trigger"], delivery["conversationId"]) == ("conversation:message", group["id"])
+    assert (delivery["attemptCount"], delivery["lastResult"]) == (2, "200")
+    shown = app.api.get(f"{path}/deliveries/{delivery['id']}").ok(200)
+    assert shown["event"] == target.events()[0]
+    first, second = shown["attempts"]
+    assert (first["outcome"], first["status"], second["outcome"], second["status"]) == ("retry", 500, "delivered", 200)
+    assert first["nextAttemptAt"] > first["at"] and "nextAttemptAt" not in second
+    assert first["request"]["url"] == target.url and first["request"]["body"] == target.deliveries[0].body
+    assert first["request"]["headers"]["x-api-key"] == "***" and secret not in json.dumps(shown)
+    assert first["durationMs"] >= 0
+    # The integration's own key sees its own, and nobody else's.
+    assert integration.api.get(f"{path}/deliveries").ok(200)["deliveries"][0]["id"] == delivery["id"]
+    app.custom().api.get(f"{path}/deliveries").refused(403, "forbidden")
+    app.api.get(f"{path}/deliveries/{MISSING}").refused(404, "not_found")
+
+
+def raw_target(answer):
+    """A target that answers with these bytes (nothing: it resets the connection)."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65536)
+                if answer:
+                    connection.sendall(answer)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener, f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+
+@pytest.mark.parametrize("fault, error", [("reset", "connectionBroken"), ("closed", "connectionRefused")])
+def test_what_fails_has_a_name(app, fault, error):
+    listener, url = raw_target(b"")
+    if fault == "closed":
+        listener.close()
+    with listener:
+        path = place(app, app.custom(url).webhook)
+        app.say(app.group(), "In vain")
+        [delivery] = settled(app, path, "failed")
+        assert (delivery["lastResult"], delivery["attemptCount"]) == (error, 5)
+
+
+def test_the_start_of_an_answer_is_kept_without_the_secret(app):
+    listener, url = raw_target(b"")
+    with listener:
+        webhook = app.custom(url).webhook
+        told = f"no: {webhook['secret']} " + "x" * 3000
+        listener.close()
+    listener, url = raw_target(f"HTTP/1.1 403 No\r\ncontent-length: {len(told)}\r\n\r\n{told}".encode())
+    with listener:
+        integrations = app.api.get(f"{app.path}/integrations").ok(200)["integrations"]
+        hook = f"{app.path}/integrations/{integrations[0]['id']}/webhooks/{webhook['id']}"
+        app.api.patch(hook, {"target": url}).ok(200)
+        app.say(app.group(), "Who are you?")
+        path = place(app, webhook)
+        [delivery] = settled(app, path, "failed")
+        [attempt] = app.api.get(f"{path}/deliveries/{delivery['id']}").ok(200)["attempts"]
+        assert attempt["answer"].startswith("no: *** xxx") and len(attempt["answer"]) == 1024
+
+
+def test_filters_and_pages(app, sink):
+    target = sink.target(403)
+    path = place(app, app.custom(target, ["conversation:message", "conversation:create"]).webhook)
+    group = app.group()
+    settled(app, path, "failed")
+    for number in range(4):
+        app.say(group, f"message {number}")
+    late = app.group()
+    settled(app, path, "delivered", 5)
+    asked = lambda query: app.api.get(f"{path}/deliveries?{query}").ok(200)  # noqa: E731
+    everything = asked("")["deliveries"]
+    assert len(everything) == 6 and everything == sorted(everything, key=lambda one: one["id"], reverse=True)
+    ids = [one["id"] for one in everything]
+    assert [one["id"] for one in asked("filter[trigger]=conversation:message")["deliveries"]] == ids[1:5]
+    assert [one["id"] for one in asked(f"filter[conversationId]={late['id']}")["deliveries"]] == ids[:1]
+    since = everything[0]["createdAt"]
+    assert ids[0] in [one["id"] for one in asked(f"filter[since]={since}")["deliveries"]]
+    assert ids[5] not in [one["id"] for one in asked(f"filter[since]={since}")["deliveries"]]
+    assert asked("filter[until]=2020-01-01T00:00:00Z")["deliveries"] == []
+    first = asked("page[size]=4")
+    assert [one["id"] for one in first["deliveries"]] == ids[:4] and first["meta"]["hasMore"]
+    second = asked(f"page[size]=4&page[after]={first['meta']['afterCursor']}")
+    assert [one["id"] for one in second["deliveries"]] == ids[4:] and not second["meta"]["hasMore"]
+    back = asked(f"page[size]=4&page[before]={second['meta']['beforeCursor']}")
+    assert [one["id"] for one in back["deliveries"]] == ids[:4]
+    app.api.get(f"{path}/deliveries?filter[status]=lost").refused(400, "bad_request")
+    app.api.get(f"{path}/deliveries?filter[since]=yesterday").refused(400, "bad_request")
+
+
+def test_told_once_more(app, sink):
+    target = sink.target(400, 400)
+    path = place(app, app.custom(target).webhook)
+    group = app.group()
+    for number in range(4):
+        app.say(group, f"message {number}")
+    failed = [one["id"] for one in settled(app, path, "failed", 2)][::-1]
+    settled(app, path, "delivered", 2)
+    # All that failed.
+    app.api.post(f"{path}/replay", {"status": "failed"}).refused(400, "bad_request")
+    told = app.api.post(f"{path}/replay", {"since": "2020-01-01T00:00:00Z", "status": "failed"}).ok(202)
+    assert told == {"replayed": 2}
+    target.wait_deliveries(6)
+    assert [event["id"] for event in target.events()[4:]] == failed, "the same ids, in their order"
+    # One of them.
+    settled(app, path, "delivered", 4)
+    app.api.post(f"{path}/deliveries/{failed[0]}/replay").ok(202)
+    target.wait_deliveries(7)
+    assert target.events()[6] == target.events()[0]
+    # Everything since an event.
+    settled(app, path, "delivered", 4)
+    assert app.api.post(f"{path}/replay", {"sinceEventId": failed[1]}).ok(202) == {"replayed": 3}
+    target.wait_deliveries(10)
+    texts = [event["payload"]["message"]["content"]["text"] for event in target.events()[7:]]
+    assert texts == ["message 1", "message 2", "message 3"]
+    target.stays_at(10, 0.5)
+
+
+def test_a_test_event(app, launch, sink):
+    listener, url = raw_target(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    with listener:
+        path = place(app, app.custom(url).webhook)
+        made = app.api.post(f"{path}/test").ok(202)
+        assert made["event"]["type"] == "heliograph:test" and made["delivery"]["status"] == "pending"
+        assert settled(app, path, "delivered")[0]["id"] == made["delivery"]["id"]
+
+
+def test_paused_and_resumed(app, sink):
+    target = sink.target()
+    path = place(app, app.custom(target).webhook)
+    group = app.group()
+    for skip in (False, True):
+        assert app.api.post(f"{path}/pause").ok(200)["webhook"]["status"] == "paused"
+        app.say(group, f"missed {skip}")
+        app.say(group, f"missed {skip} too")
+        before = len(target.deliveries)
+        settled(app, path, "held", 2)
+        app.api.post(f"{path}/test").refused(409, "conflict")
+        target.stays_at(before, 0.7)
+        body = {"missed": "skip"} if skip else {}
+        assert app.api.post(f"{path}/resume", body).ok(200)["webhook"]["status"] == "active"
+        app.say(group, f"after {skip}")
+        target.wait_event("conversation:message", where=lambda e: e["payload"]["message"]["content"]["text"] == f"after {skip}")  # noqa: B023
+    texts = [event["payload"]["message"]["content"]["text"] for event in target.events()]
+    assert texts == ["missed False", "missed False too", "after False", "after True"]
+    settled(app, path, "skipped", 2)
+
+
+def test_a_dead_target_is_paused_and_its_owner_told(launch, sink):
+    server = launch("--webhook-retry-gaps", "0.2,0.2,0.2,0.2,0.2,0.2,0.2,0.2", "--webhook-pause-days", "0.00001")
+    app = new_app(server)
+    bodies = []
+    listener, url = raw_target(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    listener.close()
+    notes = NoticeTarget()
+    notices = f"/heliograph/v1{app.path[3:]}/notices"
+    app.api.get(notices).refused(404, "not_found")
+    made = app.api.send("PUT", notices, json={"target": notes.url}).ok(200)["notices"]
+    path = place(app, app.custom(url).webhook)
+    app.say(app.group(), "Nobody is there")
+    until = time.monotonic() + 15
+    while app.api.get(path).ok(200)["webhook"]["status"] != "paused" and time.monotonic() < until:
+        time.sleep(0.1)
+    health = app.api.get(path).ok(200)["webhook"]
+    assert health["status"] == "paused" and health["failingSince"] < health["pausedAt"]
+    settled(app, path, "held")
+    event = notes.wait()["events"][0]
+    assert event["type"] == "heliograph:webhook:paused"
+    assert event["payload"] == {"webhook": {"id": health["id"]}, "failingSince": health["failingSince"]}
+    assert notes.secret == made["secret"] and not bodies
+    assert "a webhook is paused" in server.stderr
+    metrics = app.api.session.get(server.url + "/metrics").text
+    assert "heliograph_webhooks_paused_total 1" in metrics and "heliograph_webhook_queue_length 0" in metrics
+    # It shows among the notices' own deliveries, and in no list of the contract.
+    own = place(app, {"id": made["webhookId"]})
+    settled(app, own, "delivered")
+    app.api.delete(notices).ok(200)
+    app.api.get(own).refused(404)
+
+
+class NoticeTarget:
+    """Takes one call, and keeps its body: what notices carry is not in the contract's list of events."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/"
+        self.body, self.secret, self.came = None, None, threading.Event()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        connection, _ = self.listener.accept()
+        with connection, connection.makefile("rb") as lines:
+            headers = {}
+            while (line := lines.readline().strip()):
+                name, _, value = line.decode().partition(":")
+                headers[name.lower()] = value.strip()
+            self.body = json.loads(lines.read(int(headers["content-length"])))
+            self.secret = headers["x-api-key"]
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        self.came.set()
+
+    def wait(self):
+        assert self.came.wait(15), "no notice came"
+        return self.body
+
+
+@pytest.mark.waits
+def test_the_log_is_cleared(launch, sink):
+    server = launch(*SHORT_GAPS, "--webhook-log-size", "3")
+    app = new_app(server)
+    target = sink.target()
+    path = place(app, app.custom(target).webhook)
+    group = app.group()
+    sent = [app.say(group, f"message {number}")["id"] for number in range(8)]
+    target.wait_deliveries(8)
+    until = time.monotonic() + 15
+    kept = []
+    while time.monotonic() < until:
+        kept = app.api.get(f"{path}/deliveries").ok(200)["deliveries"]
+        if len(kept) == 3:
+            break
+        time.sleep(0.3)
+    texts = [app.api.get(f"{path}/deliveries/{one['id']}").ok(200)["event"]["payload"]["message"]["id"] for one in kept]
+    assert texts == sent[:4:-1]
+
+
+def test_without_a_log(launch, sink):
+    server = launch(*SHORT_GAPS, "--webhook-log-hours", "0")
+    app = new_app(server)
+    target = sink.target(500)
+    path = place(app, app.custom(target).webhook)
+    app.say(app.group(), "Gone")
+    target.wait_deliveries(2)
+    until = time.monotonic() + 5
+    while app.api.get(f"{path}/deliveries").ok(200)["deliveries"] and time.monotonic() < until:
+        time.sleep(0.05)
+    assert app.api.get(f"{path}/deliveries").ok(200)["deliveries"] == []
+
+
+def test_from_the_command_line(app, sink):
+    target = sink.target(400)
+    webhook = app.custom(target).webhook
+    path = place(app, webhook)
+    app.say(app.group(), "Hello")
+    [delivery] = settled(app, path, "failed")
+
+    def command(*words):
+        key = {"HELIOGRAPH_URL": app.server.url, "HELIOGRAPH_KEY_ID": app.key["id"], "HELIOGRAPH_SECRET": app.key["secret"]}
+        done = run(*words, "--app", app.id, "--json", env=key)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    of = ("--webhook", webhook["id"])
+    listed = command("deliveries", "list", *of, "--status", "failed")
+    assert [one["id"] for one in listed["deliveries"]] == [delivery["id"]]
+    assert command("deliveries", "get", delivery["id"], *of)["attempts"][0]["status"] == 400
+    assert command("deliveries", "replay", *of, "--since", "2020-01-01T00:00:00Z", "--status", "failed") == {"replayed": 1}
+    settled(app, path, "delivered")
+    command("deliveries", "replay", delivery["id"], *of)
+    target.wait_deliveries(3)
+    assert command("webhooks", "pause", webhook["id"])["webhook"]["status"] == "paused"
+    assert command("webhooks", "resume", webhook["id"], "--skip-missed")["webhook"]["status"] == "active"
+    assert command("webhooks", "health", webhook["id"])["webhook"]["target"] == target.url

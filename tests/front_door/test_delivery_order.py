@@ -1,0 +1,183 @@
+"""Order: the events of one conversation reach a webhook in the order in which they happened, whatever befalls them."""
+
+import threading
+import time
+
+import pytest
+from lib.server import SHORT_GAPS, Server
+from lib.world import App, new_app
+
+
+def said(target):
+    """The texts that arrived for the first time, in their order."""
+    seen, texts = set(), []
+    for delivery in list(target.deliveries):
+        if delivery.status < 300:
+            for event in delivery.events:
+                if event["type"] == "conversation:message" and event["id"] not in seen:
+                    seen.add(event["id"])
+                    texts.append(event["payload"]["message"]["content"]["text"])
+    return texts
+
+
+def wait_said(target, count, within=20):
+    until = time.monotonic() + within
+    while len(said(target)) < count and time.monotonic() < until:
+        time.sleep(0.05)
+    assert len(said(target)) == count, f"{len(said(target))} of {count}"
+    return said(target)
+
+
+def of(texts, name):
+    return [text for text in texts if text.startswith(f"{name} ")]
+
+
+def numbered(name, count):
+    return [f"{name} {number}" for number in range(count)]
+
+
+def test_across_retries_without_holding_others_back(app, sink):
+    target = sink.target(503, 503)
+    app.custom(target)
+    first, second = app.group(), app.group()
+    for number in range(12):
+        app.say(first, f"a {number}")
+        app.say(second, f"b {number}")
+    texts = wait_said(target, 24)
+    assert of(texts, "a") == numbered("a", 12)
+    assert of(texts, "b") == numbered("b", 12)
+
+
+def test_a_conversation_that_waits_holds_back_no_other(launch, sink):
+    server = launch("--webhook-retry-gaps", "4,4")
+    app = new_app(server)
+    target = sink.target(500)
+    app.custom(target)
+    waits, goes = app.group(), app.group()
+    app.say(waits, "a 0")
+    target.wait_deliveries(1)
+    for number in range(5):
+        app.say(waits, f"a {number + 1}")
+        app.say(goes, f"b {number}")
+    assert wait_said(target, 5, within=3) == numbered("b", 5)
+    assert of(wait_said(target, 11, within=15), "a") == numbered("a", 6)
+
+
+def test_events_of_every_kind_keep_their_place(app, sink):
+    target = sink.target(500, always=(200, 0.02))
+    app.custom(target, ["conversation:create", "conversation:message", "conversation:join", "conversation:remove"])
+    group = app.group(app.user())
+    for number in range(3):
+        app.say(group, f"a {number}")
+    app.api.post(f"{app.conversation_path(group)}/join", {"userId": app.user()["id"]}).ok()
+    app.api.delete(app.conversation_path(group)).ok(200)
+    target.wait_event("conversation:remove")
+    kinds = [event["type"].split(":")[1] for one in target.deliveries if one.status < 300 for event in one.events]
+    assert kinds == ["create", "message", "message", "message", "join", "remove"]
+
+
+def test_many_at_once(app, sink):
+    """More than a lane holds in memory: what waits in the store keeps its place, too."""
+    target = sink.target(always=(200, 0.01))
+    app.custom(target)
+    groups = {name: app.group() for name in "abcd"}
+
+    def talk(name):
+        beside = App(app.server, app.account, app.body)
+        beside.key = app.key
+        for number in range(60):
+            beside.say(groups[name], f"{name} {number}")
+
+    threads = [threading.Thread(target=talk, args=(name,)) for name in groups]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    texts = wait_said(target, 240, within=60)
+    for name in groups:
+        assert of(texts, name) == numbered(name, 60)
+
+
+def test_order_can_be_given_up(app, sink):
+    target = sink.target((500, 0))
+    webhook = app.custom(target).webhook
+    path = f"/heliograph/v1{app.path[3:]}/webhooks/{webhook['id']}"
+    assert app.api.get(path).ok(200)["webhook"]["ordered"] is True
+    assert app.api.patch(path, {"ordered": False}).ok(200)["webhook"]["ordered"] is False
+    group = app.group()
+    app.say(group, "a 0")
+    target.wait_deliveries(1)
+    app.say(group, "a 1")
+    assert wait_said(target, 2) == ["a 1", "a 0"]
+    assert app.api.patch(path, {"ordered": None}).ok(200)["webhook"]["ordered"] is True
+
+
+def test_several_events_in_one_call(app, sink):
+    target = sink.target((200, 0.5))
+    webhook = app.custom(target).webhook
+    path = f"/heliograph/v1{app.path[3:]}/webhooks/{webhook['id']}"
+    app.api.patch(path, {"eventsPerCall": 0}).refused(400, "bad_request")
+    app.api.patch(path, {"eventsPerCall": 5}).ok(200)
+    group = app.group()
+    for number in range(11):
+        app.say(group, f"a {number}")
+    assert wait_said(target, 11) == numbered("a", 11)
+    sizes = [len(delivery.events) for delivery in target.deliveries]
+    assert sizes == [1, 5, 5], "the first was under way; the others waited"
+    last = target.deliveries[-1].body
+    shown = app.api.get(f"{path}/deliveries/{last['events'][2]['id']}").ok(200)
+    assert shown["attempts"][0]["request"]["body"] == last
+
+
+@pytest.mark.waits
+def test_across_kill_9(launch, sink):
+    server = launch(*SHORT_GAPS)
+    app = new_app(server)
+    target = sink.target(always=(200, 0.05))
+    app.custom(target)
+    groups = {name: app.group() for name in "ab"}
+    for number in range(20):
+        for name, group in groups.items():
+            app.say(group, f"{name} {number}")
+    server.kill9()
+    server.start()
+    for number in range(20, 25):
+        for name, group in groups.items():
+            app.say(group, f"{name} {number}")
+    texts = wait_said(target, 50, within=60)
+    for name in groups:
+        assert of(texts, name) == numbered(name, 25)
+
+
+@pytest.mark.waits
+def test_across_servers(request, tmp_path, sink):
+    """A conversation that is written to by way of two servers in turn."""
+    if request.config.getoption("--store") == "sqlite":
+        pytest.skip("two servers share PostgreSQL alone")
+    first = Server("postgres", tmp_path / "first", *SHORT_GAPS).start()
+    second = Server("postgres", tmp_path / "second", *SHORT_GAPS, "--master-key-file",
+                    str(tmp_path / "first" / "data-master.key"))
+    second.data.mkdir(parents=True)
+    (second.data / "first-key.json").write_text((first.data / "first-key.json").read_text())
+    second.database_url = first.database_url
+    try:
+        app = new_app(first)
+        target = sink.target(500, always=(200, 0.03))
+        app.custom(target)
+        group = app.group()
+        second.start()
+        beside = App(second, second.account, app.body)
+        beside.key = app.key
+        for number in range(30):
+            (app, beside)[number % 2].say(group, f"a {number}")
+        assert wait_said(target, 30, within=60) == numbered("a", 30)
+        for number in range(30, 40):
+            (app, beside)[number % 2].say(group, f"a {number}")
+        first.kill9()
+        for number in range(40, 50):
+            beside.say(group, f"a {number}")
+        assert wait_said(target, 50, within=40) == numbered("a", 50)
+    finally:
+        for one in (first, second):
+            one.kill9()
+            one.assert_discreet()

@@ -1,0 +1,164 @@
+"""The reference: pages under /docs, the document as YAML, the Postman collection."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import requests
+import yaml
+from lib import secrets
+
+POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; " \
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+
+
+def get(server, path, **options):
+    return requests.get(server.url + path, timeout=20, **options)
+
+
+def test_every_page_is_there(server):
+    """From the overview every link leads somewhere on this server, and no page asks for anything elsewhere."""
+    waiting, seen = ["/docs"], set()
+    while waiting:
+        path = waiting.pop()
+        seen.add(path)
+        answer = get(server, path)
+        assert answer.status_code == 200, path
+        assert answer.headers["content-security-policy"] == POLICY and answer.headers["x-request-id"], path
+        if not answer.headers["content-type"].startswith("text/html"):
+            continue
+        assert not re.search(r"<(script|style)>|style=\"|\son\w+=\"|(src|href)=\"(https?:)?//", answer.text), path
+        for link in re.findall(r'(?:href|src)="([^"#]+)"', answer.text):
+            found = requests.compat.urljoin(server.url + path, link)
+            assert found.startswith(server.url), f"{path}: {found}"
+            found = found.removeprefix(server.url)
+            if found not in seen and found not in waiting and found != "/openapi.json":
+                waiting.append(found)
+    ids = [operation["operationId"] for item in server.contract.document["paths"].values() for operation in item.values()]
+    assert len([path for path in seen if path.startswith("/docs/operations/")]) == len(ids)
+    assert {"/docs/docs.css", "/docs/docs.js", "/openapi.yaml", "/postman_collection.json"} <= seen
+
+
+def test_names_of_operations(server):
+    page = get(server, "/docs/operations/create-integration-key").text
+    assert "/v2/apps/{appId}/integrations/{integrationId}/keys" in page and "integration_not_found" in page
+    for name in ["create-custom-integration-key", "CreateCustomIntegrationKey"]:
+        assert get(server, f"/docs/operations/{name}").text == page
+    assert get(server, "/sc/docs/operations/create-integration-key").text == page
+    for path in ["/docs/operations/nothing", "/docs/guides/nothing", "/docs/nothing", "/docsy", "/docs/operations"]:
+        assert get(server, path).status_code == 404, path
+    assert requests.post(f"{server.url}/docs", timeout=20).status_code == 404
+    head = requests.head(f"{server.url}/docs", timeout=20)
+    assert head.status_code == 200 and not head.content
+
+
+def test_yaml_is_the_same_document(server):
+    assert yaml.safe_load(get(server, "/openapi.yaml").text) == get(server, "/openapi.json").json()
+
+
+def test_an_address_of_the_operators_stands_in_the_collection(launch):
+    server = launch("--public-url", "https://h.example/base/")
+    assert get(server, "/postman_collection.json").json()["variable"][0] == {"key": "url", "value": "https://h.example/base"}
+
+
+def test_the_collection_runs_green(launch, node, tmp_path):
+    """A fresh import, on an empty server, from top to bottom; and nothing is left of it."""
+    server = launch()
+    file, report = tmp_path / "collection.json", tmp_path / "report.json"
+    file.write_text(get(server, "/postman_collection.json").text)
+    key = server.first_key
+    done = node(
+        "node_modules/.bin/newman", "run", file, "--env-var", f"keyId={key['id']}", "--env-var", f"secret={key['secret']}",
+        "--reporters", "cli,json", "--reporter-json-export", report, "--color", "off", timeout=300)
+    run = json.loads(report.read_text())["run"]
+    for execution in run["executions"]:
+        for secret in re.findall(r'"secret":\s*"([^"]+)"', bytes(execution["response"]["stream"]["data"]).decode()):
+            secrets.note(secret)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert not run["failures"]
+    ids = [operation["operationId"] for item in server.contract.document["paths"].values() for operation in item.values()]
+    assert run["stats"]["assertions"]["total"] >= len(ids)
+    refused = {one["item"]["name"] for one in run["executions"] if one["response"]["code"] >= 400}
+    assert refused <= {"Download message ref", "Get token", "Revoke access"}, "all others do what they are there for"
+    assert server.account.get("/v2/apps").ok(200)["apps"] == []
+
+
+@pytest.mark.waits
+def test_in_a_browser(shared, node, tmp_path):
+    if not CHROMIUM:
+        pytest.skip("no Chromium on this machine")
+    # Pages are not about stores: one will do.
+    server = shared("sqlite")
+    account = server.account
+    app = account.post("/v2/apps", {"displayName": "Docs"}).ok(201)["app"]
+    hook = {"target": "http://127.0.0.1:9/", "triggers": ["conversation:message"]}
+    made = account.post(f"/v2/apps/{app['id']}/integrations", {"type": "custom", "webhooks": [hook]}).ok(201)
+    job = {
+        "url": server.url, "chromium": CHROMIUM, "keyId": account.key["id"], "secret": account.key["secret"],
+        "appId": app["id"], "integrationId": made["integration"]["id"],
+        "pages": ["/docs", "/docs/operations/create-integration-key", "/docs/operations/post-message", "/docs/guides/first-key"],
+    }
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    done = node("node", "browser.js", tmp_path / "job.json", timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def programs(server, guide, **values):
+    """The programs of a guide, filled in."""
+    text = get(server, f"/docs/guides/{guide}").text
+    found = [html.unescape(one) for one in re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", text, re.S)]
+    values = {"url": server.url, **values}
+    return [re.sub(r"\{\{(\w+)\}\}", lambda name: values[name[1]], one) for one in found]
+
+
+def run(*command, text=None):
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_the_guide_to_a_first_key_runs(server):
+    if not shutil.which("jq"):
+        pytest.skip("not on this machine: jq")
+    key = server.first_key
+    _, *steps = programs(server, "first-key", keyId=key["id"], secret=key["secret"])
+    made = json.loads(run("sh", text="\n".join(steps)).splitlines()[-1])["key"]
+    secrets.note(made["secret"])
+    assert made["id"].startswith("int_") and made["displayName"] == "My custom key"
+
+
+def test_the_guide_to_tokens_runs(server, app):
+    names = {"keyId": app.key["id"], "secret": app.key["secret"], "scope": "app", "token": "{}"}
+    _, python, node, shell, use = programs(server, "sign-a-token", **names)
+    commands = [[sys.executable, "-c", python], ["node", "--input-type=module", "-e", node]]
+    if shutil.which("openssl"):
+        commands.append(["sh", "-c", shell])
+    for command in commands:
+        token = run(*command).strip()
+        answer = json.loads(run("sh", "-c", use.replace("Bearer {}", f"Bearer {token}") + " -sS"))
+        assert answer["app"]["id"] == app.id, command
+
+
+def test_the_guide_to_webhooks_runs(server, tmp_path):
+    (program,) = programs(server, "receive-a-webhook", webhookSecret="hush")
+    # A port of its own, which it prints.
+    program = program.replace('("127.0.0.1", 9000)', '("127.0.0.1", 0)').replace(
+        "HTTPServer((", "server = HTTPServer((").replace(").serve_forever()", ")")
+    program += '\nprint("port", server.server_address[1], flush=True)\nfor _ in range(2):\n    server.handle_request()\n'
+    receiver = subprocess.Popen(
+        [sys.executable, "-u", "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=tmp_path)
+    try:
+        port = receiver.stdout.readline().split()[1]
+        event = {"id": "e1", "type": "user:remove", "payload": {}}
+        for secret, status in [("hush", 200), ("other", 401)]:
+            answer = requests.post(
+                f"http://127.0.0.1:{port}/", json={"events": [event]}, headers={"X-API-Key": secret}, timeout=10)
+            assert answer.status_code == status
+        assert receiver.communicate(timeout=10)[0] == "e1 user:remove {}\n"
+    finally:
+        receiver.kill()

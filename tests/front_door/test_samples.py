@@ -1,0 +1,260 @@
+"""Samples: they run as they are printed, in every language whose tools are here; the others are read by a grammar."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+import sunshine_conversations_client as sdk
+import tree_sitter
+import tree_sitter_c_sharp
+import tree_sitter_powershell
+from lib import secrets, tokens, toolchains
+from lib.server import ROOT, run
+from lib.world import new_app
+
+FILE = b"Two pairs of shoes\n"
+# Operation: what its sample must print, besides the status.
+JOBS = {
+    "create-integration-key": ["My custom key", "int_"],
+    "post-message": ["Hello, Jane", "business"],
+    "create-webhook": ["https://example.com/webhook"],
+    "list-messages": ["Hello, Jane"],
+    "list-integrations": ["custom"],
+    "upload-attachment": ["text/plain"],
+}
+STATUS = {"list-messages": 200, "list-integrations": 200}
+
+
+def sample(*arguments, values=None):
+    """What `heliograph sample` prints."""
+    sets = [text for name, value in (values or {}).items() for text in ("--set", f"{name}={value}")]
+    made = run("sample", *arguments, *sets)
+    assert made.returncode == 0, made.stderr
+    return made.stdout
+
+
+@pytest.fixture
+def server(shared):
+    """Samples are about programs, not about stores: one store will do."""
+    return shared("sqlite")
+
+
+@pytest.fixture
+def values(server):
+    """A world in which every job works once, and what stands for the open names."""
+    app = new_app(server)
+    bot = app.custom()
+    app.api.delete(f"{bot.path}/webhooks/{bot.webhook['id']}").ok()
+    conversation = app.group()
+    return {
+        "url": server.url, "keyId": app.key["id"], "secret": app.key["secret"], "token": tokens.mint(app.key), "appId": app.id,
+        "integrationId": bot.id, "conversationId": conversation["id"],
+    }
+
+
+def note_secrets(text):
+    """What a sample prints may hold a secret: the server must not have it anywhere in the clear."""
+    for found in re.findall(r"[A-Za-z0-9_-]{40,}", text):
+        secrets.note(found)
+
+
+@pytest.mark.parametrize("auth", ["basic", "bearer"])
+@pytest.mark.parametrize("language", toolchains.RUN)
+def test_samples_run(values, tmp_path, language, auth):
+    if missing := toolchains.lacking(language):
+        pytest.skip(f"not on this machine: {', '.join(missing)}")
+    (tmp_path / "order.txt").write_bytes(FILE)
+    # Both schemes are one request of the program's: the second time the shortest will do.
+    jobs = JOBS if auth == "basic" else {"create-integration-key": JOBS["create-integration-key"]}
+    for operation, words in jobs.items():
+        done = toolchains.execute(language, sample(operation, "--lang", language, "--auth", auth, values=values), tmp_path)
+        note_secrets(done.stdout)
+        where = f"{operation} in {language}: {done.stdout}{done.stderr}"
+        assert done.returncode == 0, where
+        assert str(STATUS.get(operation, 201)) in done.stdout or language.endswith("-sdk"), where
+        assert all(word in done.stdout for word in words), where
+
+
+@pytest.mark.parametrize("language", toolchains.RUN)
+def test_refusals_are_told(values, tmp_path, language):
+    if missing := toolchains.lacking(language):
+        pytest.skip(f"not on this machine: {', '.join(missing)}")
+    text = sample("create-integration-key", "--lang", language, values={**values, "integrationId": "0" * 24})
+    done = toolchains.execute(language, text, tmp_path)
+    told = done.stdout + done.stderr
+    assert language == "curl" or done.returncode != 0, told
+    for word in ["404", "x-request-id", "integration_not_found"]:
+        assert word in told.lower(), told
+
+
+@pytest.mark.waits
+def test_rust_samples_run(values, tmp_path):
+    made = {f"job-{n}": sample(job, "--lang", "rust", values=values) for n, job in enumerate(JOBS)}
+    made["bearer"] = sample("create-integration-key", "--lang", "rust", "--auth", "bearer", values=values)
+    made["refused"] = sample("create-integration-key", "--lang", "rust", values={**values, "integrationId": "0" * 24})
+    programs = toolchains.build_rust(made, tmp_path)
+    (tmp_path / "order.txt").write_bytes(FILE)
+    wanted = {**{f"job-{n}": words for n, words in enumerate(JOBS.values())}, "bearer": ["My custom key"]}
+    for name, words in wanted.items():
+        done = subprocess.run([programs / name], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        note_secrets(done.stdout)
+        assert done.returncode == 0 and all(word in done.stdout for word in words), done.stdout + done.stderr
+    done = subprocess.run([programs / "refused"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert all(word in done.stderr for word in ["404", "x-request-id", "integration_not_found"]), done.stderr
+
+
+def every(language, folder, *more):
+    """The samples of all operations, a file each."""
+    made = run("sample", "--all", folder, "--lang", language, *more)
+    assert made.returncode == 0, made.stderr
+    files = sorted(folder.iterdir())
+    # The contract's 68 operations and our own; an official library knows only the contract's.
+    assert len(files) >= (60 if language.endswith("-sdk") else 74 if language != "rust" else 70)
+    return files
+
+
+GRAMMARS = {"csharp": tree_sitter_c_sharp, "powershell": tree_sitter_powershell}
+
+
+@pytest.mark.parametrize("auth", ["basic", "bearer"])
+@pytest.mark.parametrize("language", GRAMMARS)
+def test_what_cannot_run_here_is_well_formed(tmp_path, language, auth):
+    parser = tree_sitter.Parser(tree_sitter.Language(GRAMMARS[language].language()))
+    for file in every(language, tmp_path / "all", "--auth", auth):
+        assert not parser.parse(file.read_bytes()).root_node.has_error, file.read_text()
+    assert parser.parse(b"if (").root_node.has_error, "the grammar notices what is wrong"
+
+
+# Language: how a file, or with `{}` a folder, is checked without being run.
+CHECKS = {
+    "curl": ["sh", "-n"],
+    "php": ["php", "-l"],
+    "ruby": ["ruby", "-c"],
+    "go": ["gofmt", "-e"],
+}
+
+
+@pytest.mark.parametrize("language", CHECKS)
+def test_every_operation_is_well_formed(language, tmp_path):
+    if not shutil.which(CHECKS[language][0]):
+        pytest.skip(f"not on this machine: {CHECKS[language][0]}")
+    for file in every(language, tmp_path / "all"):
+        done = subprocess.run([*CHECKS[language], str(file)], capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, f"{file.name}: {done.stderr}"
+
+
+@pytest.mark.parametrize("language", ["javascript", "javascript-sdk"])
+def test_every_operation_is_well_formed_in_javascript(language, tmp_path, node):
+    every(language, tmp_path / "all")
+    done = node("node", "--experimental-vm-modules", "check.js", tmp_path / "all")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("language", ["python", "python-sdk"])
+def test_every_operation_is_well_formed_in_python(language, tmp_path):
+    for file in every(language, tmp_path / "all"):
+        text = file.read_text()
+        compile(text, file.name, "exec")
+        for kind, method in re.findall(r"sunshine\.(\w+Api)\(.*?reply = api\.(\w+)\(", text, re.S):
+            assert hasattr(getattr(sdk, kind), method), f"the library has no {kind}.{method}"
+        for body in re.findall(r"sunshine\.(\w+)\.from_dict", text):
+            assert hasattr(sdk, body), f"the library has no {body}"
+
+
+# --- the page's program ---------------------------------------------------------------------------------------------
+
+# What the page's program does with its objects, in order: properties that are set or read, and methods.
+CALLS = [
+    "ConnectToNewObject Chilkat.Http", "BasicAuth", "Login", "Password", "ConnectToNewObject Chilkat.JsonObject", "UpdateString",
+    "SetRequestHeader", "PostJson3", "LastMethodSuccess", "LastErrorText", "ConnectToNewObject Chilkat.StringBuilder", "GetBodySb",
+    "ConnectToNewObject Chilkat.JsonObject", "LoadSb", "EmitCompact", "Emit", "StatusCode", "Header", "StringOf", "StringOf",
+    "StringOf",
+]
+PAGE = ROOT.parent / "shared" / "seed" / "create-integration-key.txt"
+
+
+def calls(program):
+    """The names that follow an object's name and a dot; for a new object also its class."""
+    program = "\n".join(line for line in program.splitlines() if not line.lstrip().startswith("//"))
+    found = re.findall(r'\bloo_\w+\.(\w+)(?:\("(Chilkat\.\w+)"\))?', program)
+    return [" ".join(filter(None, one)) for one in found]
+
+
+def test_powerbuilder_does_what_the_page_does():
+    program = sample("create-integration-key", "--lang", "powerbuilder")
+    assert calls(program) == CALLS
+    if PAGE.exists():
+        assert calls(PAGE.read_text().split("Curl Command")[0]) == CALLS
+
+
+def test_powerbuilder_is_whole(tmp_path):
+    """Every object that is used is made, and destroyed; every variable is declared; every block is closed."""
+    for file in every("powerbuilder", tmp_path / "all"):
+        operation = file.name
+        lines = [line.strip() for line in file.read_text().splitlines()]
+        lines = [line for line in lines if not line.startswith("//")]
+        text = re.sub(r'"(?:~.|[^"~])*"', '""', "\n".join(lines))
+        declared = set(re.findall(r"^(?:integer|long|double|string|oleobject) (\w+)$", text, re.M))
+        used = set(re.findall(r"\b(?:loo|ls|li|ll|ld)_\w+", text))
+        assert used == declared, f"{operation}: {used ^ declared}"
+        made = set(re.findall(r"^(\w+) = create oleobject$", text, re.M)) | {"loo_Resp"}
+        objects = {name for name in declared if name.startswith("loo_")}
+        assert made == objects, operation
+        assert {name for name in objects if f"\ndestroy {name}" in text} == objects, operation
+        for begin, end in ((r"^if .* then$", r"^end if$"), (r"^do while ", r"^loop$")):
+            assert len(re.findall(begin, text, re.M)) == len(re.findall(end, text, re.M)), operation
+
+
+# --- requests and JSON of one's own -----------------------------------------------------------------------------------
+
+
+def test_a_curl_line_becomes_a_program(values, tmp_path):
+    line = (ROOT / "tests/front_door/page/create_key.curl").read_text()
+    line = line.replace("https://domain.com", "{{url}}").replace("username:password", "{{keyId}}:{{secret}}")
+    done = toolchains.execute("python", sample("--curl", line, "--lang", "python", values=values), tmp_path)
+    assert done.returncode == 0 and "201" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_postman_item_becomes_a_program(values, tmp_path):
+    item = ROOT / "tests/front_door/page/create_key.postman_item.json"
+    text = sample("--postman-item", item, "--lang", "python", values=values)
+    done = toolchains.execute("python", text, tmp_path)
+    note_secrets(done.stdout)
+    assert done.returncode == 0 and "My custom key" in done.stdout, done.stdout + done.stderr
+
+
+JSON = {
+    "text": "It's \"quoted\" \\ #{x} $y ~ ü", "none": None, "yes": True, "whole": 7, "part": 1.5, "odd.name": "o",
+    "list": ["a", "b"], "inside": {"deep": [{"id": "1", "more": {"ok": False}}]}, "empty": {}, "no": [],
+}
+
+
+@pytest.mark.parametrize("language, around", {
+    "python": "import json\n{build}text = json.dumps(body)\nprint(text)\n{parse}",
+    "javascript": "{build}const text = JSON.stringify(body);\nconsole.log(text);\n{parse}",
+    "ruby": "require 'json'\n{build}text = JSON.generate(body)\nputs text\n{parse}",
+    "curl": "{build}answer=$(mktemp)\nprintf '%s' \"$body\" > \"$answer\"\njq -c . \"$answer\"\n{parse}",
+}.items())
+def test_json_is_built_and_taken_apart(tmp_path, language, around):
+    if missing := toolchains.lacking(language):
+        pytest.skip(f"not on this machine: {', '.join(missing)}")
+    file = tmp_path / "any.json"
+    file.write_text(json.dumps(JSON))
+    made = {way: sample(f"--json-{way}", file, "--lang", language) for way in ("build", "parse")}
+    done = toolchains.execute(language, around.format(**made), tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, *rest = done.stdout.splitlines()
+    assert json.loads(first) == JSON
+    assert any("1.5" in line for line in rest) and any("quoted" in line for line in rest), done.stdout
+
+
+def test_what_is_wrong_is_said():
+    for arguments, word in [
+        (["create-nothing"], "sample list"), (["--curl", "wget x"], "curl"), (["--json-build", "/nowhere"], "/nowhere"),
+        ([], "required"), (["create-webhook", "--lang", "cobol"], "powerbuilder"), (["authorize", "--lang", "rust"], "cannot"),
+    ]:
+        made = run("sample", *arguments)
+        assert made.returncode != 0 and word in made.stderr, made.stderr
