@@ -48,7 +48,7 @@ names none:
 #[derive(Subcommand)]
 enum Command {
     /// Runs the server.
-    Serve(config::ServeFlags),
+    Serve(Box<config::ServeFlags>),
     /// Works on the server's database itself: keys of accounts, OAuth clients, links to sign in with.
     Admin(admin::Admin),
     /// The audit log in the server's database: who changed what, and whether the log is whole.
@@ -89,7 +89,7 @@ struct Openapi {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Serve(flags) => serve::run(flags),
+        Command::Serve(flags) => serve::run(*flags),
         Command::Admin(admin) => admin::run(admin),
         Command::Audit(audit) => audit::run(audit),
         Command::MasterKey(master_key) => master_key::run(master_key),
