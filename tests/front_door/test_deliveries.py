@@ -7,7 +7,7 @@ import time
 
 import pytest
 from lib.server import SHORT_GAPS, run
-from lib.world import MISSING, new_app
+from lib.world import MISSING, NOWHERE, new_app
 
 
 def place(app, webhook):
@@ -70,9 +70,9 @@ def raw_target(answer):
 @pytest.mark.parametrize("fault, error", [("reset", "connectionBroken"), ("closed", "connectionRefused")])
 def test_what_fails_has_a_name(app, fault, error):
     listener, url = raw_target(b"")
-    if fault == "closed":
-        listener.close()
     with listener:
+        # A port that was closed just now may be somebody else's already.
+        url = NOWHERE if fault == "closed" else url
         path = place(app, app.custom(url).webhook)
         app.say(app.group(), "In vain")
         [delivery] = settled(app, path, "failed")
@@ -187,14 +187,11 @@ def test_paused_and_resumed(app, sink):
 def test_a_dead_target_is_paused_and_its_owner_told(launch, sink):
     server = launch("--webhook-retry-gaps", "0.2,0.2,0.2,0.2,0.2,0.2,0.2,0.2", "--webhook-pause-days", "0.00001")
     app = new_app(server)
-    bodies = []
-    listener, url = raw_target(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-    listener.close()
     notes = NoticeTarget()
     notices = f"/heliograph/v1{app.path[3:]}/notices"
     app.api.get(notices).refused(404, "not_found")
     made = app.api.send("PUT", notices, json={"target": notes.url}).ok(200)["notices"]
-    path = place(app, app.custom(url).webhook)
+    path = place(app, app.custom(NOWHERE).webhook)
     app.say(app.group(), "Nobody is there")
     until = time.monotonic() + 15
     while app.api.get(path).ok(200)["webhook"]["status"] != "paused" and time.monotonic() < until:
@@ -205,7 +202,7 @@ def test_a_dead_target_is_paused_and_its_owner_told(launch, sink):
     event = notes.wait()["events"][0]
     assert event["type"] == "heliograph:webhook:paused"
     assert event["payload"] == {"webhook": {"id": health["id"]}, "failingSince": health["failingSince"]}
-    assert notes.secret == made["secret"] and not bodies
+    assert notes.secret == made["secret"]
     assert "a webhook is paused" in server.stderr
     metrics = app.api.session.get(server.url + "/metrics").text
     assert "heliograph_webhooks_paused_total 1" in metrics and "heliograph_webhook_queue_length 0" in metrics

@@ -157,7 +157,7 @@ where
     O: Operation,
     F: Future<Output = Result<O::Reply>> + Send + 'static,
 {
-    answering(rules, handler, |reply| Ok(serde_json::to_vec(&reply)?))
+    answering(rules, handler, |reply| written(&reply))
 }
 
 /// The same for a handler that writes its JSON itself, because it has it already.
@@ -231,6 +231,13 @@ where
             answer
         })
     })
+}
+
+/// An answer's JSON, in a buffer that most answers fit into.
+fn written(reply: &impl Serialize) -> Result<Vec<u8>> {
+    let mut json = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut json, reply)?;
+    Ok(json)
 }
 
 fn leave<O: Operation>(outcome: Result<Vec<u8>>, caller: Option<&Caller>) -> Answer {

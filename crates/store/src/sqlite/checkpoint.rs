@@ -65,8 +65,7 @@ impl Checkpoints {
             return;
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.pool.rest();
-        let done = thorough(writer, "PRAGMA wal_checkpoint(RESTART)");
+        let done = self.pool.resting(|| thorough(writer, "PRAGMA wal_checkpoint(RESTART)"));
         self.peace.set((!done).then(|| Instant::now() + PEACE));
     }
 

@@ -8,7 +8,10 @@ use super::{connection::Connection, wal_bytes};
 use crate::{Contended, Error, Tx, job::run_caught, stats::Counters};
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 
@@ -20,6 +23,8 @@ const OLD: Duration = Duration::from_millis(5);
 pub(crate) struct Pool {
     path: PathBuf,
     counters: Arc<Counters>,
+    /// Whether every snapshot ends with its reader.
+    resting: AtomicBool,
     /// `None` once the store is closed.
     idle: Mutex<Option<Vec<Reader>>>,
 }
@@ -38,7 +43,7 @@ struct Snapshot {
 
 impl Pool {
     pub(super) fn new(path: PathBuf, counters: Arc<Counters>) -> Self {
-        Self { path, counters, idle: Mutex::new(Some(Vec::with_capacity(KEPT))) }
+        Self { path, counters, resting: AtomicBool::new(false), idle: Mutex::new(Some(Vec::with_capacity(KEPT))) }
     }
 
     /// Runs `f` in a snapshot.
@@ -64,6 +69,16 @@ impl Pool {
         }
     }
 
+    /// Runs `f` while no snapshot outlives its reader.
+    pub(super) fn resting<T>(&self, f: impl FnOnce() -> T) -> T {
+        self.resting.store(true, SeqCst);
+        // Who does not see that yet gives its connection back before this looks at them.
+        self.rest();
+        let result = f();
+        self.resting.store(false, SeqCst);
+        result
+    }
+
     pub(crate) fn close(&self) {
         *self.idle() = None;
     }
@@ -85,7 +100,11 @@ impl Pool {
         if lacking && reader.end().is_err() {
             return;
         }
-        if let Some(idle) = self.idle().as_mut().filter(|idle| idle.len() < KEPT) {
+        let mut idle = self.idle();
+        if self.resting.load(SeqCst) && reader.end().is_err() {
+            return;
+        }
+        if let Some(idle) = idle.as_mut().filter(|idle| idle.len() < KEPT) {
             idle.push(reader);
         }
     }
