@@ -5,6 +5,7 @@ mod api;
 mod audit;
 mod config;
 mod connection;
+mod listen;
 mod master_key;
 mod output;
 mod sample;
@@ -23,7 +24,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A self-hosted server for the Sunshine Conversations API, and the command line for it.
 ///
-/// The commands `apps`, `attachments`, `integrations`, `keys`, `webhooks` and `deliveries` call a server. Which one, and
+/// The commands `apps`, `attachments`, `integrations`, `keys`, `webhooks`, `deliveries` and `listen` call a server. Which one, and
 /// with which credential, they
 /// are told by flags, by the environment (HELIOGRAPH_URL, HELIOGRAPH_KEY_ID, HELIOGRAPH_SECRET, HELIOGRAPH_TOKEN) or by
 /// a profile in ~/.config/heliograph/profiles.toml. Whoever can list the processes of a machine sees their flags: give
@@ -67,6 +68,8 @@ enum Command {
     Webhooks(Api<webhooks::Verb>),
     /// Deliveries: what a webhook was told, every attempt at it, and telling it once more.
     Deliveries(Api<deliveries::Verb>),
+    /// Streams a webhook's events to a program on this machine, signed as the server's own calls are.
+    Listen(listen::Listen),
     /// Prints a token (JWT), signed with a key; or explains what a server makes of one.
     Token(token::Token),
     /// Prints the OpenAPI document of the server.
@@ -99,6 +102,7 @@ fn main() -> ExitCode {
         Command::Keys(api) => api::run(api),
         Command::Webhooks(api) => api::run(api),
         Command::Deliveries(api) => api::run(api),
+        Command::Listen(listen) => listen::run(listen),
         Command::Token(token) => token::run(token),
         Command::Openapi(openapi) => openapi.print(|document| document),
         Command::Postman(openapi) => openapi.print(|document| heliograph_reference::postman::collection(&document)),
@@ -184,6 +188,8 @@ mod tests {
             "keys expire app_65f1c0ffee65f1c0ffee65f1 --at 2030-01-31T00:00:00Z".to_owned(),
             "keys scan a b".to_owned(),
             "sample create-integration-key --lang powerbuilder --auth bearer --set appId=1".to_owned(),
+            "listen --app 65f1c0ffee65f1c0ffee65f1 --forward-to http://localhost:3000/hook --trigger user:remove --print"
+                .to_owned(),
             "sample --json-build body.json --lang java".to_owned(),
         ] {
             let parsed = Cli::try_parse_from(std::iter::once("heliograph").chain(line.split(' ')));

@@ -54,6 +54,6 @@ pub use heliograph_wire::{
     conversations, deliveries, devices, id, integration_keys, integration_types, integrations, key_life, leaked_keys,
     messages, metadata, notices, oauth, oauth_clients, op::Nothing, op::Operation, page, participants, patch, path,
     problem, secret, switchboard_integrations, switchboards, time, token_explain, token_info, user_events, users,
-    webhook_health, webhook_proxies, webhook_signing,
+    webhook_events, webhook_health, webhook_proxies, webhook_signing,
 };
 pub use upload::Upload;

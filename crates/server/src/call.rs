@@ -113,7 +113,8 @@ where
         self.state.store.read(asking).await
     }
 
-    fn admit(&self, tx: &Tx<'_>) -> Result<()> {
+    /// Whether the caller may see the app: for a rule that runs neither by `read` nor by `write`.
+    pub fn admit(&self, tx: &Tx<'_>) -> Result<()> {
         admit(tx, &self.caller, self.path.app_id())
     }
 }

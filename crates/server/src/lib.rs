@@ -67,6 +67,7 @@ mod user_merge;
 mod user_sync;
 mod users;
 mod vault;
+mod webhook_events;
 mod webhook_health;
 mod webhook_proxies;
 mod webhook_signing;

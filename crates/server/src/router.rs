@@ -6,7 +6,7 @@ use crate::{
     channel_events, channels, clients, control, conversations, deliveries, devices, explain, integration_keys,
     integrations, key_life, key_policy, leaks, messages, notices, oauth,
     open::{Visit, open_endpoint},
-    participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhook_health,
+    participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhook_events, webhook_health,
     webhook_proxies, webhook_signing, webhooks,
 };
 use heliograph_wire::{check::Checker, op::Operation};
@@ -79,6 +79,7 @@ impl Router {
         leaks::routes(&mut builder);
         explain::routes(&mut builder);
         deliveries::routes(&mut builder);
+        webhook_events::routes(&mut builder);
         webhook_health::routes(&mut builder);
         notices::routes(&mut builder);
         builder.router

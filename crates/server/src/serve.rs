@@ -82,7 +82,8 @@ pub async fn serve(
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
     let files = Files::new(Blobs::open(&settings)?);
     let document = openapi::document(settings.public_url.as_deref().unwrap_or("/"));
-    let (state, notes) = assemble(&settings, address, store.clone(), vault, files, document.to_string().into())?;
+    let (state, notes) =
+        assemble(&settings, address, store.clone(), vault, files, document.to_string().into(), stop.clone())?;
     webhook_signing::complete(&state).await?;
     Dispatcher::prepare(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
@@ -126,6 +127,7 @@ fn assemble(
     vault: Vault,
     files: Files,
     document: Bytes,
+    stopping: CancellationToken,
 ) -> Result<(State, Vec<String>), StartError> {
     let mut notes = Vec::new();
     // A server behind a proxy listens on loopback too; its public address tells that it is not for this machine alone.
@@ -177,6 +179,7 @@ fn assemble(
         uses: KeyUses::default(),
         key_mode: settings.key_mode,
         metrics,
+        stopping,
         public,
     };
     Ok((State::new(parts), notes))

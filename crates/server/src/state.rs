@@ -9,6 +9,7 @@ use heliograph_store::Store;
 use heliograph_wire::key_life::KeyMode;
 use std::{ops::Deref, sync::Arc};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 /// What every request may reach for. Clones share it.
 #[derive(Clone)]
@@ -44,6 +45,8 @@ pub struct Parts {
     pub key_mode: KeyMode,
     /// What is counted.
     pub metrics: Metrics,
+    /// Cancelled when the server begins to stop: who waits for something to happen answers what there is.
+    pub stopping: CancellationToken,
     /// How the server presents itself.
     pub public: Public,
 }

@@ -48,6 +48,7 @@ pub mod token_explain;
 pub mod token_info;
 pub mod user_events;
 pub mod users;
+pub mod webhook_events;
 pub mod webhook_health;
 pub mod webhook_proxies;
 pub mod webhook_signing;
@@ -82,6 +83,7 @@ pub fn contract() -> Vec<op::Description> {
         leaked_keys::OPERATIONS,
         token_explain::OPERATIONS,
         deliveries::OPERATIONS,
+        webhook_events::OPERATIONS,
         webhook_health::OPERATIONS,
         notices::OPERATIONS,
         webhook_signing::OPERATIONS,

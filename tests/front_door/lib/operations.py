@@ -87,6 +87,7 @@ OPERATIONS = [
     row("GetDelivery", "GET", W + "/deliveries/{missing}", {APP, INTEGRATION}, 404),
     row("ReplayDelivery", "POST", W + "/deliveries/{missing}/replay", {APP, INTEGRATION}, 404),
     row("ReplayDeliveries", "POST", W + "/replay", {APP, INTEGRATION}, 404, {"since": "2026-01-01T00:00:00.000Z"}),
+    row("ListWebhookEvents", "GET", W + "/events", {APP, INTEGRATION}, 404),
     row("GetWebhookHealth", "GET", W, {APP, INTEGRATION}, 404),
     row("UpdateWebhookHealth", "PATCH", W, {APP, INTEGRATION}, 404, {"ordered": True}),
     row("PauseWebhook", "POST", W + "/pause", {APP, INTEGRATION}, 404),

@@ -109,7 +109,7 @@ fn typed<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
 }
 
 /// Reads the name of a trigger.
-fn trigger(text: &str) -> Result<Trigger, String> {
+pub fn trigger(text: &str) -> Result<Trigger, String> {
     Trigger::ALL.iter().copied().find(|trigger| trigger.name() == text).ok_or_else(|| {
         let names: Vec<&str> = Trigger::ALL.iter().map(|trigger| trigger.name()).collect();
         format!("there are: {}", names.join(", "))

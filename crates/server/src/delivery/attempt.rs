@@ -243,7 +243,7 @@ async fn still_ours(state: &State, shared: &Shared, call: &mut [Delivery]) -> Re
 }
 
 /// What is sent: the events are JSON already, and ids need no escaping.
-fn envelope(call: &[Delivery]) -> Bytes {
+pub fn envelope(call: &[Delivery]) -> Bytes {
     let Delivery { app, webhook, .. } = &call[0];
     let mut body =
         format!(r#"{{"app":{{"id":"{app}"}},"webhook":{{"id":"{webhook}","version":"{VERSION}"}},"events":["#);

@@ -20,8 +20,10 @@ pub mod sweep;
 mod target;
 
 use crate::{error::Result, state::State};
+use bytes::Bytes;
 use heliograph_http::Outbound;
-use heliograph_store::{Engine, Tx};
+use heliograph_store::{Engine, Tx, clock};
+use http::HeaderMap;
 use journal::Journal;
 use lanes::{Event, Target as Webhook};
 use nodes::Alone;
@@ -170,6 +172,14 @@ impl Dispatcher {
             tracing::warn!(%error, "deliveries in hand are taken over when their lease ends");
         }
     }
+}
+
+/// What carries one delivery alone to its webhook, signed now; none when the webhook is gone.
+pub async fn call_of(state: &State, delivery: &outbox::Delivery) -> Result<Option<(HeaderMap, Bytes)>> {
+    let Some(target) = target::find(state, &state.dispatcher.0, delivery).await? else { return Ok(None) };
+    let call = std::slice::from_ref(delivery);
+    let body = attempt::envelope(call);
+    Ok(Some((target.headers(call, clock::now_ms(), &body), body)))
 }
 
 impl Shared {
