@@ -8,6 +8,7 @@ from lib.world import EVERY_TRIGGER, NOWHERE, new_app
 
 # What is on its way to a webhook tells of things that are gone; it is kept until it has arrived.
 OUTBOX = "delivery"
+LOG = "audit_event"
 
 
 class Town:
@@ -43,8 +44,8 @@ class Town:
         self.app.api.post(path, {"outcome": "confirmed"}).ok(200)
 
     def left(self, *words):
-        """Rows in which an id still stands, but for what is on its way."""
-        return [(name, row) for name, row in rows.holding(self.server, *words) if name != OUTBOX]
+        """Rows in which an id still stands, but for what is on its way, and for the log of who deleted it."""
+        return [(name, row) for name, row in rows.holding(self.server, *words) if name not in (OUTBOX, LOG)]
 
 
 @pytest.fixture
@@ -62,7 +63,11 @@ def test_the_walk_sees_rows(town):
 def test_app(town):
     words = [town.app.id, town.user["id"], town.channel["id"], town.conversation["id"]]
     town.app.account.delete(town.app.path).ok(200)
-    assert rows.holding(town.server, *words) == [], "not even what was on its way: there is nobody to tell"
+    left = rows.holding(town.server, *words)
+    assert {name for name, _ in left} == {LOG}, "not even what was on its way: there is nobody to tell"
+    # That it was made, and that it was deleted, stands in the server's own log.
+    own = town.server.sql(f"SELECT operation FROM audit_event WHERE app_id = '' AND subject_id = '{town.app.id}' ORDER BY id")
+    assert len(left) == 2 and own.split() == ["CreateApp", "DeleteApp"]
 
 
 def test_integration(town):

@@ -39,6 +39,10 @@ pub struct Layer {
     /// Default: beside the data folder, with `-master.key` after its name. [env: HELIOGRAPH_MASTER_KEY_FILE]
     #[arg(long, value_name = "FILE")]
     master_key_file: Option<PathBuf>,
+    /// A command that prints the master key, run by sh, instead of a file. (The key itself may also stand in the
+    /// environment: HELIOGRAPH_MASTER_KEY.) [env: HELIOGRAPH_MASTER_KEY_COMMAND]
+    #[arg(long, value_name = "COMMAND")]
+    master_key_command: Option<String>,
     /// The address by which clients reach the server, when a proxy stands before it. Links to further pages and the
     /// addresses of attachments begin with it. [env: HELIOGRAPH_PUBLIC_URL]
     #[arg(long, value_name = "URL")]
@@ -248,6 +252,9 @@ pub struct StoreFlags {
     /// name. [env: HELIOGRAPH_MASTER_KEY_FILE]
     #[arg(long, value_name = "FILE", global = true, help_heading = "Database")]
     master_key_file: Option<PathBuf>,
+    /// A command that prints the master key, instead of a file. [env: HELIOGRAPH_MASTER_KEY_COMMAND]
+    #[arg(long, value_name = "COMMAND", global = true, help_heading = "Database")]
+    master_key_command: Option<String>,
     /// The TOML file of settings the server runs with. [env: HELIOGRAPH_CONFIG]
     #[arg(long, value_name = "FILE", global = true, help_heading = "Database")]
     config: Option<PathBuf>,
@@ -255,8 +262,8 @@ pub struct StoreFlags {
 
 impl From<StoreFlags> for ServeFlags {
     fn from(flags: StoreFlags) -> Self {
-        let StoreFlags { data, database_url, master_key_file, config } = flags;
-        Self { layer: Layer { data, database_url, master_key_file, ..Layer::default() }, config }
+        let StoreFlags { data, database_url, master_key_file, master_key_command, config } = flags;
+        Self { layer: Layer { data, database_url, master_key_file, master_key_command, ..Layer::default() }, config }
     }
 }
 
@@ -273,10 +280,14 @@ pub struct Resolved {
 impl ServeFlags {
     /// Puts the sources over each other.
     pub fn resolve(self, environment: Lookup) -> Result<Resolved, String> {
+        // Never a flag: others on the machine would see it.
+        let master_key = environment("HELIOGRAPH_MASTER_KEY");
         let environment: Self = from_environment(environment)?;
         let file = self.config.or(environment.config);
         let file = file.map(|path| read_toml::<Layer>(&path)).transpose()?.unwrap_or_default();
-        Ok(self.layer.over(environment.layer).over(file).resolved())
+        let mut resolved = self.layer.over(environment.layer).over(file).resolved();
+        resolved.settings.master_key = master_key;
+        Ok(resolved)
     }
 }
 
@@ -287,6 +298,7 @@ impl Layer {
             data: self.data.or(below.data),
             database_url: self.database_url.or(below.database_url),
             master_key_file: self.master_key_file.or(below.master_key_file),
+            master_key_command: self.master_key_command.or(below.master_key_command),
             public_url: self.public_url.or(below.public_url),
             allow_private_targets: self.allow_private_targets.or(below.allow_private_targets),
             outbound_proxy: self.outbound_proxy.or(below.outbound_proxy),
@@ -323,6 +335,8 @@ impl Layer {
             data: self.data.unwrap_or(default.data),
             database_url: self.database_url.or(default.database_url),
             master_key_file: self.master_key_file.or(default.master_key_file),
+            master_key_command: self.master_key_command,
+            master_key: None,
             public_url: self.public_url.or(default.public_url),
             allow_private_targets: self.allow_private_targets,
             outbound_proxy: self.outbound_proxy.or(default.outbound_proxy),

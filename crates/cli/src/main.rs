@@ -2,9 +2,11 @@
 
 mod admin;
 mod api;
+mod audit;
 mod config;
 mod connection;
 mod listen;
+mod master_key;
 mod output;
 mod sample;
 mod scan;
@@ -50,6 +52,10 @@ enum Command {
     Serve(Box<config::ServeFlags>),
     /// Works on the server's database itself: keys of accounts, OAuth clients, links to sign in with.
     Admin(admin::Admin),
+    /// The audit log in the server's database: who changed what, and whether the log is whole.
+    Audit(audit::Audit),
+    /// The master key, which seals what is secret in the database: rotates it beside running servers.
+    MasterKey(master_key::MasterKey),
     /// Apps: what holds everything else.
     Apps(Api<apps::Verb>),
     /// Attachments: files that are uploaded to be sent in messages.
@@ -88,6 +94,8 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(flags) => serve::run(*flags),
         Command::Admin(admin) => admin::run(admin),
+        Command::Audit(audit) => audit::run(audit),
+        Command::MasterKey(master_key) => master_key::run(master_key),
         Command::Apps(api) => api::run(api),
         Command::Attachments(api) => api::run(api),
         Command::Integrations(api) => api::run(api),

@@ -15,7 +15,7 @@ use heliograph_wire::{
     query,
 };
 use http::{
-    HeaderValue, Method, Request, Uri,
+    HeaderName, HeaderValue, Method, Request, Uri,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
     request,
 };
@@ -28,6 +28,7 @@ use tokio::time::{Instant, sleep, timeout};
 const MAX_ANSWER_BYTES: usize = 64 << 20;
 const UNWRITABLE: Error = Error::Setup("the request cannot be written");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("heliograph-client/", env!("CARGO_PKG_VERSION")));
 
 /// Calls one server with one credential. Cheap to clone: the clones share their connections.
@@ -39,6 +40,7 @@ struct Inner {
     credentials: Credentials,
     pool: Pool,
     policy: Policy,
+    names_posts: bool,
     deadline: Duration,
 }
 
@@ -48,6 +50,7 @@ pub struct Builder {
     base: String,
     credentials: Option<Result<Credentials, Error>>,
     policy: Policy,
+    names_posts: bool,
     deadline: Duration,
 }
 
@@ -56,6 +59,8 @@ struct Outgoing {
     method: Method,
     target: Uri,
     body: Option<Bytes>,
+    /// The name of a POST, the same for all its attempts: the server carries it out once.
+    name: Option<HeaderValue>,
 }
 
 impl Client {
@@ -66,6 +71,7 @@ impl Client {
             base: base_url.into(),
             credentials: None,
             policy: Policy::default(),
+            names_posts: true,
             deadline: Duration::from_secs(60),
         }
     }
@@ -92,6 +98,7 @@ impl Client {
             method: O::METHOD,
             target: self.target(O::PATH, path, query)?,
             body: body.map_err(|_| UNWRITABLE)?.map(Bytes::from),
+            name: (self.0.names_posts && O::METHOD == Method::POST).then(fresh_name).transpose()?,
         })
     }
 
@@ -116,7 +123,7 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let Some(pause) = self.0.policy.pause(&outgoing.method, attempt, &error) else { return Err(error) };
+            let Some(pause) = self.0.policy.pause(outgoing.harmless(), attempt, &error) else { return Err(error) };
             // Better the reason now than a deadline later.
             if started.elapsed().saturating_add(pause) >= self.0.deadline {
                 return Err(error);
@@ -130,6 +137,9 @@ impl Client {
         let mut request = Request::builder().method(&outgoing.method).uri(&outgoing.target);
         if outgoing.body.is_some() {
             request = request.header(CONTENT_TYPE, JSON);
+        }
+        if let Some(name) = &outgoing.name {
+            request = request.header(IDEMPOTENCY_KEY, name);
         }
         let body = Full::new(outgoing.body.clone().unwrap_or_default());
         self.exchange(request, body.map_err(|never| match never {}).boxed_unsync()).await
@@ -151,6 +161,21 @@ impl Client {
         let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(TransportError::Exchange)?.to_bytes();
         Answer { status: parts.status, headers: parts.headers, body }.granted()
     }
+}
+
+impl Outgoing {
+    /// Whether the request may arrive twice: it would change nothing the second time, or the server knows it again.
+    fn harmless(&self) -> bool {
+        self.name.is_some() || self.method.is_idempotent()
+    }
+}
+
+/// A name that no other request has.
+fn fresh_name() -> Result<HeaderValue, Error> {
+    const FAILED: Error = Error::Setup("there is no randomness to name a request with");
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|_| FAILED)?;
+    HeaderValue::from_str(&format!("{:032x}", u128::from_be_bytes(random))).map_err(|_| FAILED)
 }
 
 impl fmt::Debug for Client {
@@ -179,8 +204,8 @@ impl Builder {
     }
 
     /// How often a failed call is repeated: 3 unless this is called. Repeated are refusals that pass (429, 5xx) and
-    /// broken connections, but what creates or changes something only where the first attempt certainly did nothing. A
-    /// repeated deletion whose first answer was lost reports that there is nothing to delete.
+    /// broken connections, but a PATCH only where the first attempt certainly did nothing. What creates something (POST)
+    /// carries an `Idempotency-Key`, by which a server of ours does it once, however often it arrives. A repeated deletion whose first answer was lost reports that there is nothing to delete.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.policy.retries = retries;
@@ -195,6 +220,13 @@ impl Builder {
         self
     }
 
+    /// Leaves the `Idempotency-Key` out, for a server that does not know it: a POST is then repeated as carefully as a
+    /// PATCH.
+    #[must_use]
+    pub fn without_idempotency_keys(self) -> Self {
+        Self { names_posts: false, ..self }
+    }
+
     /// How long a call may take, with all its repetitions: a minute unless this is called.
     #[must_use]
     pub fn deadline(self, deadline: Duration) -> Self {
@@ -205,7 +237,14 @@ impl Builder {
     pub fn build(self) -> Result<Client, Error> {
         let (base, secure) = base(&self.base)?;
         let credentials = self.credentials.ok_or(Error::Setup("a client needs a key or a token"))??;
-        let inner = Inner { base, credentials, pool: pool(secure)?, policy: self.policy, deadline: self.deadline };
+        let inner = Inner {
+            base,
+            credentials,
+            pool: pool(secure)?,
+            policy: self.policy,
+            names_posts: self.names_posts,
+            deadline: self.deadline,
+        };
         Ok(Client(Arc::new(inner)))
     }
 }

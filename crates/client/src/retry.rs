@@ -1,7 +1,7 @@
 //! Which failures are tried again, and after how long.
 
 use crate::error::{Error, TransportError};
-use http::{Method, StatusCode};
+use http::StatusCode;
 use std::time::Duration;
 
 /// The longest pause that is not the server's own wish.
@@ -24,8 +24,8 @@ impl Default for Policy {
 
 impl Policy {
     /// How long to wait before the next attempt; `None` when there is none. `attempt` counts from zero.
-    pub(crate) fn pause(&self, method: &Method, attempt: u32, error: &Error) -> Option<Duration> {
-        if attempt >= self.retries || !repeatable(method, error) {
+    pub(crate) fn pause(&self, harmless: bool, attempt: u32, error: &Error) -> Option<Duration> {
+        if attempt >= self.retries || !repeatable(harmless, error) {
             return None;
         }
         let limit = self.backoff.saturating_mul(2u32.saturating_pow(attempt)).min(LONGEST);
@@ -35,17 +35,17 @@ impl Policy {
     }
 }
 
-/// Whether trying again can do no harm. What creates or changes something (POST, PATCH) is repeated only when the first
-/// attempt certainly did nothing: the server said so, or nothing was sent.
-fn repeatable(method: &Method, error: &Error) -> bool {
+/// Whether trying again can do no harm. What must not arrive twice is repeated only when the first attempt certainly did
+/// nothing: the server said so, or nothing was sent.
+fn repeatable(harmless: bool, error: &Error) -> bool {
     match error {
         Error::Api(refusal) if refusal.status == StatusCode::TOO_MANY_REQUESTS => true,
         Error::Api(refusal) if refusal.status.is_server_error() => {
             let postponed = refusal.status == StatusCode::SERVICE_UNAVAILABLE && refusal.retry_after.is_some();
-            method.is_idempotent() || postponed
+            harmless || postponed
         }
         Error::Transport(TransportError::Connect(_)) => true,
-        Error::Transport(TransportError::Exchange(_)) => method.is_idempotent(),
+        Error::Transport(TransportError::Exchange(_)) => harmless,
         _ => false,
     }
 }
@@ -88,19 +88,15 @@ mod tests {
             (Error::Transport(TransportError::Deadline(LONGEST)), false, false),
         ];
         for (error, idempotent, other) in cases {
-            for method in [Method::GET, Method::PUT, Method::DELETE] {
-                assert_eq!(repeatable(&method, &error), idempotent, "{method} {error}");
-            }
-            for method in [Method::POST, Method::PATCH] {
-                assert_eq!(repeatable(&method, &error), other, "{method} {error}");
-            }
+            assert_eq!(repeatable(true, &error), idempotent, "{error}");
+            assert_eq!(repeatable(false, &error), other, "{error}");
         }
     }
 
     #[test]
     fn pauses_grow_stay_bounded_and_honour_the_server() {
         let policy = Policy { retries: 40, backoff: Duration::from_millis(100) };
-        let pause = |attempt, error| policy.pause(&Method::GET, attempt, &error).unwrap_or_default();
+        let pause = |attempt, error| policy.pause(true, attempt, &error).unwrap_or_default();
         for _ in 0..50 {
             assert!(pause(0, refusal(500, None)) <= Duration::from_millis(100));
             assert!(pause(3, refusal(500, None)) <= Duration::from_millis(800));
@@ -108,6 +104,6 @@ mod tests {
             let asked = pause(0, refusal(503, Some(9)));
             assert!(asked >= Duration::from_secs(9) && asked <= Duration::from_millis(9100));
         }
-        assert_eq!(policy.pause(&Method::GET, 40, &refusal(500, None)), None);
+        assert_eq!(policy.pause(true, 40, &refusal(500, None)), None);
     }
 }

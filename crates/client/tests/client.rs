@@ -88,7 +88,25 @@ async fn reading_is_repeated_whatever_happens() {
 }
 
 #[tokio::test]
-async fn creating_is_repeated_only_where_nothing_was_made() {
+async fn creating_carries_one_name_through_all_attempts() {
+    let fake =
+        Fake::start([refuse(500), Act::HangUp, Act::Answer(201, Vec::new(), APP), Act::Answer(201, Vec::new(), APP)]);
+    let fake = fake.await;
+    let client = client(&fake.url);
+    for _ in 0..2 {
+        assert_eq!(create(&client).await.expect("an app"), "Shop");
+    }
+    let names: Vec<_> = fake.seen().into_iter().map(|seen| seen.headers["idempotency-key"].clone()).collect();
+    assert_eq!(names.len(), 4);
+    assert!(names[0].len() == 32 && names[0] == names[1] && names[1] == names[2] && names[2] != names[3], "{names:?}");
+}
+
+#[tokio::test]
+async fn without_names_creating_is_repeated_only_where_nothing_was_made() {
+    let client = |url: &str| {
+        let quick = Client::builder(url).token("t").backoff(Duration::from_millis(1));
+        quick.without_idempotency_keys().build().expect("a client")
+    };
     for (acts, calls) in [(vec![refuse(500)], 1), (vec![Act::HangUp], 1), (vec![refuse(503)], 1)] {
         let fake = Fake::start(acts).await;
         create(&client(&fake.url)).await.expect_err("a failure");

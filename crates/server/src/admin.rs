@@ -2,7 +2,7 @@
 //! clients, and links to sign in with.
 
 use crate::{
-    apps,
+    apps, audit,
     auth::KeyKind,
     error::{Error, Result},
     key_uses,
@@ -91,28 +91,22 @@ pub async fn list_keys(settings: &Settings) -> Result<Vec<KeyInfo>, StartError> 
 
 /// Deletes a key. A running server refuses it within a second.
 pub async fn delete_key(settings: &Settings, id: &str) -> Result<(), StartError> {
-    let (store, _) = open(settings).await?;
+    let (store, vault) = open(settings).await?;
     let wanted = id.to_owned();
-    let gone = store
-        .write(move |tx| -> Result<u64> {
-            key_uses::delete(tx, "", &wanted)?;
-            Ok(tx.execute(
-                "DELETE FROM api_key WHERE app_id = $1 AND integration_id = $1 AND id = $2",
-                args!["", &wanted],
-            )?)
-        })
-        .await;
+    let gone = store.write(move |tx| remove(tx, &vault, &wanted)).await;
     store.close();
-    match gone? {
-        0 => Err(StartError::Setting(format!("there is no key {id}"))),
-        _ => Ok(()),
-    }
+    if gone? { Ok(()) } else { Err(StartError::Setting(format!("there is no key {id}"))) }
 }
 
 /// Registers an OAuth client.
 pub async fn create_oauth_client(settings: &Settings, new: NewOAuthClient) -> Result<NewOAuthClientReply, StartError> {
-    let (store, _) = open(settings).await?;
-    let made = store.write(move |tx| clients::make(tx, &new)).await;
+    let (store, vault) = open(settings).await?;
+    let make = move |tx: &mut Tx<'_>| -> Result<NewOAuthClientReply> {
+        let made = clients::make(tx, &new)?;
+        audit::by_operator(tx, &vault, "CreateOAuthClient", &made.oauth_client.id)?;
+        Ok(made)
+    };
+    let made = store.write(make).await;
     store.close();
     Ok(made?)
 }
@@ -127,9 +121,13 @@ pub async fn list_oauth_clients(settings: &Settings) -> Result<Vec<OAuthClient>,
 
 /// Deletes an OAuth client with its integrations in all apps. A running server refuses its tokens within a second.
 pub async fn delete_oauth_client(settings: &Settings, id: &str) -> Result<(), StartError> {
-    let (store, _) = open(settings).await?;
+    let (store, vault) = open(settings).await?;
     let wanted = id.to_owned();
-    let gone = store.write(move |tx| clients::remove(tx, &wanted)).await;
+    let remove = move |tx: &mut Tx<'_>| -> Result<()> {
+        clients::remove(tx, &wanted)?;
+        audit::by_operator(tx, &vault, "DeleteOAuthClient", &wanted)
+    };
+    let gone = store.write(remove).await;
     store.close();
     gone.map_err(|error| match error {
         Error::Missing(_) => StartError::Setting(format!("there is no OAuth client {id}")),
@@ -141,21 +139,25 @@ pub async fn delete_oauth_client(settings: &Settings, id: &str) -> Result<(), St
 pub async fn create_login(settings: &Settings, app: Option<&str>) -> Result<String, StartError> {
     let wrong = |id: &str| StartError::Setting(format!("{id} is not the id of an app"));
     let app = app.map(|id| id.parse::<AppId>().map_err(|_| wrong(id))).transpose()?;
-    let (store, _) = open(settings).await?;
+    let (store, vault) = open(settings).await?;
     let made = store
         .write(move |tx| {
             app.map_or(Ok(()), |app| apps::require(tx, app))?;
-            secrets::issue_login(tx, app)
+            let link = secrets::issue_login(tx, app)?;
+            let subject = app.map(|app| app.to_string()).unwrap_or_default();
+            audit::by_operator(tx, &vault, "admin login-link", &subject)?;
+            Ok::<_, Error>(link)
         })
         .await;
     store.close();
     Ok(made?)
 }
 
-async fn open(settings: &Settings) -> Result<(Store, Arc<Vault>), StartError> {
+/// The database of a server that may be running beside this, and what opens its secrets.
+pub(crate) async fn open(settings: &Settings) -> Result<(Store, Arc<Vault>), StartError> {
     crate::serve::create_folder(&settings.data)?;
     let store = Store::open(&settings.store_options(false), migrations::ALL)?;
-    let (vault, _) = open_vault(&store, &settings.master_key_path()).await?;
+    let (vault, _) = open_vault(&store, settings.master_key_source()).await?;
     Ok((store, Arc::new(vault)))
 }
 
@@ -184,7 +186,20 @@ pub(crate) fn account_key(
         Some(_) => ServiceKeyId::new(tx.id()).to_string(),
         None => AccountKeyId::new(tx.id()).to_string(),
     };
-    keys::insert(tx, vault, mode, &Owner::account(), service_account, id, name)
+    let kept = keys::insert(tx, vault, mode, &Owner::account(), service_account, id, name)?;
+    audit::by_operator(tx, vault, "admin keys create", &kept.id)?;
+    Ok(kept)
+}
+
+/// Answers whether there was such a key.
+fn remove(tx: &mut Tx<'_>, vault: &Vault, id: &str) -> Result<bool> {
+    key_uses::delete(tx, "", id)?;
+    let gone =
+        tx.execute("DELETE FROM api_key WHERE app_id = $1 AND integration_id = $1 AND id = $2", args!["", id])?;
+    if gone > 0 {
+        audit::by_operator(tx, vault, "admin keys delete", id)?;
+    }
+    Ok(gone > 0)
 }
 
 fn list(tx: &Tx<'_>) -> Result<Vec<KeyInfo>> {

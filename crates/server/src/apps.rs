@@ -158,7 +158,7 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteApp>) -> Result<Nothing> {
 // ---- Rows
 
 /// A table that is not here would keep its rows when their app is gone.
-const EVERYTHING_IN_AN_APP: [&str; 21] = [
+const EVERYTHING_IN_AN_APP: [&str; 24] = [
     "DELETE FROM delivery WHERE app_id = $1",
     "DELETE FROM attachment WHERE app_id = $1",
     "DELETE FROM message WHERE app_id = $1",
@@ -179,6 +179,9 @@ const EVERYTHING_IN_AN_APP: [&str; 21] = [
     "DELETE FROM oauth_code WHERE app_id = $1",
     "DELETE FROM oauth_login WHERE app_id = $1",
     "DELETE FROM service_account_app WHERE app_id = $1",
+    "DELETE FROM idempotency WHERE app_id = $1",
+    "DELETE FROM audit_event WHERE app_id = $1",
+    "DELETE FROM audit_head WHERE app_id = $1",
     "DELETE FROM data_key WHERE app_id = $1",
 ];
 

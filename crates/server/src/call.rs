@@ -3,9 +3,10 @@
 //! A handler gets its arguments from here and nowhere else, so none can run for a stranger.
 
 use crate::{
-    apps,
+    apps, audit,
     auth::{Caller, authenticate},
     error::{Error, Result},
+    idempotency::{self, Once},
     state::State,
 };
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use heliograph_wire::{
     query,
 };
 use http::{
-    HeaderMap, HeaderName, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{CONTENT_TYPE, HOST, RETRY_AFTER},
     request::Parts,
 };
@@ -26,7 +27,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 /// How many bytes of JSON a request may hold.
 pub const BODY_LIMIT_BYTES: usize = 100 * 1024;
@@ -51,6 +52,8 @@ pub struct Call<O: Operation> {
     pub body: O::Body,
     /// The head of the request.
     pub parts: Parts,
+    /// Set if the request named itself, so that it can be told from others.
+    once: Option<Arc<Once>>,
 }
 
 impl<O: Operation> Call<O> {
@@ -81,13 +84,21 @@ where
             .await
     }
 
-    /// Runs a rule that writes, in a transaction, if the caller may see the app. It may run again.
-    pub async fn write<T: Send + 'static>(self, rule: fn(&mut Tx<'_>, &Self) -> Result<T>) -> Result<T> {
+    /// Runs a rule that writes, in a transaction, if the caller may see the app. It may run again. What it changes
+    /// stands in the audit log, and a request that named itself changes it once.
+    pub async fn write<T>(self, rule: fn(&mut Tx<'_>, &Self) -> Result<T>) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
         let store = self.state.store.clone();
         store
             .write(move |tx| {
                 self.admit(tx)?;
-                rule(tx, &self)
+                let audited = |tx: &mut Tx<'_>| audit::audited(tx, &self, rule);
+                match &self.once {
+                    Some(once) => once.run(tx, &self.state.vault, audited),
+                    None => audited(tx),
+                }
             })
             .await
     }
@@ -203,14 +214,22 @@ where
         Box::pin(async move {
             let mut body = body;
             let mut caller = None;
+            let mut once = None;
             let outcome = match enter::<O>(&rules, state, parts, Some(&mut body), &mut caller).await {
-                Ok(call) => handler(call).await.and_then(write),
+                Ok(call) => {
+                    once.clone_from(&call.once);
+                    handler(call).await.and_then(write)
+                }
                 Err(error) => {
                     drain(body).await;
                     Err(error)
                 }
             };
-            leave::<O>(outcome, caller.as_ref())
+            let mut answer = leave::<O>(outcome, caller.as_ref());
+            if once.is_some_and(|once| once.was_replayed()) {
+                answer.headers.insert(idempotency::REPLAYED, const { HeaderValue::from_static("true") });
+            }
+            answer
         })
     })
 }
@@ -265,11 +284,13 @@ async fn enter<O: Operation>(
         state.limits.admit_app(app)?;
     }
     let query = read_query::<O>(rules, parts.uri.query().unwrap_or_default())?;
+    let name = idempotency::name::<O>(&parts.headers)?;
     let body = match body {
         Some(body) => read_body::<O>(rules, &parts.headers, body).await?,
         None => typed(Value::Object(serde_json::Map::new()))?,
     };
-    Ok(Call { state, caller, path, query, body, parts })
+    let once = name.map(|name| Once::new::<O>(name, &caller, &path, &query, &body)).transpose()?.map(Arc::new);
+    Ok(Call { state, caller, path, query, body, parts, once })
 }
 
 /// Where the contract's paths begin: everything also answers under `/sc`.

@@ -57,6 +57,9 @@ pub enum Error {
     /// The body is not of a type that is understood.
     #[error("{0}")]
     UnsupportedMediaType(&'static str),
+    /// The name that a request gave itself was given to another one before.
+    #[error("This Idempotency-Key was used for another request")]
+    Reused,
     /// It takes no more.
     #[error("{0}")]
     Locked(String),
@@ -95,6 +98,7 @@ impl Error {
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "request_entity_too_large"),
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::Reused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
             Self::Locked(_) => (StatusCode::LOCKED, "locked"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::Store(StoreError::Contention | StoreError::Full | StoreError::Unavailable(_)) => {

@@ -1,7 +1,7 @@
 //! The life of keys: what is told of it, and what their owners change.
 
 use crate::{
-    apps,
+    apps, audit,
     auth::{Caller, KeyKind, life::Limits},
     call::Call,
     error::{Error, Result},
@@ -11,7 +11,8 @@ use crate::{
 };
 use heliograph_store::{Row, Tx, args};
 use heliograph_wire::{
-    contract, id::AppId, key_life::*, op::Scope, patch::Patch, problem::Missing, secret, time::Timestamp,
+    audit::AuditActor, contract, id::AppId, key_life::*, op::Scope, patch::Patch, problem::Missing, secret,
+    time::Timestamp,
 };
 use zeroize::Zeroizing;
 
@@ -176,7 +177,12 @@ pub fn disable_leaked(tx: &mut Tx<'_>, state: &State, id: &str, old_one: bool) -
     } else if kept.life.enabled {
         kept.disable(tx.now(), DisabledReason::Leaked);
     }
-    save(tx, state, &kept)
+    save(tx, state, &kept)?;
+    // Whoever reports a secret shows no credential.
+    let actor = AuditActor { kind: "reporter".to_owned(), ..AuditActor::default() };
+    let change =
+        audit::Change { operation: "ReportLeakedKeys", actor, subject: Some(id.to_owned()), ..Default::default() };
+    audit::record(tx, &state.vault, &text(kept.life.app_id), &change)
 }
 
 /// Limits that hold something: each address a range, each operation one that the key's scope may call.

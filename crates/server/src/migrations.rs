@@ -12,5 +12,6 @@ pub const ALL: &[Migration] = &[
     Migration { version: 6, name: "removals", sql: include_str!("../migrations/0006_removals.sql") },
     Migration { version: 7, name: "deliveries", sql: include_str!("../migrations/0007_deliveries.sql") },
     Migration { version: 8, name: "key life", sql: include_str!("../migrations/0008_key_life.sql") },
+    Migration { version: 9, name: "audit", sql: include_str!("../migrations/0009_audit.sql") },
     Migration { version: 10, name: "webhook signing", sql: include_str!("../migrations/0010_webhook_signing.sql") },
 ];

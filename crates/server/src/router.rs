@@ -1,7 +1,7 @@
 //! The table of contents: each operation's handler, and the way from a path to it.
 
 use crate::{
-    activities, app_keys, apps, attachments,
+    activities, app_keys, apps, attachments, audit,
     call::{Answer, Endpoint, Rules, Streamed, endpoint, raw_endpoint, streamed_endpoint},
     channel_events, channels, clients, control, conversations, deliveries, devices, explain, integration_keys,
     integrations, key_life, key_policy, leaks, messages, notices, oauth,
@@ -73,6 +73,7 @@ impl Router {
         switchboard_integrations::routes(&mut builder);
         token_info::routes(&mut builder);
         oauth::routes(&mut builder);
+        audit::routes(&mut builder);
         key_life::routes(&mut builder);
         key_policy::routes(&mut builder);
         leaks::routes(&mut builder);

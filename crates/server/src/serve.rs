@@ -9,6 +9,7 @@ use crate::{
     delivery::{Dispatcher, sweep},
     edge::Edge,
     failures::Failures,
+    idempotency,
     key_uses::{self, KeyUses},
     key_watch,
     limits::Limits,
@@ -69,10 +70,10 @@ pub async fn serve(
     let listener = TcpListener::bind(&settings.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     create_folder(&settings.data)?;
-    let (options, master_key) = (settings.store_options(true), settings.master_key_path());
+    let (options, master_key) = (settings.store_options(true), settings.master_key_source());
     let opening = tokio::task::spawn_blocking(move || Store::open(&options, migrations::ALL));
     let store = opening.await.map_err(|error| StartError::Database(error.to_string()))??;
-    let (vault, database) = open_vault(&store, &master_key).await?;
+    let (vault, database) = open_vault(&store, master_key).await?;
     let vault = Arc::new(vault);
     let first_key = match database {
         Database::New => Some(first_key(&store, &vault, settings.key_mode, &settings.data).await?),
@@ -93,6 +94,7 @@ pub async fn serve(
     let last_request = CancellationToken::new();
     let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
     let clearing = tokio::spawn(attachments::run(state.clone(), stop.clone()));
+    let retiring = tokio::spawn(idempotency::run(state.clone(), stop.clone()));
     let noting = tokio::spawn(key_uses::run(state.clone(), stop.clone()));
     let watching = tokio::spawn(key_watch::run(state.clone(), stop.clone()));
     let forgetting = tokio::spawn(sweep::run(state.clone(), stop.clone()));
@@ -103,7 +105,7 @@ pub async fn serve(
     started(&Started { url, first_key, notes });
     // Delivery goes on until the last request is answered: it may still cause events. A task ends early only by a
     // panic, which is in the log.
-    let _ = tokio::join!(door, clearing, forgetting, telling, sweeping, noting, watching);
+    let _ = tokio::join!(door, clearing, forgetting, telling, sweeping, noting, watching, retiring);
     last_request.cancel();
     let _ = delivery.await;
     attachments::finish(&state).await;

@@ -4,6 +4,7 @@ use crate::{
     delivery::{self, journal::Journal, policy},
     error::Error,
     limits::RateLimit,
+    master_key::Source,
 };
 use heliograph_http::Proxy;
 use heliograph_store::{OpenError, Options};
@@ -23,6 +24,10 @@ pub struct Settings {
     pub database_url: Option<String>,
     /// The file with the master key; by default beside the data folder, so that a copy of that folder tells nothing.
     pub master_key_file: Option<PathBuf>,
+    /// A command that prints the master key, instead of a file.
+    pub master_key_command: Option<String>,
+    /// The master key itself, instead of a file.
+    pub master_key: Option<String>,
     /// The address that links name; by default the one the caller used.
     pub public_url: Option<String>,
     /// Whether webhooks may name private addresses; by default only when the server itself is for this machine alone.
@@ -89,6 +94,8 @@ impl Default for Settings {
             data: PathBuf::from("heliograph-data"),
             database_url: None,
             master_key_file: None,
+            master_key_command: None,
+            master_key: None,
             public_url: None,
             allow_private_targets: None,
             outbound_proxy: None,
@@ -131,6 +138,15 @@ impl Settings {
         Options { url, exclusive, connections: self.postgres_connections }
     }
 
+    /// Where master keys come from.
+    pub(crate) fn master_key_source(&self) -> Source {
+        match (&self.master_key, &self.master_key_command) {
+            (Some(text), _) => Source::Text(text.clone().into()),
+            (None, Some(command)) => Source::Command(command.clone()),
+            (None, None) => Source::File(self.master_key_path()),
+        }
+    }
+
     /// What is decided of deliveries.
     pub(crate) fn delivery_options(&self) -> delivery::Options {
         delivery::Options {
@@ -163,8 +179,8 @@ impl Settings {
         Proxy::new(&url, credential).map(Some).map_err(wrong)
     }
 
-    /// Where the master key is.
-    pub(crate) fn master_key_path(&self) -> PathBuf {
+    /// The file of the master key.
+    fn master_key_path(&self) -> PathBuf {
         self.master_key_file.clone().unwrap_or_else(|| {
             let mut name = self.data.file_name().unwrap_or("heliograph".as_ref()).to_owned();
             name.push("-master.key");

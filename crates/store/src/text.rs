@@ -170,8 +170,8 @@ pub(crate) fn bulk(sql: &str, types: &[&str]) -> Option<String> {
             let joined = if verb == "UPDATE" { "FROM" } else { "USING" };
             Some(format!("{head}{joined} {many} AS given({names}) WHERE {condition}"))
         }
-        // OFFSET keeps the planner from thinking of something better than to look up one after the other.
-        "SELECT" if !takes_locks(sql) => Some(format!(
+        // OFFSET keeps the planner from thinking of something better than to look up one after the other. A text can have one.
+        "SELECT" if !takes_locks(sql) && !words(sql).any(|word| word == "OFFSET") => Some(format!(
             "SELECT given.n, answer.* FROM {many} WITH ORDINALITY AS given({names}, n), LATERAL ({text} OFFSET 0) AS answer"
         )),
         _ => None,
@@ -372,6 +372,7 @@ mod tests {
             "DELETE FROM t WHERE a = $1",
             "UPDATE t SET c = 0 WHERE a = $1 AND b = $2 RETURNING c",
             "SELECT a FROM t WHERE a = $1 FOR UPDATE",
+            "SELECT a FROM t WHERE a = $1 ORDER BY a LIMIT 1 OFFSET $2",
         ] {
             assert_eq!(bulk(odd, &["text"]), None, "{odd}");
         }

@@ -8,6 +8,7 @@ pub mod activities;
 pub mod app_keys;
 pub mod apps;
 pub mod attachments;
+pub mod audit;
 pub mod channel_events;
 pub mod channels;
 pub mod check;
@@ -77,6 +78,7 @@ pub fn contract() -> Vec<op::Description> {
         token_info::OPERATIONS,
         oauth::OPERATIONS,
         oauth_clients::OPERATIONS,
+        audit::OPERATIONS,
         key_life::OPERATIONS,
         leaked_keys::OPERATIONS,
         token_explain::OPERATIONS,

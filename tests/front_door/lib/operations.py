@@ -144,6 +144,7 @@ OPERATIONS = [
     row("UploadAttachment", "POST", A + "/attachments?access=public", ALL, 415, {}),
     row("DeleteAttachment", "POST", A + "/attachments/remove", ALL, 400, {"mediaUrl": "https://example.org/cat.png"}),
     row("CreateSwitchboard", "POST", S, {ACCOUNT, APP}, 201),
+    row("ListAppAuditEvents", "GET", "/heliograph/v1/apps/{appId}/audit-events", {ACCOUNT}, 200),
     row("ListKeys", "GET", LIFE + "?appId={appId}&integrationId={integrationId}", {ACCOUNT, APP}, 200),
     row("GetKeyPolicy", "GET", "/heliograph/v1/apps/{appId}/keyPolicy", {ACCOUNT, APP}, 200),
     row("UpdateKeyPolicy", "PATCH", "/heliograph/v1/apps/{appId}/keyPolicy", {ACCOUNT}, 200, {"mode": None}),
@@ -164,4 +165,6 @@ BESIDE = [
     ("POST", "/heliograph/v1/keys/{}/rotate", "RotateKey"),
     ("POST", "/heliograph/v1/leaked-keys", "ReportLeakedKeys"),
     ("POST", "/heliograph/v1/token/explain", "ExplainToken"),
+    # No service account may: test_audit.py.
+    ("GET", "/heliograph/v1/audit-events", "ListAuditEvents"),
 ]

@@ -101,6 +101,10 @@ impl Caller {
     pub fn oauth_client(&self) -> Option<&str> {
         self.0.oauth_client.as_deref()
     }
+    /// The kind of their key.
+    pub fn kind(&self) -> KeyKind {
+        self.0.kind
+    }
     /// The id of their key.
     pub fn key_id(&self) -> &str {
         &self.0.id

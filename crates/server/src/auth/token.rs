@@ -93,8 +93,11 @@ pub fn parse(text: &str) -> Result<Token<'_>> {
         return Err(Error::InvalidToken("Invalid JWT. Expected three parts separated by dots".to_owned()));
     };
     let decoded = BASE64.decode(header).map_err(|_| defect("header", "It is not base64url without padding"))?;
-    let header_json: Header<'_> = serde_json::from_slice(&decoded)
-        .map_err(|_| defect("header", "It is not a JSON object with texts for alg and kid"))?;
+    // As text first: JSON is UTF-8 (RFC 8725, 3.7), also in members that nobody looks at.
+    let header_json: Option<Header<'_>> =
+        str::from_utf8(&decoded).ok().and_then(|text| serde_json::from_str(text).ok());
+    let header_json =
+        header_json.ok_or_else(|| defect("header", "It is not a JSON object with texts for alg and kid"))?;
     if header_json.alg.as_deref() != Some("HS256") {
         return Err(defect("header", "Algorithm (alg) should be HS256"));
     }
@@ -220,7 +223,7 @@ pub fn access_token(key_id: &str, secret: &str, client: &str, app: AppId, now_ms
 /// The claims of an object. (Derived code would take a list of claims, too.)
 fn claims(json: &[u8]) -> Option<Claims> {
     let object = json.trim_ascii_start().starts_with(b"{");
-    serde_json::from_slice(json).ok().filter(|_| object)
+    serde_json::from_str(str::from_utf8(json).ok()?).ok().filter(|_| object)
 }
 
 /// A token names the scope of its key.

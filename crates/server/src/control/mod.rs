@@ -64,7 +64,7 @@ async fn release(call: Call<ReleaseControl>) -> Result<Nothing> {
 fn answer(failed: Option<Failure>) -> Result<Nothing> {
     match failed {
         None => Ok(Nothing {}),
-        Some(Failure { code, message }) => Err(Error::Broken { code, title: message }),
+        Some(failure) => Err(Error::Broken { code: failure.code(), title: failure.message }),
     }
 }
 
@@ -186,7 +186,7 @@ fn tell_of_failure(
     let subscribers = Subscribers::of(tx, turn.app)?;
     events::record(tx, turn.state, &subscribers, trigger, Some(conversation), |_| ControlPayload {
         conversation: conversation.clone(),
-        error: Some(ControlError { code: failure.code.to_owned(), message: failure.message.clone() }),
+        error: Some(ControlError { code: failure.code().to_owned(), message: failure.message.clone() }),
         metadata: turn.metadata.clone(),
         message_history: None,
     })

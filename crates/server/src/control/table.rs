@@ -2,23 +2,41 @@
 
 use crate::switchboards::Board;
 use heliograph_wire::{control::NEXT, id::IntegrationId, switchboard_integrations::SwitchboardIntegration};
+use serde::{Deserialize, Serialize};
 
 /// Why an action does nothing: what the failure's event says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
-    /// A word for programs.
-    pub code: &'static str,
+    /// Which kind.
+    pub kind: FailureKind,
     /// A sentence for people.
     pub message: String,
 }
 
+/// What is wrong with an action.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FailureKind {
+    /// To whom.
+    Target,
+    /// When.
+    Action,
+}
+
 impl Failure {
+    /// A word for programs.
+    pub const fn code(&self) -> &'static str {
+        match self.kind {
+            FailureKind::Target => "switchboard_invalid_target",
+            FailureKind::Action => "switchboard_invalid_action",
+        }
+    }
+
     fn target(message: impl Into<String>) -> Verdict<'static> {
-        Verdict::Fails(Self { code: "switchboard_invalid_target", message: message.into() })
+        Verdict::Fails(Self { kind: FailureKind::Target, message: message.into() })
     }
     /// The action is not one for now.
     pub fn action(message: &str) -> Verdict<'static> {
-        Verdict::Fails(Self { code: "switchboard_invalid_action", message: message.to_owned() })
+        Verdict::Fails(Self { kind: FailureKind::Action, message: message.to_owned() })
     }
 }
 
@@ -179,7 +197,7 @@ mod tests {
 
     fn code(verdict: &Verdict<'_>) -> &'static str {
         match verdict {
-            Verdict::Fails(failure) => failure.code,
+            Verdict::Fails(failure) => failure.code(),
             _ => "",
         }
     }

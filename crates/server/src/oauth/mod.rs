@@ -13,7 +13,7 @@ pub mod secrets;
 mod session;
 
 use crate::{
-    apps,
+    apps, audit,
     auth::token::access_token,
     call::{Answer, Call},
     error::{Error, Result},
@@ -24,7 +24,11 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use heliograph_store::{Tx, clock};
-use heliograph_wire::{oauth::*, op::Nothing};
+use heliograph_wire::{
+    audit::AuditActor,
+    oauth::*,
+    op::{Nothing, Operation},
+};
 use http::StatusCode;
 use request::Request;
 use sha2::{Digest, Sha256};
@@ -83,6 +87,10 @@ fn exchange(tx: &mut Tx<'_>, state: &State, asked: &TokenRequest) -> Result<Acce
     apps::require(tx, consent.app)?;
     let integration = integrations::of_partner(tx, consent.app, &client)?;
     let key = keys::of_oauth(tx, &state.vault, consent.app, integration, &client.id)?;
+    let actor = AuditActor { kind: "OAuth client".to_owned(), id: Some(client.id.clone()), ..AuditActor::default() };
+    let subject = Some(integration.to_string());
+    let change = audit::Change { operation: GetToken::ID, actor, subject, ..audit::Change::default() };
+    audit::record(tx, &state.vault, consent.app.text().as_str(), &change)?;
     let token = access_token(&key.id, &key.secret, &client.id, consent.app, clock::now_ms());
     Ok(AccessToken { access_token: token, token_type: "Bearer".to_owned() })
 }

@@ -1,0 +1,183 @@
+//! The chains themselves: their rows, and the proof that none was altered or left out.
+
+use super::Change;
+use crate::{
+    error::{Error, Result},
+    pages::Window,
+    vault::Vault,
+};
+use heliograph_store::{Error as StoreError, Row, Tx, args};
+use heliograph_wire::{
+    audit::{AuditActor, AuditEvent, AuditFilter},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How many events are read at once.
+const STEP: i64 = 500;
+
+/// What of an event no statement asks for.
+#[derive(Serialize, Deserialize)]
+struct Detail {
+    actor: AuditActor,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<Value>,
+}
+
+/// What a chain was found to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The app, or '' for the server itself.
+    pub chain: String,
+    /// How many events it has.
+    pub events: u64,
+    /// The code of the last one: whoever wrote it down elsewhere sees from it whether the end was cut off since.
+    pub mac: String,
+    /// Where it is broken, if it is.
+    pub broken: Option<Broken>,
+}
+
+/// The first event of a chain that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// It was altered, or stood elsewhere.
+    #[error("event {0} was altered")]
+    Altered(u64),
+    /// It is gone.
+    #[error("event {0} is missing")]
+    Missing(u64),
+    /// There are events after the one that is said to be the last, or there should be.
+    #[error("the end of the log is not where it should be")]
+    End,
+}
+
+/// Adds an event to a chain. Callers that do so at the same moment meet at the chain's end, and one of them goes again.
+pub fn append(tx: &mut Tx<'_>, vault: &Vault, chain: &str, change: &Change) -> Result<()> {
+    let (last, before) = head(tx, chain)?.unwrap_or_default();
+    let (id, now) = (place(last + 1), tx.now());
+    let detail = Detail { actor: change.actor.clone(), before: change.before.clone(), after: change.after.clone() };
+    let detail = serde_json::to_string(&detail)?;
+    let actor = change.actor.id.as_deref().unwrap_or_default();
+    let subject = change.subject.as_deref().unwrap_or_default();
+    let mac =
+        vault.authenticate(tx, chain, &[&before, &id, &now.to_string(), change.operation, actor, subject, &detail])?;
+    let entered = tx.execute(
+        "INSERT INTO audit_event (app_id, id, created_at, operation, actor_id, subject_id, detail, mac)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (app_id, id) DO NOTHING",
+        args![chain, &id, now, change.operation, actor, subject, &detail, &mac],
+    )?;
+    if entered == 0 {
+        return Err(StoreError::Contention.into());
+    }
+    tx.execute(
+        "INSERT INTO audit_head (app_id, id, mac) VALUES ($1, $2, $3)
+         ON CONFLICT (app_id) DO UPDATE SET id = $2, mac = $3",
+        args![chain, &id, &mac],
+    )?;
+    Ok(())
+}
+
+/// Walks a chain from its beginning, and says whether each event is as it was written and in its place.
+pub fn verify(tx: &Tx<'_>, vault: &Vault, chain: &str) -> Result<Verdict> {
+    let (mut count, mut mac) = (0, String::new());
+    let broken = loop {
+        let rows = tx.query(
+            "SELECT id, created_at, operation, actor_id, subject_id, detail, mac FROM audit_event
+             WHERE app_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+            args![chain, &place(count), STEP],
+        )?;
+        if rows.is_empty() {
+            let end = head(tx, chain)?.unwrap_or_default();
+            break (end != (count, mac.clone())).then_some(Broken::End);
+        }
+        match follow(tx, vault, chain, &rows, (&mut count, &mut mac))? {
+            None => {}
+            broken => break broken,
+        }
+    };
+    Ok(Verdict { chain: chain.to_owned(), events: count, mac, broken })
+}
+
+fn follow(
+    tx: &Tx<'_>,
+    vault: &Vault,
+    chain: &str,
+    rows: &[Row],
+    (count, mac): (&mut u64, &mut String),
+) -> Result<Option<Broken>> {
+    for row in rows {
+        let (id, now) = (row.text(0)?, row.int(1)?.to_string());
+        if id != place(*count + 1) {
+            return Ok(Some(Broken::Missing(*count + 1)));
+        }
+        let parts = [mac.as_str(), id, &now, row.text(2)?, row.text(3)?, row.text(4)?, row.text(5)?];
+        if vault.authenticate(tx, chain, &parts)? != row.text(6)? {
+            return Ok(Some(Broken::Altered(*count + 1)));
+        }
+        *count += 1;
+        row.text(6)?.clone_into(mac);
+    }
+    Ok(None)
+}
+
+/// A place in a chain as its id: such ids sort as numbers do, and are cursors of a list like all others.
+fn place(number: u64) -> String {
+    format!("{number:024x}")
+}
+
+// ---- Rows
+
+/// The last event of a chain, and its code.
+fn head(tx: &Tx<'_>, chain: &str) -> Result<Option<(u64, String)>> {
+    let rows = tx.query("SELECT id, mac FROM audit_head WHERE app_id = $1", args![chain])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let number = u64::from_str_radix(row.text(0)?, 16);
+    Ok(Some((number.map_err(|_| Error::Internal("a chain has a strange end".into()))?, row.text(1)?.to_owned())))
+}
+
+/// All chains that there are, or should be.
+pub fn chains(tx: &Tx<'_>) -> Result<Vec<String>> {
+    let rows = tx.query("SELECT app_id FROM audit_head UNION SELECT app_id FROM audit_event ORDER BY 1", args![])?;
+    rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
+}
+
+/// Some events of a chain, oldest first.
+pub fn page(tx: &Tx<'_>, chain: &str, filter: &AuditFilter, window: &Window) -> Result<Vec<AuditEvent>> {
+    let wanted = |text: &Option<String>| text.clone().unwrap_or_default();
+    let (operation, actor, subject) = (wanted(&filter.operation), wanted(&filter.actor_id), wanted(&filter.subject_id));
+    if [&operation, &actor, &subject].iter().any(|text| text.contains('\0')) {
+        return Ok(Vec::new());
+    }
+    let rows = match window.before() {
+        None => tx.query(
+            "SELECT id, created_at, operation, subject_id, detail, mac FROM audit_event
+             WHERE app_id = $1 AND id > $2 AND ($3 = '' OR operation = $3) AND ($4 = '' OR actor_id = $4)
+             AND ($5 = '' OR subject_id = $5) ORDER BY id LIMIT $6",
+            args![chain, window.after(), &operation, &actor, &subject, window.limit()],
+        ),
+        Some(before) => tx.query(
+            "SELECT id, created_at, operation, subject_id, detail, mac FROM audit_event
+             WHERE app_id = $1 AND id < $2 AND ($3 = '' OR operation = $3) AND ($4 = '' OR actor_id = $4)
+             AND ($5 = '' OR subject_id = $5) ORDER BY id DESC LIMIT $6",
+            args![chain, before, &operation, &actor, &subject, window.limit()],
+        ),
+    }?;
+    rows.iter().map(event).collect()
+}
+
+fn event(row: &Row) -> Result<AuditEvent> {
+    let Detail { actor, before, after } = serde_json::from_str(row.text(4)?)?;
+    Ok(AuditEvent {
+        id: row.text(0)?.to_owned(),
+        created_at: Timestamp(row.int(1)?),
+        operation: row.text(2)?.to_owned(),
+        actor,
+        subject_id: Some(row.text(3)?.to_owned()).filter(|id| !id.is_empty()),
+        before,
+        after,
+        mac: row.text(5)?.to_owned(),
+    })
+}

@@ -1,0 +1,169 @@
+//! Idempotency: a POST may name itself in the header `Idempotency-Key`. Whatever it changes is changed once, however
+//! often it arrives within a day: its answer is kept by the transaction that makes the change, and given again.
+//!
+//! The name belongs to the caller's key in one app. A refusal is not kept: it changed nothing.
+
+use crate::{
+    auth::Caller,
+    error::{Error, Result},
+    state::State,
+    vault::{Place, Vault},
+};
+use heliograph_store::{Error as StoreError, Tx, args, clock};
+use heliograph_wire::{op::Operation, path::PathParams};
+use http::{HeaderMap, HeaderName, Method};
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use std::{
+    fmt::Write,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Names a request.
+const NAME: HeaderName = HeaderName::from_static("idempotency-key");
+/// Says that an answer was given before.
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// How many characters a name may have.
+const MAX_NAME: usize = 255;
+/// How long an answer is kept, in milliseconds.
+const KEPT_MS: i64 = 24 * 3600 * 1000;
+/// How often answers that have had their time are cleared away.
+const SWEEP: Duration = Duration::from_secs(600);
+
+/// The name that a request gives itself, if it does; only a POST needs one.
+pub fn name<O: Operation>(headers: &HeaderMap) -> Result<Option<&str>> {
+    if O::METHOD != Method::POST {
+        return Ok(None);
+    }
+    let mut given = headers.get_all(NAME).iter();
+    let Some(value) = given.next() else { return Ok(None) };
+    let text = value.to_str().ok().filter(|text| (1..=MAX_NAME).contains(&text.len()));
+    match (text, given.next()) {
+        (Some(text), None) => Ok(Some(text)),
+        _ => Err(Error::invalid(format!("Idempotency-Key should be one text of 1 to {MAX_NAME} ASCII characters"))),
+    }
+}
+
+/// A request that named itself.
+pub struct Once {
+    app: String,
+    caller: String,
+    name: String,
+    fingerprint: String,
+    replayed: AtomicBool,
+}
+
+impl Once {
+    /// From the name, who calls, and all that is asked.
+    pub fn new<O: Operation>(
+        name: &str,
+        caller: &Caller,
+        path: &O::Path,
+        query: &O::Query,
+        body: &O::Body,
+    ) -> Result<Self> {
+        let asked = serde_json::to_vec(&(O::ID, path.write(), query, body))?;
+        let app = path.app_id().map(|app| app.to_string()).unwrap_or_default();
+        Ok(Self {
+            app,
+            caller: caller.key_id().to_owned(),
+            name: digest(name.as_bytes()),
+            fingerprint: digest(&asked),
+            replayed: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether the answer is one that was given before.
+    pub fn was_replayed(&self) -> bool {
+        self.replayed.load(Ordering::Relaxed)
+    }
+
+    /// Runs a rule, unless it ran for this request before: then its outcome of that time.
+    pub fn run<T>(&self, tx: &mut Tx<'_>, vault: &Vault, rule: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let known = self.find(tx, vault)?;
+        // Not just set: the transaction may be running again.
+        self.replayed.store(known.is_some(), Ordering::Relaxed);
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let outcome = rule(tx)?;
+        self.keep(tx, vault, &serde_json::to_string(&outcome)?)?;
+        Ok(outcome)
+    }
+
+    fn row(&self) -> String {
+        [self.caller.as_str(), &self.name].join(" ")
+    }
+
+    // ---- Rows
+
+    fn find<T: DeserializeOwned>(&self, tx: &Tx<'_>, vault: &Vault) -> Result<Option<T>> {
+        let rows = tx.query(
+            "SELECT fingerprint, answer, expires_at FROM idempotency WHERE app_id = $1 AND caller = $2 AND name = $3",
+            args![&self.app, &self.caller, &self.name],
+        )?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        if row.int(2)? <= tx.now() {
+            return Ok(None);
+        }
+        if row.text(0)? != self.fingerprint {
+            return Err(Error::Reused);
+        }
+        let place = Place { table: "idempotency", app: &self.app, row: &self.row() };
+        Ok(Some(serde_json::from_str(&vault.open(tx, place, row.text(1)?)?)?))
+    }
+
+    fn keep(&self, tx: &mut Tx<'_>, vault: &Vault, outcome: &str) -> Result<()> {
+        let place = Place { table: "idempotency", app: &self.app, row: &self.row() };
+        let (sealed, now) = (vault.seal(tx, place, outcome)?, tx.now());
+        let kept = tx.execute(
+            "INSERT INTO idempotency (app_id, caller, name, fingerprint, answer, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (app_id, caller, name) DO UPDATE
+             SET fingerprint = $4, answer = $5, expires_at = $6 WHERE idempotency.expires_at <= $7",
+            args![&self.app, &self.caller, &self.name, &self.fingerprint, &sealed, now + KEPT_MS, now],
+        )?;
+        // Somebody else asked the same just now: run again, and find their answer.
+        if kept == 0 { Err(StoreError::Contention.into()) } else { Ok(()) }
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Clears answers away that have had their time, until it is told to stop.
+pub async fn run(state: State, stop: CancellationToken) {
+    loop {
+        if let Err(error) = sweep(&state).await {
+            tracing::warn!(%error, "old answers could not be cleared away; that is tried again");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP) => {}
+        }
+    }
+}
+
+async fn sweep(state: &State) -> Result<()> {
+    let now = clock::now_ms();
+    // Most often there is nothing to do, and that takes no write.
+    let due = move |tx: &Tx<'_>| -> Result<bool> {
+        Ok(!tx.query("SELECT 1 FROM idempotency WHERE expires_at <= $1 LIMIT 1", args![now])?.is_empty())
+    };
+    if state.store.read(due).await? {
+        let clear = move |tx: &mut Tx<'_>| -> Result<u64> {
+            Ok(tx.execute("DELETE FROM idempotency WHERE expires_at <= $1", args![now])?)
+        };
+        state.store.write(clear).await?;
+    }
+    Ok(())
+}
