@@ -66,7 +66,9 @@ def settle(server):
 
 @pytest.mark.waits
 def test_no_call_finds_a_defect(launch, tmp_path):
-    server = launch(*SHORT_GAPS, "--log", "error")
+    # Wrong credentials are among what is sent: they are to be refused each time as such.
+    patient = ("--failure-limit-address", "100000/s", "--failure-limit-key", "100000/s")
+    server = launch(*SHORT_GAPS, *patient, "--log", "error")
     hooks = ROOT / "tests" / "front_door" / "lib" / "fuzz_hooks.py"
     environment = clean_environment(
         SCHEMATHESIS_HOOKS=str(hooks), HELIOGRAPH_FUZZ_WORLD=json.dumps(settle(server)), NO_COLOR="1")

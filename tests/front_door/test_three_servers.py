@@ -20,6 +20,8 @@ TAKEN_OVER_S = 15.0
 # How long the storm goes on; a longer run: HELIOGRAPH_STORM_S=600 ./test -- -k killed_under_load
 STORM_S = float(os.environ.get("HELIOGRAPH_STORM_S", "6"))
 CONVERSATIONS = 12
+# How long the target takes for a call: slow enough that the dead server surely had calls under way.
+TARGET_S = 0.1
 
 
 @pytest.fixture(autouse=True)
@@ -141,14 +143,15 @@ class Writer(threading.Thread):
                     continue
                 if answer.status_code == 201:
                     self.said.append(answer.json()["messages"][0]["id"])
+                # The target takes the events of a conversation one after the other: no faster than that.
+                self.over.wait(TARGET_S * 1.5)
 
 
 @pytest.mark.waits
 def test_one_of_three_is_killed_under_load(three, sink):
     """Nothing that was acknowledged is lost, each conversation keeps its order, and what came twice is counted."""
     app = new_app(three[0])
-    # Slow enough that the dead server surely had calls under way.
-    target = sink.target(always=(200, 0.1))
+    target = sink.target(always=(200, TARGET_S))
     app.custom(target)
     assert app.key
     conversations = [app.group() for _ in range(CONVERSATIONS)]

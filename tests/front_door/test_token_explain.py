@@ -113,5 +113,5 @@ def test_by_the_shell(server, app):
 
 
 def test_bad_questions(server):
-    for body in ({}, {"token": ""}, {"token": 1}, {"token": "x" * 20_000}, {"token": "a.b.c", "appId": "x"}):
+    for body in ({}, {"token": ""}, {"token": 1}, {"token": "no token " * 2_000}, {"token": "a.b.c", "appId": "x"}):
         Api(server).post(EXPLAIN, body).refused(400, "bad_request")

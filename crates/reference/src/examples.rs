@@ -56,6 +56,7 @@ const BODIES: &[(&str, &str)] = &[
         r#"{ "matchCriteria": { "type": "whatsapp", "integrationId": "{{channelId}}", "phoneNumber": "+12125550123" },
             "confirmation": { "type": "immediate" }, "target": { "conversationId": "{{conversationId}}" } }"#,
     ),
+    ("ReplayDeliveries", r#"{ "since": "2026-01-01T00:00:00.000Z" }"#),
     ("ReportClient", r#"{ "outcome": "confirmed", "displayName": "Jane" }"#),
     ("AnnounceDevice", r#"{ "type": "web", "guid": "a-browser-of-janes", "integrationId": "{{webIntegrationId}}" }"#),
     (
