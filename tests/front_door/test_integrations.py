@@ -145,6 +145,8 @@ def test_list_filter(app):
     assert listed("filter%5Btypes%5D=custom%2Cweb") == [ids["custom"], ids["web"]]
     assert listed('filter={"types":"telegram"}') == [ids["telegram"]]
     assert listed("filter[types]=viber") == []
+    # Types are compared letter by letter, on both stores.
+    assert listed("filter[types]=WEB") == listed("filter[types]=w_b,%25") == []
 
 
 def test_unknown_id(app):

@@ -89,3 +89,29 @@ def test_unread_count(app):
     counts = {one["userId"]: one["unreadCount"] for one in listed}
     assert counts[joe["id"]] == 2, "neither message is Joe's own"
     assert counts[jane["id"]] <= 1, "her own message is read"
+
+
+def test_deleted_messages_are_not_unread(app):
+    jane = app.user()
+    conversation = app.group(jane)
+    path = app.conversation_path(conversation)
+
+    def unread():
+        return app.api.get(f"{path}/participants").ok()["participants"][0]["unreadCount"]
+
+    def delete(message):
+        app.api.delete(f"{path}/messages/{message['id']}").ok()
+
+    read = app.say(conversation, "Read")
+    app.say(conversation, "From Jane", jane)
+    first, second, third = (app.say(conversation, text) for text in ("One", "Two", "Three"))
+    assert unread() == 3
+    delete(read)
+    assert unread() == 3, "what was read is not unread any less"
+    delete(second)
+    assert unread() == 2
+    delete(third)
+    delete(first)
+    assert unread() == 0
+    app.say(conversation, "Four")
+    assert unread() == 1

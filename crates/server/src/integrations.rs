@@ -369,15 +369,16 @@ fn find(tx: &Tx<'_>, app: AppId, id: IntegrationId) -> Result<Kept> {
 fn all(tx: &Tx<'_>, app: AppId, types: Option<&str>, window: &Window) -> Result<Vec<Kept>> {
     let types = types.map(|list| format!(",{},", list.replace(' ', "")));
     let app = app.text();
+    // REPLACE, because LIKE knows wildcards, and on SQLite no difference between large and small letters.
     let rows = match window.before() {
         Some(id) => tx.query(
             "SELECT id, type, status, display_name, fields, secrets, default_responder_id FROM integration WHERE app_id = $1 AND id < $2
-             AND (CAST($3 AS TEXT) IS NULL OR CAST($3 AS TEXT) LIKE '%,' || type || ',%') ORDER BY id DESC LIMIT $4",
+             AND (CAST($3 AS TEXT) IS NULL OR REPLACE(CAST($3 AS TEXT), ',' || type || ',', '') <> CAST($3 AS TEXT)) ORDER BY id DESC LIMIT $4",
             args![app.as_str(), id, types.as_deref(), window.limit()],
         ),
         None => tx.query(
             "SELECT id, type, status, display_name, fields, secrets, default_responder_id FROM integration WHERE app_id = $1 AND id > $2
-             AND (CAST($3 AS TEXT) IS NULL OR CAST($3 AS TEXT) LIKE '%,' || type || ',%') ORDER BY id LIMIT $4",
+             AND (CAST($3 AS TEXT) IS NULL OR REPLACE(CAST($3 AS TEXT), ',' || type || ',', '') <> CAST($3 AS TEXT)) ORDER BY id LIMIT $4",
             args![app.as_str(), window.after(), types.as_deref(), window.limit()],
         ),
     }?;

@@ -294,6 +294,7 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteMessage>) -> Result<Nothing> {
     let (app, conversation) = (call.path.app_id, call.path.conversation_id);
     conversations::find(tx, app, conversation)?;
     attachments::remove_with_message(tx, &call.state, app, conversation, call.path.message_id)?;
+    participants::forget_unread(tx, app, conversation, count_from(tx, app, conversation, call.path.message_id)?)?;
     let (app, conversation, id) = (app.text(), conversation.text(), call.path.message_id.text());
     let gone = tx.execute(
         "DELETE FROM message WHERE app_id = $1 AND conversation_id = $2 AND id = $3",
@@ -310,6 +311,15 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteMessage>) -> Result<Nothing> {
 }
 
 // ---- Rows
+
+/// How many messages there are from this one on.
+fn count_from(tx: &Tx<'_>, app: AppId, conversation: ConversationId, id: MessageId) -> Result<i64> {
+    let rows = tx.query(
+        "SELECT COUNT(*) FROM message WHERE app_id = $1 AND conversation_id = $2 AND id >= $3",
+        args![app.text().as_str(), conversation.text().as_str(), id.text().as_str()],
+    )?;
+    Ok(rows.first().map(|row| row.int(0)).transpose()?.unwrap_or_default())
+}
 
 fn append(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, id: MessageId, json: &str) -> Result<()> {
     tx.append(

@@ -176,6 +176,16 @@ pub fn drop_user(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, user
     )?)
 }
 
+/// A message is about to be deleted, the `nth` from the end: to whom it is unread, one less is.
+pub fn forget_unread(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, nth: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE participant SET read_up_to = read_up_to + 1 WHERE app_id = $1 AND conversation_id = $2
+         AND (SELECT c.posted FROM conversation c WHERE c.app_id = $1 AND c.id = $2) - read_up_to >= $3",
+        args![app.text().as_str(), conversation.text().as_str(), nth],
+    )?;
+    Ok(())
+}
+
 /// Notes that a user has read a conversation up to its latest message.
 pub fn mark_read(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, user: UserId, posted: i64) -> Result<()> {
     tx.amend(
