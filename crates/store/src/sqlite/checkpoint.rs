@@ -18,7 +18,7 @@ const EVERY: Duration = Duration::from_millis(200);
 const OVERGROWN: u64 = 64 << 20;
 /// How long the writer waits for readers to leave the log, and how long it then leaves them in peace.
 const PATIENCE: Duration = Duration::from_millis(100);
-const PEACE: Duration = Duration::from_secs(1);
+const PEACE: Duration = Duration::from_millis(250);
 
 /// The checkpointing thread, as the writer holds it.
 pub(super) struct Checkpoints {
