@@ -54,6 +54,8 @@ mod oauth;
 mod open;
 mod pages;
 mod participants;
+#[doc(hidden)]
+pub mod probe;
 mod retention;
 mod rich_text;
 mod router;
