@@ -1,6 +1,9 @@
 //! The first page.
 
-use super::frame::{Frame, GUIDES, group};
+use super::{
+    frame::{Frame, GUIDES, group},
+    operation::method,
+};
 use crate::document::Document;
 use maud::{Markup, html};
 
@@ -16,7 +19,7 @@ pub fn page(document: Document<'_>) -> Markup {
             your own values. Nothing on these pages asks any other server."
         }
         div.cards {
-            @for (slug, title) in GUIDES { a href={ "docs/guides/" (slug) } { (title) } }
+            @for (slug, title, about) in GUIDES { a href={ "docs/guides/" (slug) } { (title) span.small { (about) } } }
         }
         (frame.values())
         h2 { "How it is called" }
@@ -44,6 +47,7 @@ pub fn page(document: Document<'_>) -> Markup {
             ul.operations {
                 @for operation in document.operations().filter(|o| o.tag() == tag) {
                     li {
+                        (method(operation)) " "
                         a href={ "docs/operations/" (operation.slug()) } { (operation.title()) }
                         " " span.small { (operation.summary()) "." }
                     }
