@@ -130,7 +130,7 @@ impl Frame<'_> {
                         }
                     }
                     p.small { "They fill all samples and stay in this browser; secrets, tokens and codes only as long as this tab. "
-                        span #signed role="status" {} }
+                        strong #said role="status" {} }
                 }
             }
         }

@@ -197,8 +197,9 @@ fn attempt(document: Document<'_>, operation: Operation<'_>, request: &Request) 
                 }
                 @match &request.body {
                     Body::Json(value) => {
+                        @let text = pretty(value);
                         label.field { span { "Body" }
-                            textarea #sent rows="8" spellcheck="false" { (pretty(value)) } }
+                            textarea #sent rows=(text.lines().count().clamp(3, 12)) spellcheck="false" { (text) } }
                     },
                     Body::Multipart(parts) => {
                         @for part in parts.iter().filter(|part| part.is_file) {

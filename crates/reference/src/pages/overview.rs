@@ -35,6 +35,9 @@ pub fn page(document: Document<'_>) -> Markup {
             li { "A refusal has a status of 400 or more and the body " code { "{\"errors\": [{\"code\", \"title\"}]}" } "." }
             li { "Every answer has the header " code { "X-Request-Id" } ": the server's log knows the request by it." }
             li { "All paths also answer under " code { "/sc" } "." }
+            li { "All of it as a file: the OpenAPI document in " a href="openapi.json" { "JSON" } " and "
+                a href="openapi.yaml" { "YAML" } ", and a " a href="postman_collection.json" { "Postman collection" }
+                " that runs from top to bottom." }
         }
         h2 { "On your own machine" }
         p { "The same programs come from the command line: "

@@ -81,6 +81,11 @@ function setUpValues() {
   if ($('.fold')) $('.fold').addEventListener('click', () => unfold(!$('.values').classList.contains('open')));
 }
 
+/** Says something of the values, beside them. */
+function say(text) {
+  $('#said').textContent = text;
+}
+
 /** On a phone the values are folded. */
 function unfold(open) {
   $('.values').classList.toggle('open', open);
@@ -109,6 +114,16 @@ function paint(code, text) {
   code.replaceChildren(...parts, text.slice(at));
 }
 
+/** On paper nothing is folded. */
+function setUpPrint() {
+  let opened = [];
+  addEventListener('beforeprint', () => {
+    opened = all('details:not([open])');
+    opened.forEach((details) => { details.open = true; });
+  });
+  addEventListener('afterprint', () => opened.forEach((details) => { details.open = false; }));
+}
+
 function setUpCode() {
   for (const code of all('pre:not(.sample) > code')) paint(code, code.textContent);
   for (const button of all('.copy')) button.addEventListener('click', copy);
@@ -132,7 +147,6 @@ const base64url = (bytes) => btoa(String.fromCharCode(...bytes)).replace(/\+/g, 
 
 /** Signs a token with the key, for an hour. */
 async function sign() {
-  const say = (text) => { $('#signed').textContent = text; };
   if (!valueOf('keyId') || !valueOf('secret')) return say('It takes a key id and a secret.');
   if (!valueOf('scope')) return say('A key id begins with act_, svc_, app_ or int_.');
   if (!crypto.subtle) return say('Browsers sign only on https pages and on this machine.');
@@ -193,9 +207,11 @@ function lack(form, text) {
 
 function ask(outcome, name) {
   const field = all('[data-value]').find((input) => input.dataset.value === name);
-  show(outcome, [['p', `First fill in ${field ? field.closest('label').textContent.trim() : name}.`, 'bad']]);
+  const text = `First fill in ${field ? field.closest('label').textContent.trim() : name}.`;
+  show(outcome, [['p', text, 'bad']]);
   if (!field) return;
   unfold(true);
+  say(text);
   field.focus();
 }
 
@@ -235,7 +251,9 @@ function show(outcome, parts) {
     const element = document.createElement(tag);
     if (tag === 'p') return Object.assign(element, { textContent: text, className: word || '' });
     Object.entries({ role: 'group', tabindex: 0, 'aria-label': word }).forEach(([name, value]) => element.setAttribute(name, value));
-    paint(element.appendChild(document.createElement('code')), text);
+    const code = element.appendChild(document.createElement('code'));
+    if (word === 'Answer') paint(code, text);
+    else code.textContent = text;
     return element;
   }));
   outcome.scrollIntoView({ block: 'nearest' });
@@ -284,6 +302,7 @@ function setUpList() {
 
 setUpValues();
 setUpCode();
+setUpPrint();
 setUpMenu();
 setUpList();
 showSamples();
