@@ -19,7 +19,7 @@ mod signature;
 pub mod sweep;
 mod target;
 
-use crate::{error::Result, state::State};
+use crate::{error::Result, state::State, webhook_health};
 use bytes::Bytes;
 use heliograph_http::Outbound;
 use heliograph_store::{Engine, Tx, clock};
@@ -43,6 +43,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const MAX_IN_HAND: usize = 8192;
 /// How long a node may keep a delivery in hand without settling it: the target's time and some more.
 const LEASE: Duration = Duration::from_secs(45);
+/// How many calls a node makes side by side at most.
+const MAX_CALLS: usize = 2048;
 /// How long a stopping node waits for the calls it is making.
 const LAST_CALLS: Duration = Duration::from_secs(5);
 
@@ -59,6 +61,14 @@ pub struct Options {
     pub journal: Journal,
     /// After how long with nothing but failures a webhook is paused, if ever.
     pub pause_after: Option<Duration>,
+    /// How many calls are made side by side.
+    pub calls: usize,
+}
+
+/// How many calls are made side by side where so many connections may be open. Some are left for what idles, and for who
+/// calls besides.
+pub fn most_calls(connections: usize) -> usize {
+    MAX_CALLS.min(connections * 3 / 4).max(1)
 }
 
 /// Who delivers webhooks.
@@ -150,6 +160,7 @@ impl Dispatcher {
             Engine::Sqlite => state.store.write(|tx| outbox::release(tx, None)).await?,
             Engine::Postgres => nodes::join(state, shared).await?,
         }
+        shared.tell(Event::Failing(state.store.read(webhook_health::failing).await?));
         shared.note_waiting(state).await
     }
 
