@@ -15,7 +15,11 @@ use super::{
     lane::Lane,
     outbox::{self, Claimed, Delivery},
 };
-use crate::{error::Result, state::State};
+use crate::{
+    error::{Error, Result},
+    state::State,
+};
+use futures_util::future::join_all;
 use heliograph_store::clock;
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -41,7 +45,7 @@ const SLOW: Duration = Duration::from_secs(2);
 const FULL: usize = 512;
 /// How many deliveries are claimed for a lane at once.
 const FETCH: usize = 128;
-/// How many webhooks are claimed for in one transaction.
+/// For how many webhooks is claimed at once.
 const FETCH_WEBHOOKS: usize = 64;
 /// How often the store is asked for what is due when nothing else asks: a bell that was missed costs this much.
 const TICK: Duration = Duration::from_secs(1);
@@ -430,16 +434,17 @@ async fn fetch(
         asked.extend(due);
     }
     for some in asked.chunks(FETCH_WEBHOOKS) {
-        let (some, node) = (some.to_vec(), shared.node.clone());
-        let claimed = state.store.write(move |tx| claim_for(tx, &some, &node)).await?;
-        fetched.extend(claimed);
+        // Each in a transaction of its own, so that nothing else waits for all of them; the store commits them together.
+        let claims = some.iter().map(|target| {
+            let (target, node) = (target.clone(), shared.node.clone());
+            state.store.write(move |tx| {
+                let claimed = outbox::claim(tx, &target.0, &target.1, &node, FETCH)?;
+                Ok::<_, Error>(Fetched { target: target.clone(), claimed })
+            })
+        });
+        for claimed in join_all(claims).await {
+            fetched.push(claimed?);
+        }
     }
     Ok(())
-}
-
-fn claim_for(tx: &mut heliograph_store::Tx<'_>, targets: &[Target], node: &str) -> Result<Vec<Fetched>> {
-    let claim = |target: &Target| {
-        Ok(Fetched { target: target.clone(), claimed: outbox::claim(tx, &target.0, &target.1, node, FETCH)? })
-    };
-    targets.iter().map(claim).collect()
 }
