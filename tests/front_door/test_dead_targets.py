@@ -22,7 +22,7 @@ ROUNDS, MESSAGES = 4, 60
 # Nothing on this machine takes so long by itself; what waits for a dead or slow target takes longer.
 WAITED_S = 8
 # Failed calls are made again and again for as long as a test runs.
-PERSISTENT = ["--webhook-retry-gaps", ",".join(["5"] * 100), *MANY_FAILURES]
+PERSISTENT = ["--webhook-retry-gaps", ",".join(["15"] * 100), *MANY_FAILURES]
 WORKERS = 8
 # What a thread may wait for a processor that is busy with others.
 SLACK_S = 0.01

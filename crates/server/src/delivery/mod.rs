@@ -36,7 +36,7 @@ use std::{
     time::Duration,
 };
 use target::Target;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How many deliveries a node holds in memory at most; more wait in the store.
@@ -45,6 +45,8 @@ const MAX_IN_HAND: usize = 8192;
 const LEASE: Duration = Duration::from_secs(45);
 /// How many calls a node makes side by side at most.
 const MAX_CALLS: usize = 2048;
+/// How many calls that are to be made again are written down at a time.
+const MAX_RETRIES: usize = 64;
 /// How long a stopping node waits for the calls it is making.
 const LAST_CALLS: Duration = Duration::from_secs(5);
 
@@ -85,6 +87,8 @@ struct Shared {
     /// Webhooks of which something waits in the store: what is new queues behind that.
     stored: RwLock<HashSet<String>>,
     targets: RwLock<HashMap<String, Target>>,
+    /// Who may write that a call is to be made again: many dead targets must not fill the queue of all that is written.
+    retries: Semaphore,
     /// How much was settled since the log was last cleared.
     settled: Mutex<HashMap<Webhook, usize>>,
     alone: Alone,
@@ -103,6 +107,7 @@ impl Dispatcher {
             in_hand: AtomicUsize::new(0),
             stored: RwLock::default(),
             targets: RwLock::default(),
+            retries: Semaphore::new(MAX_RETRIES),
             settled: Mutex::default(),
             alone: Alone::on(engine),
         }))
