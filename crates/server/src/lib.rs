@@ -55,6 +55,7 @@ mod names;
 mod notices;
 mod oauth;
 mod open;
+mod open_files;
 mod pages;
 mod participants;
 mod quotes;
