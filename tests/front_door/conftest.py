@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from lib import world
+from lib import witness, world
 from lib.contract import Contract
 from lib.server import MANY_FAILURES, ROOT, SHORT_GAPS, Server, run
 from lib.sink import Sink
@@ -19,9 +19,13 @@ def pytest_addoption(parser):
 
 def pytest_generate_tests(metafunc):
     if "store" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("--store")
-        stores = [chosen] if chosen else ["sqlite", "postgres"]
-        metafunc.parametrize("store", stores, indirect=True)
+        metafunc.parametrize("store", chosen(metafunc.config), indirect=True)
+
+
+def chosen(config):
+    """The stores that are tested."""
+    only = config.getoption("--store")
+    return [only] if only else ["sqlite", "postgres"]
 
 
 @pytest.hookimpl(trylast=True)
@@ -34,6 +38,20 @@ def pytest_collection_modifyitems(items):
 def store(request):
     """The store under test."""
     return request.param
+
+
+@pytest.fixture
+def stores(request):
+    """All stores under test, for what is built once for all of them."""
+    return chosen(request.config)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def judged():
+    """Whatever client a test takes, what it is answered is held against the server's document."""
+    with pytest.MonkeyPatch.context() as patch:
+        witness.watch(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

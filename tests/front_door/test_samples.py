@@ -36,13 +36,11 @@ def sample(*arguments, values=None):
 
 
 @pytest.fixture
-def server(shared):
-    """Samples are about programs, not about stores: one store will do."""
-    return shared("sqlite")
-
-
-@pytest.fixture
 def values(server):
+    return world(server)
+
+
+def world(server):
     """A world in which every job works once, and what stands for the open names."""
     app = new_app(server)
     bot = app.custom()
@@ -90,20 +88,35 @@ def test_refusals_are_told(values, tmp_path, language):
 
 
 @pytest.mark.waits
-def test_rust_samples_run(values, tmp_path):
-    made = {f"job-{n}": sample(job, "--lang", "rust", values=values) for n, job in enumerate(JOBS)}
-    made["bearer"] = sample("create-integration-key", "--lang", "rust", "--auth", "bearer", values=values)
-    made["refused"] = sample("create-integration-key", "--lang", "rust", values={**values, "integrationId": "0" * 24})
-    programs = toolchains.build_rust(made, tmp_path)
+def test_rust_samples_run(stores, shared, tmp_path):
+    """All programs are built in one go, for both stores: linking is what takes long."""
+    sources, wanted = {}, {}
+    for store in stores:
+        values = world(shared(store))
+        for job, words in JOBS.items():
+            sources[f"{store}-{job}"] = sample(job, "--lang", "rust", values=values)
+            wanted[f"{store}-{job}"] = words
+        sources[f"{store}-bearer"] = sample("create-integration-key", "--lang", "rust", "--auth", "bearer", values=values)
+        wanted[f"{store}-bearer"] = ["My custom key"]
+        sources[f"{store}-refused"] = sample(
+            "create-integration-key", "--lang", "rust", values={**values, "integrationId": "0" * 24})
+    sources["json"] = json_program("rust", tmp_path)
+    programs = toolchains.build_rust(sources, tmp_path)
     (tmp_path / "order.txt").write_bytes(FILE)
-    wanted = {**{f"job-{n}": words for n, words in enumerate(JOBS.values())}, "bearer": ["My custom key"]}
-    for name, words in wanted.items():
+
+    def execute(name):
         done = subprocess.run([programs / name], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
         note_secrets(done.stdout)
-        assert done.returncode == 0 and all(word in done.stdout for word in words), done.stdout + done.stderr
-    done = subprocess.run([programs / "refused"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
-    assert all(word in done.stderr for word in ["404", "x-request-id", "integration_not_found"]), done.stderr
+        return done
+
+    for name, words in wanted.items():
+        done = execute(name)
+        assert done.returncode == 0 and all(word in done.stdout for word in words), f"{name}: {done.stdout}{done.stderr}"
+    for store in stores:
+        done = execute(f"{store}-refused")
+        assert done.returncode == 1
+        assert all(word in done.stderr for word in ["404", "x-request-id", "integration_not_found"]), done.stderr
+    assert_json_came_back(execute("json"))
 
 
 def every(language, folder, *more):
@@ -119,13 +132,16 @@ def every(language, folder, *more):
 GRAMMARS = {"csharp": tree_sitter_c_sharp, "powershell": tree_sitter_powershell}
 
 
+def parser(language):
+    return tree_sitter.Parser(tree_sitter.Language(GRAMMARS[language].language()))
+
+
 @pytest.mark.parametrize("auth", ["basic", "bearer"])
 @pytest.mark.parametrize("language", GRAMMARS)
 def test_what_cannot_run_here_is_well_formed(tmp_path, language, auth):
-    parser = tree_sitter.Parser(tree_sitter.Language(GRAMMARS[language].language()))
     for file in every(language, tmp_path / "all", "--auth", auth):
-        assert not parser.parse(file.read_bytes()).root_node.has_error, file.read_text()
-    assert parser.parse(b"if (").root_node.has_error, "the grammar notices what is wrong"
+        assert not parser(language).parse(file.read_bytes()).root_node.has_error, file.read_text()
+    assert parser(language).parse(b"if (").root_node.has_error, "the grammar notices what is wrong"
 
 
 # Language: how a file, or with `{}` a folder, is checked without being run.
@@ -190,22 +206,26 @@ def test_powerbuilder_does_what_the_page_does():
         assert calls(PAGE.read_text().split("Curl Command")[0]) == CALLS
 
 
-def test_powerbuilder_is_whole(tmp_path):
+@pytest.mark.parametrize("auth", ["basic", "bearer"])
+def test_powerbuilder_is_whole(tmp_path, auth):
+    for file in every("powerbuilder", tmp_path / "all", "--auth", auth):
+        assert_whole(file.read_text(), file.name, made={"loo_Resp"})
+
+
+def assert_whole(program, name, made=frozenset(), given=frozenset()):
     """Every object that is used is made, and destroyed; every variable is declared; every block is closed."""
-    for file in every("powerbuilder", tmp_path / "all"):
-        operation = file.name
-        lines = [line.strip() for line in file.read_text().splitlines()]
-        lines = [line for line in lines if not line.startswith("//")]
-        text = re.sub(r'"(?:~.|[^"~])*"', '""', "\n".join(lines))
-        declared = set(re.findall(r"^(?:integer|long|double|string|oleobject) (\w+)$", text, re.M))
-        used = set(re.findall(r"\b(?:loo|ls|li|ll|ld)_\w+", text))
-        assert used == declared, f"{operation}: {used ^ declared}"
-        made = set(re.findall(r"^(\w+) = create oleobject$", text, re.M)) | {"loo_Resp"}
-        objects = {name for name in declared if name.startswith("loo_")}
-        assert made == objects, operation
-        assert {name for name in objects if f"\ndestroy {name}" in text} == objects, operation
-        for begin, end in ((r"^if .* then$", r"^end if$"), (r"^do while ", r"^loop$")):
-            assert len(re.findall(begin, text, re.M)) == len(re.findall(end, text, re.M)), operation
+    lines = [line.strip() for line in program.splitlines()]
+    lines = [line for line in lines if not line.startswith("//")]
+    text = re.sub(r'"(?:~.|[^"~])*"', '""', "\n".join(lines))
+    declared = set(re.findall(r"^(?:integer|long|double|string|oleobject) (\w+)$", text, re.M))
+    used = set(re.findall(r"\b(?:loo|ls|li|ll|ld)_\w+", text))
+    assert used == declared | given, f"{name}: {used ^ declared}"
+    made = set(re.findall(r"^(\w+) = create oleobject$", text, re.M)) | made
+    objects = {name for name in declared if name.startswith("loo_")}
+    assert made == objects, name
+    assert {one for one in objects if f"\ndestroy {one}" in text} == objects, name
+    for begin, end in ((r"^if .* then$", r"^end if$"), (r"^do while ", r"^loop$")):
+        assert len(re.findall(begin, text, re.M)) == len(re.findall(end, text, re.M)), name
 
 
 # --- requests and JSON of one's own -----------------------------------------------------------------------------------
@@ -226,29 +246,68 @@ def test_a_postman_item_becomes_a_program(values, tmp_path):
     assert done.returncode == 0 and "My custom key" in done.stdout, done.stdout + done.stderr
 
 
+# Texts that mean something to some language, lists in lists, and names that are words of one.
 JSON = {
     "text": "It's \"quoted\" \\ #{x} $y ~ ü", "none": None, "yes": True, "whole": 7, "part": 1.5, "odd.name": "o",
     "list": ["a", "b"], "inside": {"deep": [{"id": "1", "more": {"ok": False}}]}, "empty": {}, "no": [],
+    "lists": [[1, 2], [3]], "one": [[{"id": "2"}]], "await": "w", "class": "c", "func": "f", "pid": 1, "then": "t",
 }
-
-
-@pytest.mark.parametrize("language, around", {
+# What stands around the code that builds a body and the code that takes an answer apart. It prints the body first.
+AROUND = {
     "python": "import json\n{build}text = json.dumps(body)\nprint(text)\n{parse}",
     "javascript": "{build}const text = JSON.stringify(body);\nconsole.log(text);\n{parse}",
     "ruby": "require 'json'\n{build}text = JSON.generate(body)\nputs text\n{parse}",
     "curl": "{build}answer=$(mktemp)\nprintf '%s' \"$body\" > \"$answer\"\njq -c . \"$answer\"\n{parse}",
-}.items())
-def test_json_is_built_and_taken_apart(tmp_path, language, around):
-    if missing := toolchains.lacking(language):
-        pytest.skip(f"not on this machine: {', '.join(missing)}")
-    file = tmp_path / "any.json"
+    "php": "<?php\n{build}$text = json_encode($body);\necho $text, \"\\n\";\n?>{parse}",
+    "go": 'package main\n\nimport (\n"encoding/json"\n"fmt"\n"log"\n)\n\nfunc main() {{\n{build}'
+          "text, _ := json.Marshal(body)\nfmt.Println(string(text))\n{parse}}}\n",
+    "java": "import com.fasterxml.jackson.databind.*;\nimport com.fasterxml.jackson.databind.node.*;\n"
+            "public class Sample {{\npublic static void main(String[] args) throws Exception {{\n"
+            "ObjectMapper json = new ObjectMapper();\n{build}String text = json.writeValueAsString(body);\n"
+            "System.out.println(text);\n{parse}}}\n}}\n",
+    "rust": "fn main() -> Result<(), Box<dyn std::error::Error>> {{\n{build}let text = &body.to_string();\n"
+            'println!("{{text}}");\n{parse}Ok(())\n}}\n',
+}
+
+
+def json_code(language, folder):
+    """The code that builds `JSON`, and the code that takes it apart."""
+    file = folder / "any.json"
     file.write_text(json.dumps(JSON))
-    made = {way: sample(f"--json-{way}", file, "--lang", language) for way in ("build", "parse")}
-    done = toolchains.execute(language, around.format(**made), tmp_path)
+    return {way: sample(f"--json-{way}", file, "--lang", language) for way in ("build", "parse")}
+
+
+def json_program(language, folder):
+    return AROUND[language].format(**json_code(language, folder))
+
+
+def assert_json_came_back(done):
     assert done.returncode == 0, done.stderr
     first, *rest = done.stdout.splitlines()
     assert json.loads(first) == JSON
-    assert any("1.5" in line for line in rest) and any("quoted" in line for line in rest), done.stdout
+    for value in ["quoted", "1.5", "7", "w", "c", "f", "t"]:
+        assert any(value in line.split(":", 1)[-1] for line in rest), f"{value}: {done.stdout}"
+
+
+@pytest.mark.parametrize("language", [language for language in AROUND if language != "rust"])
+def test_json_is_built_and_taken_apart(tmp_path, language):
+    """(Rust's program is built with the other ones.)"""
+    if missing := toolchains.lacking(language):
+        pytest.skip(f"not on this machine: {', '.join(missing)}")
+    assert_json_came_back(toolchains.execute(language, json_program(language, tmp_path), tmp_path))
+
+
+@pytest.mark.parametrize("language", GRAMMARS)
+def test_json_code_is_well_formed(tmp_path, language):
+    for code in json_code(language, tmp_path).values():
+        assert not parser(language).parse(code.encode()).root_node.has_error, code
+
+
+def test_powerbuilders_json_code_is_whole(tmp_path):
+    code = json_code("powerbuilder", tmp_path)
+    # What was built is still to be sent.
+    assert_whole(code["build"] + "destroy loo_Json", "build")
+    assert_whole(code["parse"], "parse", given={"ls_Text"})
 
 
 def test_what_is_wrong_is_said():

@@ -10,7 +10,8 @@ import pytest
 import requests
 from lib import tokens
 from lib.server import SHORT_GAPS, Server
-from lib.world import new_app, text_message
+from lib.world import App, new_app, text_message
+from test_delivery_order import as_listed, post_side_by_side, said, wait_said
 
 # A key that is deleted on one server is refused on the others within this time.
 REFUSED_S = 1.0
@@ -115,6 +116,20 @@ def test_an_app_that_is_gone_is_gone_on_all_within_a_second(three):
     for asker in askers:
         asker.join(20)
     assert all(asker.first_out is not None and asker.last_in - deleted < REFUSED_S for asker in askers)
+
+
+def test_posters_at_the_same_moment(three, sink):
+    """To one conversation, by three servers: the webhook hears it in the order in which everybody reads it."""
+    app = new_app(three[0])
+    target = sink.target()
+    app.custom(target)
+    beside = [App(server, server.account, app.body) for server in three]
+    for one in beside:
+        one.key = app.key
+    for _ in range(2):
+        group, before = app.group(), len(said(target))
+        post_side_by_side(beside * 4, group, 8)
+        assert wait_said(target, before + 96, within=60)[before:] == as_listed(app, group)
 
 
 class Writer(threading.Thread):

@@ -75,6 +75,10 @@ async function use(browser, job) {
   const page = await open(browser, job, 'desk', 'light');
   await page.goto(`${job.url}/docs/operations/create-integration-key`);
   assert.match(await sample(page).textContent(), /\{\{appId\}\}/);
+  // Nothing is sent as long as a value is lacking: its field is waiting for it.
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.locator('#outcome').getByText('First fill in appId').waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.value), 'appId');
   for (const name of ['keyId', 'secret', 'appId', 'integrationId']) await value(page, name).fill(job[name]);
   const shown = await sample(page).textContent();
   for (const text of [job.url, job.keyId, job.secret, job.appId, job.integrationId]) assert.ok(shown.includes(text), text);
@@ -110,6 +114,47 @@ async function use(browser, job) {
   // A browser writes every refusal into its console.
   page.troubles = page.troubles.filter((trouble) => !trouble.includes('404'));
   await find(page);
+  await copyAndPrint(page, job);
+  assert.deepEqual(page.troubles, []);
+  await page.context().close();
+}
+
+/** A copied sample is what is shown; on paper every field stands, and no form; a link leads into the page. */
+async function copyAndPrint(page, job) {
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: job.url });
+  await page.goto(`${job.url}/docs/operations/create-integration-key#errors`);
+  const top = await page.locator('#errors').evaluate((heading) => heading.getBoundingClientRect().top);
+  assert.ok(top > 40 && top < 900, `the heading is seen, below the head: ${top}`);
+  await page.locator('.samples .copy').click();
+  await page.locator('.samples').getByText('Copied').waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), await sample(page).textContent());
+  await page.emulateMedia({ media: 'print' });
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+  assert.ok(await page.locator('dt').getByText('secret', { exact: true }).isVisible());
+  for (const gone of ['.values', '.attempt', '.list', '.top', '.copy']) {
+    assert.equal(await page.locator(gone).first().isVisible(), false, gone);
+  }
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')));
+  await page.emulateMedia({ media: 'screen' });
+  assert.equal(await page.locator('dt').getByText('secret', { exact: true }).isVisible(), false);
+}
+
+/** On a phone the list and the values are folded; both open, by hand and by keyboard. */
+async function onAPhone(browser, job) {
+  const page = await open(browser, job, 'phone', 'dark');
+  await page.goto(`${job.url}/docs/operations/create-integration-key`);
+  assert.equal(await value(page, 'appId').isVisible(), false);
+  await page.getByRole('button', { name: 'Your values' }).press('Enter');
+  await value(page, 'appId').fill(job.appId);
+  assert.ok((await sample(page).textContent()).includes(job.appId));
+  await page.getByRole('button', { name: 'Menu' }).click();
+  await page.locator('#search').fill('typing');
+  assert.deepEqual(await page.locator('#pages li:visible').allTextContents(), ['Post activity']);
+  await page.keyboard.press('Escape');
+  assert.equal(await page.locator('#pages').isVisible(), false);
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Menu');
+  await page.getByRole('navigation', { name: 'On this page' }).getByText('Try it').click();
+  await page.getByRole('button', { name: 'Send' }).waitFor();
   assert.deepEqual(page.troubles, []);
   await page.context().close();
 }
@@ -132,6 +177,7 @@ async function main() {
   const browser = await chromium.launch({ executablePath: job.chromium, args: FLAGS, timeout: 60000 });
   try {
     await use(browser, job);
+    await onAPhone(browser, job);
     await look(browser, job);
   } finally {
     await browser.close();

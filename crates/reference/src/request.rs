@@ -112,7 +112,7 @@ pub fn path_variable<'n>(path: &str, name: &'n str) -> &'n str {
         "userIdOrExternalId" => "userId",
         "keyId" if path.contains("{integrationId}") => "integrationKeyId",
         "keyId" if path.contains("{appId}") => "appKeyId",
-        "keyId" => "accountKeyId",
+        "keyId" => "otherKeyId",
         "clientId" if path.contains("/oauthClients/") => "oauthClientId",
         name => name,
     }

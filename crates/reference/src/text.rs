@@ -63,6 +63,8 @@ pub struct Literals {
     pub pair: fn(&str) -> String,
     /// Before and after the items of a list.
     pub list: (&'static str, &'static str),
+    /// Before a list that is an item of another, where the outer one would swallow it.
+    pub nested: &'static str,
     /// A text.
     pub text: fn(&str) -> String,
     /// The words for null, true and false.
@@ -98,10 +100,14 @@ impl Literals {
             // What is short stands in one line.
             Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
                 let items: Vec<String> = items.iter().map(|item| self.at(item, depth)).collect();
-                format!("{}{}{}", self.list.0, items.join(if self.comma == "," { ", " } else { "; " }), self.list.1)
+                format!("{}{}{}", self.list.0, items.join(", "), self.list.1)
             }
             Value::Array(items) => {
-                self.block(self.list, items.iter().map(|item| self.at(item, depth + 1)).collect(), depth)
+                let item = |item: &Value| {
+                    let before = if item.is_array() { self.nested } else { "" };
+                    before.to_owned() + &self.at(item, depth + 1)
+                };
+                self.block(self.list, items.iter().map(item).collect(), depth)
             }
         }
     }

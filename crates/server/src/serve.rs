@@ -18,6 +18,7 @@ use crate::{
     metrics::Metrics,
     migrations,
     oauth::removal,
+    open_files::OpenFiles,
     retention::{self, Bell},
     router::Router,
     settings::{Settings, StartError},
@@ -26,7 +27,7 @@ use crate::{
     webhook_signing,
 };
 use bytes::Bytes;
-use heliograph_http::{DoorLimits, Outbound, OutboundOptions, parse_target};
+use heliograph_http::{Outbound, OutboundOptions, parse_target};
 use heliograph_store::Store;
 use heliograph_wire::{key_life::KeyMode, openapi};
 use std::{
@@ -68,6 +69,7 @@ pub async fn serve(
     started: impl FnOnce(&Started) + Send,
 ) -> Result<(), StartError> {
     check_public_url(&settings)?;
+    let open_files = OpenFiles::raise(settings.postgres_connections)?;
     let failed = |error| StartError::Listen { address: settings.listen.clone(), error };
     let listener = TcpListener::bind(&settings.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
@@ -84,18 +86,28 @@ pub async fn serve(
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
     let files = Files::new(Blobs::open(&settings)?);
     let document = openapi::document(settings.public_url.as_deref().unwrap_or("/"));
-    let (state, notes) =
-        assemble(&settings, address, store.clone(), vault, files, document.to_string().into(), stop.clone())?;
+    let (state, notes) = assemble(
+        &settings,
+        open_files,
+        address,
+        store.clone(),
+        vault,
+        files,
+        document.to_string().into(),
+        stop.clone(),
+    )?;
     webhook_signing::complete(&state).await?;
     Dispatcher::prepare(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
     let url = format!("http://{address}");
     let router = Router::new(&document);
     drop(document);
-    let door = heliograph_http::serve(listener, Edge::new(state.clone(), router), DoorLimits::default(), stop.clone());
+    let door = heliograph_http::serve(listener, Edge::new(state.clone(), router), open_files.door(), stop.clone());
     let last_request = CancellationToken::new();
     let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
     let mut beside = background(&state, settings.audit_time, &stop);
+    let OpenFiles { allowed, connections, calls } = open_files;
+    tracing::info!(allowed, connections, calls, "open files");
     tracing::info!(%address, "listening");
     notes.iter().for_each(|note| tracing::warn!("{note}"));
     started(&Started { url, first_key, notes });
@@ -135,6 +147,7 @@ fn check_public_url(settings: &Settings) -> Result<(), StartError> {
 
 fn assemble(
     settings: &Settings,
+    open_files: OpenFiles,
     address: SocketAddr,
     store: Store,
     vault: Vault,
@@ -142,7 +155,7 @@ fn assemble(
     document: Bytes,
     stopping: CancellationToken,
 ) -> Result<(State, Vec<String>), StartError> {
-    let mut notes = Vec::new();
+    let mut notes = Vec::from_iter(open_files.note());
     // A server behind a proxy listens on loopback too; its public address tells that it is not for this machine alone.
     let alone = address.ip().is_loopback() && settings.public_url.is_none();
     if alone && settings.allow_private_targets.is_none() {
@@ -158,6 +171,7 @@ fn assemble(
     let outbound = Outbound::new(OutboundOptions {
         allow_private: settings.allow_private_targets.unwrap_or(alone),
         proxy,
+        max_connections: open_files.calls,
         user_agent: concat!("Heliograph/", env!("CARGO_PKG_VERSION")).to_owned(),
         ..OutboundOptions::default()
     });
@@ -173,7 +187,8 @@ fn assemble(
         document,
         reference: OnceLock::new(),
     };
-    let dispatcher = Dispatcher::new(outbound.clone(), settings.delivery_options(), node, store.engine());
+    let dispatcher =
+        Dispatcher::new(outbound.clone(), settings.delivery_options(open_files.calls), node, store.engine());
     let (keys, metrics) = (KeyCache::default(), Metrics::default());
     let (retention, removals, key_watch) = (Bell::default(), Notify::new(), Notify::new());
     let limits = Limits::new(settings.rate_limit_key, settings.rate_limit_app);

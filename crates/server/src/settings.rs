@@ -150,14 +150,15 @@ impl Settings {
         }
     }
 
-    /// What is decided of deliveries.
-    pub(crate) fn delivery_options(&self) -> delivery::Options {
+    /// What is decided of deliveries, where so many connections may be open for them.
+    pub(crate) fn delivery_options(&self, connections: usize) -> delivery::Options {
         delivery::Options {
             gaps: self.webhook_retry_gaps.clone(),
             ordered: self.webhook_order,
             events_per_call: self.webhook_events_per_call,
             journal: Journal { keep_for: self.webhook_log_time, keep: self.webhook_log_size },
             pause_after: self.webhook_pause_after,
+            calls: delivery::most_calls(connections),
         }
     }
 

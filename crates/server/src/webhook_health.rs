@@ -252,6 +252,12 @@ fn set_paused(tx: &mut Tx<'_>, app: &str, webhook: &str, at: i64) -> Result<()> 
     Ok(())
 }
 
+/// The webhooks at which nothing has arrived since some failure.
+pub fn failing(tx: &Tx<'_>) -> Result<Vec<String>> {
+    let mut rows = tx.query("SELECT id FROM webhook WHERE failing_since IS NOT NULL AND paused_at IS NULL", &[])?;
+    rows.iter_mut().map(|row| Ok(row.take_text(0)?)).collect()
+}
+
 /// Whether a webhook is paused.
 pub fn is_paused(tx: &Tx<'_>, app: &str, webhook: &str) -> Result<bool> {
     let rows = tx.query("SELECT paused_at FROM webhook WHERE app_id = $1 AND id = $2", args![app, webhook])?;

@@ -36,6 +36,10 @@ def run(*arguments, env=None, timeout=START_S, **options):
         capture_output=True, text=True, timeout=timeout, check=False, **options)
 
 
+# The servers that were started, by port.
+RUNNING = {}
+
+
 class Server:
     """One server. Its folder keeps the data, the master key and what it printed."""
 
@@ -71,6 +75,7 @@ class Server:
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=self.folder,
                 env=clean_environment(**self.env))
         self.url = self.wait_ready(offset)
+        RUNNING[self.port] = self
         self.shown_once = self.first_key["secret"]
         secrets.note(self.shown_once)
         return self

@@ -1,8 +1,8 @@
 //! C# on .NET 8 or later, with its standard library.
 
-use super::Language;
+use super::{Language, walk::Walk};
 use crate::{
-    answer::{Field, Kind},
+    answer::{self, Field, Kind},
     names::camel,
     request::{Auth, Body, Request},
     text::{Code, Literals, double, heading},
@@ -16,6 +16,7 @@ const LITERALS: Literals = Literals {
     object: ("new JsonObject\n{", "}"),
     pair: |name| format!("[{}] = ", double(name)),
     list: ("new JsonArray(", ")"),
+    nested: "",
     text: double,
     words: ["null", "true", "false"],
     comma: ",",
@@ -63,7 +64,7 @@ fn request(request: &Request) -> Option<String> {
     code.add("}");
     if let Some(answer) = &request.answer {
         code.gap().add("var data = JsonNode.Parse(answer);");
-        fields(&mut code, &crate::answer::fields(answer), "data");
+        WALK.take_apart(&mut code, &answer::fields(answer), "data");
     }
     Some(code.finish())
 }
@@ -100,38 +101,28 @@ fn build(value: &Value) -> String {
     }
 }
 
-fn parse(fields_: &[Field]) -> String {
+fn parse(fields: &[Field]) -> String {
     let mut code = Code::new("    ");
     code.add("using System;\nusing System.Text.Json.Nodes;").gap();
     code.add("// text is the answer's body.\nvar data = JsonNode.Parse(text);");
-    fields(&mut code, fields_, "data");
+    WALK.take_apart(&mut code, fields, "data");
     code.finish()
 }
 
-fn fields(code: &mut Code, fields_: &[Field], from: &str) {
-    for field in fields_ {
-        match field {
-            Field::Value { path, name, kind } => {
-                let word = match kind {
-                    Kind::Text => "string",
-                    Kind::Integer => "long",
-                    Kind::Number => "double",
-                    Kind::Flag => "bool",
-                };
-                let name = camel(name);
-                code.add(format!("var {name} = ({word}?){};", reach(from, path)));
-                code.add(format!("Console.WriteLine($\"{name}: {{{name}}}\");"));
-            }
-            Field::List { path, item, fields: inner } => {
-                let item = camel(item);
-                code.add(format!("foreach (var {item} in {}?.AsArray() ?? new JsonArray())", reach(from, path)));
-                code.add("{");
-                code.inside(|code| fields(code, inner, &item));
-                code.add("}");
-            }
-        }
-    }
-}
+const WALK: Walk = Walk {
+    name: camel,
+    value: |name, from, path, kind| {
+        let word = match kind {
+            Kind::Text => "string",
+            Kind::Integer => "long",
+            Kind::Number => "double",
+            Kind::Flag => "bool",
+        };
+        format!("var {name} = ({word}?){};\nConsole.WriteLine($\"{name}: {{{name}}}\");", reach(from, path))
+    },
+    each: |item, from, path| format!("foreach (var {item} in {}?.AsArray() ?? new JsonArray())\n{{", reach(from, path)),
+    end: "}",
+};
 
 /// `data?["key"]?["id"]`: what is not there is null.
 fn reach(from: &str, path: &[String]) -> String {

@@ -17,6 +17,7 @@ const LITERALS: Literals = Literals {
     object: ("map[string]any{", "}"),
     pair: |name| double(name) + ": ",
     list: ("[]any{", "}"),
+    nested: "",
     text: double,
     words: ["nil", "true", "false"],
     comma: ",",

@@ -1,8 +1,8 @@
 //! Java 11 or later, with its own HTTP client, and Jackson for JSON.
 
-use super::Language;
+use super::{Language, walk::Walk};
 use crate::{
-    answer::{Field, Kind},
+    answer::{self, Field, Kind},
     names::camel,
     request::{Auth, Body, Part, Request},
     text::{Code, double, heading},
@@ -31,7 +31,7 @@ fn request(request: &Request) -> Option<String> {
             send(code, request);
             if let Some(answer) = &request.answer {
                 code.gap().add("JsonNode data = json.readTree(response.body());");
-                fields(code, &crate::answer::fields(answer), "data");
+                WALK.take_apart(code, &answer::fields(answer), "data");
             }
         });
         code.add("}");
@@ -208,36 +208,28 @@ fn put(code: &mut Code, into: &str, value: &Value, number: &mut usize) {
     }
 }
 
-fn parse(fields_: &[Field]) -> String {
+fn parse(fields: &[Field]) -> String {
     let mut code = Code::new("    ");
     code.add("// text is the answer's body.\nJsonNode data = new ObjectMapper().readTree(text);");
-    fields(&mut code, fields_, "data");
+    WALK.take_apart(&mut code, fields, "data");
     code.finish()
 }
 
-fn fields(code: &mut Code, fields_: &[Field], from: &str) {
-    for field in fields_ {
-        match field {
-            Field::Value { path, name, kind } => {
-                let (word, read) = match kind {
-                    Kind::Text => ("String", "asText"),
-                    Kind::Integer => ("long", "asLong"),
-                    Kind::Number => ("double", "asDouble"),
-                    Kind::Flag => ("boolean", "asBoolean"),
-                };
-                let name = camel(name);
-                code.add(format!("{word} {name} = {}.{read}();", reach(from, path)));
-                code.add(format!("System.out.println(\"{name}: \" + {name});"));
-            }
-            Field::List { path, item, fields: inner } => {
-                let item = camel(item);
-                code.add(format!("for (JsonNode {item} : {}) {{", reach(from, path)));
-                code.inside(|code| fields(code, inner, &item));
-                code.add("}");
-            }
-        }
-    }
-}
+const WALK: Walk = Walk {
+    name: camel,
+    value: |name, from, path, kind| {
+        let (word, read) = match kind {
+            Kind::Text => ("String", "asText"),
+            Kind::Integer => ("long", "asLong"),
+            Kind::Number => ("double", "asDouble"),
+            Kind::Flag => ("boolean", "asBoolean"),
+        };
+        let place = reach(from, path);
+        format!("{word} {name} = {place}.{read}();\nSystem.out.println(\"{name}: \" + {name});")
+    },
+    each: |item, from, path| format!("for (JsonNode {item} : {}) {{", reach(from, path)),
+    end: "}",
+};
 
 /// `data.path("key").path("id")`: what is not there is an empty text, zero or false.
 fn reach(from: &str, path: &[String]) -> String {

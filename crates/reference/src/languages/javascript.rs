@@ -1,8 +1,8 @@
 //! JavaScript, with what Node.js 18 and browsers have: `fetch`.
 
-use super::Language;
+use super::{Language, walk::Walk};
 use crate::{
-    answer::Field,
+    answer::{self, Field},
     names::camel,
     request::{Auth, Body, Request},
     text::{Code, Literals, double, heading, is_plain},
@@ -17,6 +17,7 @@ pub const LITERALS: Literals = Literals {
     object: ("{", "}"),
     pair: |name| if is_plain(name) { format!("{name}: ") } else { double(name) + ": " },
     list: ("[", "]"),
+    nested: "",
     text: double,
     words: ["null", "true", "false"],
     comma: ",",
@@ -58,7 +59,7 @@ fn request(request: &Request) -> Option<String> {
     code.add("}");
     if let Some(answer) = &request.answer {
         code.gap().add("const data = await response.json();");
-        fields(&mut code, &crate::answer::fields(answer), "data");
+        WALK.take_apart(&mut code, &answer::fields(answer), "data");
     }
     Some(code.finish())
 }
@@ -100,32 +101,23 @@ fn build(value: &Value) -> String {
     format!("const body = {};\n", LITERALS.write(value))
 }
 
-fn parse(fields_: &[Field]) -> String {
+fn parse(fields: &[Field]) -> String {
     let mut code = Code::new("  ");
     code.add("// `text` is the answer's body.\nconst data = JSON.parse(text);");
-    fields(&mut code, fields_, "data");
+    WALK.take_apart(&mut code, fields, "data");
     code.finish()
 }
 
-/// Takes apart what is in the variable `from`.
-pub fn fields(code: &mut Code, fields_: &[Field], from: &str) {
-    for field in fields_ {
-        match field {
-            Field::Value { path, name, .. } => {
-                let name = camel(name);
-                code.add(format!("const {name} = {};", reach(from, path)));
-                code.add(format!("console.log(\"{name}:\", {name});"));
-            }
-            Field::List { path, item, fields: inner } => {
-                let item = camel(item);
-                let list = if path.is_empty() { from.to_owned() } else { format!("{} ?? []", reach(from, path)) };
-                code.add(format!("for (const {item} of {list}) {{"));
-                code.inside(|code| fields(code, inner, &item));
-                code.add("}");
-            }
-        }
-    }
-}
+/// How JavaScript takes an answer apart.
+pub const WALK: Walk = Walk {
+    name: camel,
+    value: |name, from, path, _| format!("const {name} = {};\nconsole.log(\"{name}:\", {name});", reach(from, path)),
+    each: |item, from, path| match path {
+        [] => format!("for (const {item} of {from}) {{"),
+        path => format!("for (const {item} of {} ?? []) {{", reach(from, path)),
+    },
+    end: "}",
+};
 
 /// `data.key?.id`: what is not there is undefined.
 fn reach(from: &str, path: &[String]) -> String {

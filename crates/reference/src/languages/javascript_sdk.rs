@@ -2,10 +2,11 @@
 
 use super::{
     Language,
-    javascript::{self, LITERALS},
+    javascript::{self, LITERALS, WALK},
     python_sdk::{is_public, nested},
 };
 use crate::{
+    answer,
     names::{camel, pascal, words},
     request::{Auth, Body, Known, Request},
     text::{Code, double, heading},
@@ -59,7 +60,7 @@ fn request(request: &Request) -> Option<String> {
         let data = if request.answer.is_some() { "const data = " } else { "" };
         code.add(format!("{data}await {call};"));
         if let Some(answer) = &request.answer {
-            javascript::fields(code, &crate::answer::fields(answer), "data");
+            WALK.take_apart(code, &answer::fields(answer), "data");
         }
     });
     code.add("}").gap().add("run().catch((error) => {");

@@ -15,6 +15,7 @@ mod python;
 mod python_sdk;
 mod ruby;
 mod rust;
+mod walk;
 
 use crate::{answer::Field, request::Request};
 use serde_json::Value;

@@ -1,8 +1,8 @@
 //! PHP 8, with its curl extension.
 
-use super::Language;
+use super::{Language, walk::Walk};
 use crate::{
-    answer::Field,
+    answer::{self, Field},
     names::camel,
     request::{Auth, Body, Request},
     text::{Code, Literals, heading, single},
@@ -16,6 +16,7 @@ const LITERALS: Literals = Literals {
     object: ("[", "]"),
     pair: |name| single(name) + " => ",
     list: ("[", "]"),
+    nested: "",
     text: single,
     words: ["null", "true", "false"],
     comma: ",",
@@ -62,7 +63,7 @@ fn request(request: &Request) -> Option<String> {
     code.add("}");
     if let Some(answer) = &request.answer {
         code.gap().add("$data = json_decode($answer, true);");
-        fields(&mut code, &crate::answer::fields(answer), "$data");
+        WALK.take_apart(&mut code, &answer::fields(answer), "$data");
     }
     Some(code.finish())
 }
@@ -102,30 +103,22 @@ fn build(value: &Value) -> String {
     format!("$body = {};\n", LITERALS.write(value))
 }
 
-fn parse(fields_: &[Field]) -> String {
+fn parse(fields: &[Field]) -> String {
     let mut code = Code::new("    ");
     code.add("<?php\n// $text is the answer's body.\n$data = json_decode($text, true);");
-    fields(&mut code, fields_, "$data");
+    WALK.take_apart(&mut code, fields, "$data");
     code.finish()
 }
 
-fn fields(code: &mut Code, fields_: &[Field], from: &str) {
-    for field in fields_ {
-        match field {
-            Field::Value { path, name, .. } => {
-                let name = camel(name);
-                code.add(format!("${name} = {} ?? null;", reach(from, path)));
-                code.add(format!("echo '{name}: ', var_export(${name}, true), \"\\n\";"));
-            }
-            Field::List { path, item, fields: inner } => {
-                let item = format!("${}", camel(item));
-                code.add(format!("foreach ({} ?? [] as {item}) {{", reach(from, path)));
-                code.inside(|code| fields(code, inner, &item));
-                code.add("}");
-            }
-        }
-    }
-}
+const WALK: Walk = Walk {
+    name: |words| format!("${}", camel(words)),
+    value: |name, from, path, _| {
+        let shown = name.trim_start_matches('$');
+        format!("{name} = {} ?? null;\necho '{shown}: ', var_export({name}, true), \"\\n\";", reach(from, path))
+    },
+    each: |item, from, path| format!("foreach ({} ?? [] as {item}) {{", reach(from, path)),
+    end: "}",
+};
 
 /// `$data['key']['id']`
 fn reach(from: &str, path: &[String]) -> String {

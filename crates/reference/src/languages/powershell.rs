@@ -1,8 +1,8 @@
 //! PowerShell 7 or later.
 
-use super::Language;
+use super::{Language, walk::Walk};
 use crate::{
-    answer::Field,
+    answer::{self, Field},
     names::camel,
     request::{Auth, Body, Request},
     text::{Code, Literals, heading, is_plain},
@@ -16,6 +16,7 @@ const LITERALS: Literals = Literals {
     object: ("[ordered]@{", "}"),
     pair: |name| if is_plain(name) { format!("{name} = ") } else { quote(name) + " = " },
     list: ("@(", ")"),
+    nested: ", ",
     text: quote,
     words: ["$null", "$true", "$false"],
     comma: "",
@@ -69,7 +70,7 @@ fn request(request: &Request) -> Option<String> {
     code.add("}");
     if let Some(answer) = &request.answer {
         code.gap().add("$data = $response.Content | ConvertFrom-Json");
-        fields(&mut code, &crate::answer::fields(answer), "$data");
+        WALK.take_apart(&mut code, &answer::fields(answer), "$data");
     }
     Some(code.finish())
 }
@@ -103,30 +104,22 @@ fn build(value: &Value) -> String {
     format!("$body = {}\n", LITERALS.write(value))
 }
 
-fn parse(fields_: &[Field]) -> String {
+fn parse(fields: &[Field]) -> String {
     let mut code = Code::new("    ");
     code.add("# $text is the answer's body.\n$data = $text | ConvertFrom-Json");
-    fields(&mut code, fields_, "$data");
+    WALK.take_apart(&mut code, fields, "$data");
     code.finish()
 }
 
-fn fields(code: &mut Code, fields_: &[Field], from: &str) {
-    for field in fields_ {
-        match field {
-            Field::Value { path, name, .. } => {
-                let name = camel(name);
-                code.add(format!("${name} = {}", reach(from, path)));
-                code.add(format!("Write-Output \"{name}: ${name}\""));
-            }
-            Field::List { path, item, fields: inner } => {
-                let item = format!("${}", camel(item));
-                code.add(format!("foreach ({item} in {}) {{", reach(from, path)));
-                code.inside(|code| fields(code, inner, &item));
-                code.add("}");
-            }
-        }
-    }
-}
+const WALK: Walk = Walk {
+    name: |words| format!("${}", camel(words)),
+    value: |name, from, path, _| {
+        let shown = name.trim_start_matches('$');
+        format!("{name} = {}\nWrite-Output \"{shown}: {name}\"", reach(from, path))
+    },
+    each: |item, from, path| format!("foreach ({item} in {}) {{", reach(from, path)),
+    end: "}",
+};
 
 /// `$data.key.id`: what is not there is $null.
 fn reach(from: &str, path: &[String]) -> String {

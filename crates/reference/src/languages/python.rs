@@ -1,8 +1,8 @@
 //! Python, with the library `requests`.
 
-use super::Language;
+use super::{Language, walk::Walk};
 use crate::{
-    answer::Field,
+    answer::{self, Field},
     names::snake,
     request::{Auth, Body, Request},
     text::{Code, Literals, double, heading},
@@ -17,6 +17,7 @@ pub const LITERALS: Literals = Literals {
     object: ("{", "}"),
     pair: |name| double(name) + ": ",
     list: ("[", "]"),
+    nested: "",
     text: double,
     words: ["None", "True", "False"],
     comma: ",",
@@ -52,7 +53,7 @@ fn request(request: &Request) -> Option<String> {
     });
     if let Some(answer) = &request.answer {
         code.gap().add("data = response.json()");
-        fields(&mut code, &crate::answer::fields(answer), "data");
+        WALK.take_apart(&mut code, &answer::fields(answer), "data");
     }
     Some(code.finish())
 }
@@ -96,30 +97,20 @@ fn build(value: &Value) -> String {
     format!("body = {}\n", LITERALS.write(value))
 }
 
-fn parse(fields_: &[Field]) -> String {
+fn parse(fields: &[Field]) -> String {
     let mut code = Code::new("    ");
     code.add("import json").gap().add("# `text` is the answer's body.\ndata = json.loads(text)");
-    fields(&mut code, fields_, "data");
+    WALK.take_apart(&mut code, fields, "data");
     code.finish()
 }
 
-/// Takes apart what is in the variable `from`.
-pub fn fields(code: &mut Code, fields_: &[Field], from: &str) {
-    for field in fields_ {
-        match field {
-            Field::Value { path, name, .. } => {
-                let name = snake(name);
-                code.add(format!("{name} = {}", reach(from, path, "")));
-                code.add(format!("print(\"{name}:\", {name})"));
-            }
-            Field::List { path, item, fields: inner } => {
-                let item = snake(item);
-                code.add(format!("for {item} in {}:", reach(from, path, ", []")));
-                code.inside(|code| fields(code, inner, &item));
-            }
-        }
-    }
-}
+/// How Python takes an answer apart.
+pub const WALK: Walk = Walk {
+    name: snake,
+    value: |name, from, path, _| format!("{name} = {}\nprint(\"{name}:\", {name})", reach(from, path, "")),
+    each: |item, from, path| format!("for {item} in {}:", reach(from, path, ", []")),
+    end: "",
+};
 
 /// `data.get("key", {}).get("id")`: what is not there is None.
 fn reach(from: &str, path: &[String], default: &str) -> String {

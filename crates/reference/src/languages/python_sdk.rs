@@ -2,9 +2,10 @@
 
 use super::{
     Language,
-    python::{self, LITERALS},
+    python::{self, LITERALS, WALK},
 };
 use crate::{
+    answer,
     names::{pascal, snake, words},
     request::{Auth, Body, Known, Part, Request},
     text::{Code, double, heading},
@@ -65,7 +66,7 @@ fn request(request: &Request) -> Option<String> {
     });
     if let Some(answer) = &request.answer {
         code.gap().add("data = reply.to_dict()");
-        python::fields(&mut code, &crate::answer::fields(answer), "data");
+        WALK.take_apart(&mut code, &answer::fields(answer), "data");
     }
     Some(code.finish())
 }

@@ -1,8 +1,8 @@
 //! Ruby, with its standard library.
 
-use super::Language;
+use super::{Language, walk::Walk};
 use crate::{
-    answer::Field,
+    answer::{self, Field},
     names::snake,
     request::{Auth, Body, Request},
     text::{Code, Literals, double, heading},
@@ -16,6 +16,7 @@ const LITERALS: Literals = Literals {
     object: ("{", "}"),
     pair: |name| quote(name) + " => ",
     list: ("[", "]"),
+    nested: "",
     text: quote,
     words: ["nil", "true", "false"],
     comma: ",",
@@ -66,7 +67,7 @@ fn request(request: &Request) -> Option<String> {
     code.add("end");
     if let Some(answer) = &request.answer {
         code.gap().add("data = JSON.parse(response.body)");
-        fields(&mut code, &crate::answer::fields(answer), "data");
+        WALK.take_apart(&mut code, &answer::fields(answer), "data");
     }
     Some(code.finish())
 }
@@ -103,31 +104,22 @@ fn build(value: &Value) -> String {
     format!("body = {}\n", LITERALS.write(value))
 }
 
-fn parse(fields_: &[Field]) -> String {
+fn parse(fields: &[Field]) -> String {
     let mut code = Code::new("  ");
     code.add("require \"json\"").gap().add("# text is the answer's body.\ndata = JSON.parse(text)");
-    fields(&mut code, fields_, "data");
+    WALK.take_apart(&mut code, fields, "data");
     code.finish()
 }
 
-fn fields(code: &mut Code, fields_: &[Field], from: &str) {
-    for field in fields_ {
-        match field {
-            Field::Value { path, name, .. } => {
-                let name = snake(name);
-                code.add(format!("{name} = {}", reach(from, path)));
-                code.add(format!("puts \"{name}: #{{{name}}}\""));
-            }
-            Field::List { path, item, fields: inner } => {
-                let item = snake(item);
-                let list = if path.is_empty() { from.to_owned() } else { format!("({} || [])", reach(from, path)) };
-                code.add(format!("{list}.each do |{item}|"));
-                code.inside(|code| fields(code, inner, &item));
-                code.add("end");
-            }
-        }
-    }
-}
+const WALK: Walk = Walk {
+    name: snake,
+    value: |name, from, path, _| format!("{name} = {}\nputs \"{name}: #{{{name}}}\"", reach(from, path)),
+    each: |item, from, path| match path {
+        [] => format!("{from}.each do |{item}|"),
+        path => format!("({} || []).each do |{item}|", reach(from, path)),
+    },
+    end: "end",
+};
 
 /// `data.dig("key", "id")`: what is not there is nil.
 fn reach(from: &str, path: &[String]) -> String {

@@ -1,8 +1,8 @@
 //! Rust, with the client library of this server.
 
-use super::{Language, python_sdk::nested};
+use super::{Language, python_sdk::nested, walk::Walk};
 use crate::{
-    answer::{Field, Kind},
+    answer::{self, Field, Kind},
     names::snake,
     request::{Auth, Body, Request},
     text::{Code, Literals, double, heading},
@@ -17,6 +17,7 @@ const LITERALS: Literals = Literals {
     object: ("{", "}"),
     pair: |name| quote(name) + ": ",
     list: ("[", "]"),
+    nested: "",
     text: quote,
     words: ["null", "true", "false"],
     comma: ",",
@@ -66,7 +67,7 @@ fn request(request: &Request) -> Option<String> {
         send(code, request, row.id);
         if let Some(answer) = &request.answer {
             code.add("let data: Value = answer.decode()?;");
-            fields(code, &crate::answer::fields(answer), "data");
+            WALK.take_apart(code, &answer::fields(answer), "data");
         }
         code.add("Ok(())");
     });
@@ -104,36 +105,28 @@ fn build(value: &Value) -> String {
     format!("let body = serde_json::json!({});\n", LITERALS.write(value))
 }
 
-fn parse(fields_: &[Field]) -> String {
+fn parse(fields: &[Field]) -> String {
     let mut code = Code::new("    ");
     code.add("// `text` is the answer's body.\nlet data: serde_json::Value = serde_json::from_str(text)?;");
-    fields(&mut code, fields_, "data");
+    WALK.take_apart(&mut code, fields, "data");
     code.finish()
 }
 
-fn fields(code: &mut Code, fields_: &[Field], from: &str) {
-    for field in fields_ {
-        match field {
-            Field::Value { path, name, kind } => {
-                let read = match kind {
-                    Kind::Text => "as_str",
-                    Kind::Integer => "as_i64",
-                    Kind::Number => "as_f64",
-                    Kind::Flag => "as_bool",
-                };
-                let name = snake(name);
-                code.add(format!("let {name} = {}.{read}().unwrap_or_default();", reach(from, path)));
-                code.add(format!("println!(\"{name}: {{{name}}}\");"));
-            }
-            Field::List { path, item, fields: inner } => {
-                let item = snake(item);
-                code.add(format!("for {item} in {}.as_array().into_iter().flatten() {{", reach(from, path)));
-                code.inside(|code| fields(code, inner, &item));
-                code.add("}");
-            }
-        }
-    }
-}
+const WALK: Walk = Walk {
+    name: snake,
+    value: |name, from, path, kind| {
+        let read = match kind {
+            Kind::Text => "as_str",
+            Kind::Integer => "as_i64",
+            Kind::Number => "as_f64",
+            Kind::Flag => "as_bool",
+        };
+        let place = reach(from, path);
+        format!("let {name} = {place}.{read}().unwrap_or_default();\nprintln!(\"{name}: {{{name}}}\");")
+    },
+    each: |item, from, path| format!("for {item} in {}.as_array().into_iter().flatten() {{", reach(from, path)),
+    end: "}",
+};
 
 /// `data["key"]["id"]`: what is not there is null.
 fn reach(from: &str, path: &[String]) -> String {

@@ -1,6 +1,6 @@
 //! What all pages have around them: the head, the list of everything, the reader's values.
 
-use crate::document::Document;
+use crate::document::{Document, Operation};
 use maud::{DOCTYPE, Markup, html};
 
 /// A page.
@@ -17,12 +17,12 @@ pub struct Frame<'p> {
     pub names: &'p [String],
 }
 
-/// The guides: address and title.
-pub const GUIDES: &[(&str, &str)] = &[
-    ("first-key", "Your first key in a minute"),
-    ("sign-a-token", "Sign a token"),
-    ("receive-a-webhook", "Receive a webhook"),
-    ("oauth", "Let partners in by OAuth"),
+/// The guides: address, title, and what one has in the end.
+pub const GUIDES: &[(&str, &str, &str)] = &[
+    ("first-key", "Your first key in a minute", "An app, an integration, and a key for it."),
+    ("sign-a-token", "Sign a token", "Calls without sending the secret."),
+    ("receive-a-webhook", "Receive a webhook", "A program that is told of what happens."),
+    ("oauth", "Let partners in by OAuth", "Other people's programs, let in by yours."),
 ];
 
 impl Frame<'_> {
@@ -38,13 +38,17 @@ impl Frame<'_> {
                     meta name="description" content=(self.about);
                     title { (self.title) " · Heliograph" }
 
+                    link rel="icon" type="image/svg+xml" href={ (self.root) "docs.svg" };
                     link rel="stylesheet" href={ (self.root) "docs.css" };
                     script src={ (self.root) "docs.js" } defer {}
                 }
                 body {
                     a.skip href="#content" { "To the content" }
                     header.top {
-                        a.home href={ (self.root) "../docs" } { "Heliograph" }
+                        button.menu type="button" aria-expanded="false" aria-controls="pages" { "Menu" }
+                        a.home href={ (self.root) "../docs" } {
+                            img src={ (self.root) "docs.svg" } alt="" width="22" height="22"; "Heliograph"
+                        }
                         nav aria-label="Documents" {
                             a href={ (self.root) "../openapi.json" } { "OpenAPI" }
                             a href={ (self.root) "../openapi.yaml" } { "YAML" }
@@ -63,29 +67,28 @@ impl Frame<'_> {
     /// Everything there is.
     fn list(&self, document: Document<'_>) -> Markup {
         html! {
-            nav.list aria-label="Pages" {
-                button.menu type="button" aria-expanded="false" aria-controls="pages" { "All pages" }
-                div #pages {
-                    label.search { span { "Search" } input #search type="search" autocomplete="off" spellcheck="false"; }
-                    p.nothing role="status" hidden { "Nothing found." }
-                    section {
-                        h2 { "Start" }
-                        ul {
-                            (self.link("", "../docs", "Overview", None))
-                            @for (slug, title) in GUIDES {
-                                (self.link(slug, &format!("guides/{slug}"), title, None))
-                            }
+            nav.list #pages aria-label="Pages" {
+                label.search { span { "Search" kbd aria-hidden="true" { "/" } }
+                    input #search type="search" autocomplete="off" spellcheck="false"; }
+                p.nothing role="status" hidden { "Nothing found." }
+                section {
+                    h2 { "Start" }
+                    ul {
+                        (self.link("", "../docs", "Overview", None))
+                        @for (slug, title, _) in GUIDES {
+                            (self.link(slug, &format!("guides/{slug}"), title, None))
                         }
                     }
-                    @for tag in document.tags() {
-                        section {
-                            h2 { (group(tag)) }
-                            ul {
-                                @for operation in document.operations().filter(|o| o.tag() == tag) {
-                                    @let slug = operation.slug();
-                                    @let hint = format!("{} {} {}", operation.id(), operation.method, operation.path);
-                                    (self.link(&slug, &format!("operations/{slug}"), &operation.title(), Some(&hint)))
-                                }
+                }
+                @for tag in document.tags() {
+                    section {
+                        h2 { (group(tag)) }
+                        ul {
+                            @for operation in document.operations().filter(|o| o.tag() == tag) {
+                                @let slug = operation.slug();
+                                @let Operation { method, path, .. } = operation;
+                                @let hint = format!("{} {method} {path} {}", operation.id(), operation.summary());
+                                (self.link(&slug, &format!("operations/{slug}"), &operation.title(), Some(&hint)))
                             }
                         }
                     }
@@ -102,29 +105,32 @@ impl Frame<'_> {
         }
     }
 
-    /// What the reader fills in once, for all samples.
+    /// What the reader fills in once, for all samples. On a phone it is folded.
     pub fn values(&self) -> Markup {
         html! {
             section.values aria-labelledby="your-values" {
+                button.fold type="button" aria-expanded="false" aria-controls="values" { "Your values" }
                 h2 #your-values { "Your values" }
-                p.small { "They fill all samples and stay in this browser; secrets, tokens and codes only as long as this tab." }
-                div.grid {
-                    (field("url", "Server", "url"))
-                    fieldset.switch {
-                        legend { "Credential" }
-                        label { input type="radio" name="scheme" value="basic" checked; " Basic" }
-                        label { input type="radio" name="scheme" value="bearer"; " Bearer" }
+                div #values {
+                    div.grid {
+                        (field("url", "Server", "url"))
+                        fieldset.switch {
+                            legend { "Credential" }
+                            label { input type="radio" name="scheme" value="basic" checked; " Basic" }
+                            label { input type="radio" name="scheme" value="bearer"; " Bearer" }
+                        }
+                        (field("keyId", "Key id", "text"))
+                        (field("secret", "Secret", "password"))
+                        div.token {
+                            (field("token", "Token", "password"))
+                            button #sign type="button" { "Sign one" }
+                        }
+                        @for name in self.names {
+                            (field(name, name, if name.ends_with("Secret") { "password" } else { "text" }))
+                        }
                     }
-                    (field("keyId", "Key id", "text"))
-                    (field("secret", "Secret", "password"))
-                    div.token {
-                        (field("token", "Token", "password"))
-                        button #sign type="button" { "Sign one" }
-                        p.small #signed role="status" {}
-                    }
-                    @for name in self.names {
-                        (field(name, name, if name.ends_with("Secret") { "password" } else { "text" }))
-                    }
+                    p.small { "They fill all samples and stay in this browser; secrets, tokens and codes only as long as this tab. "
+                        strong #said role="status" {} }
                 }
             }
         }
@@ -135,6 +141,16 @@ fn field(name: &str, title: &str, kind: &str) -> Markup {
     html! {
         label.field { span { (title) }
             input type=(kind) data-value=(name) autocomplete="off" spellcheck="false" autocapitalize="off"; }
+    }
+}
+
+/// A program or a text to copy.
+pub fn block(label: &str, class: Option<&str>, text: &str) -> Markup {
+    html! {
+        div.block {
+            button.copy type="button" { "Copy" }
+            pre class=[class] tabindex="0" role="group" aria-label=(label) { code { (text) } }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The guides. Their programs have the same open names as the samples.
 
-use super::frame::{Frame, GUIDES};
+use super::frame::{Frame, GUIDES, block};
 use crate::document::Document;
 use maud::{Markup, html};
 
@@ -53,13 +53,13 @@ HTTPServer((\"127.0.0.1\", 9000), Receiver).serve_forever()";
 
 /// A guide by its address.
 pub fn page(document: Document<'_>, slug: &str) -> Option<Markup> {
-    let (_, title) = GUIDES.iter().find(|(known, _)| *known == slug)?;
+    let (_, title, about) = GUIDES.iter().find(|(known, ..)| *known == slug)?;
     let names: Vec<String> = match slug {
         "receive-a-webhook" => vec!["webhookSecret".to_owned()],
         "oauth" => ["oauthClientId", "oauthClientSecret", "code"].map(str::to_owned).to_vec(),
         _ => Vec::new(),
     };
-    let frame = Frame { title, about: title, place: slug, root: "../", names: &names };
+    let frame = Frame { title, about, place: slug, root: "../", names: &names };
     let content = html! {
         p.crumb { "Guide" }
         h1 { (title) }
@@ -74,7 +74,7 @@ pub fn page(document: Document<'_>, slug: &str) -> Option<Markup> {
 }
 
 fn code(text: &str) -> Markup {
-    html! { pre.sample tabindex="0" role="group" aria-label="Code" { code { (text) } } }
+    block("Code", Some("sample"), text)
 }
 
 fn to(slug: &str, title: &str) -> Markup {

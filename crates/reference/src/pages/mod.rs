@@ -34,6 +34,7 @@ pub fn page(document: Document<'_>, path: &str) -> Option<Page> {
     match rest.trim_start_matches('/').split_once('/') {
         _ if rest == "/docs.css" => asset("text/css; charset=utf-8", include_str!("assets/docs.css")),
         _ if rest == "/docs.js" => asset("text/javascript; charset=utf-8", include_str!("assets/docs.js")),
+        _ if rest == "/docs.svg" => asset("image/svg+xml", include_str!("assets/docs.svg")),
         _ if rest.is_empty() => html(overview::page(document)),
         Some(("operations", name)) => html(operation::page(document, document.operation(name)?)),
         Some(("guides", name)) => html(guides::page(document, name)?),

@@ -3,11 +3,12 @@
 use super::{
     errors,
     fields::{Side, fields, kind, limits},
-    frame::{Frame, group, inline, prose},
+    frame::{Frame, block, group, inline, prose},
     samples::samples,
 };
 use crate::{
     document::{Document, Operation},
+    names::words,
     postman,
     request::{Auth, Body, Request},
     text::pretty,
@@ -24,10 +25,12 @@ pub fn page(document: Document<'_>, operation: Operation<'_>) -> Markup {
     let content = html! {
         p.crumb { (group(operation.tag())) }
         h1 { (title) }
-        p.line { span.method data-method=(operation.method) { (operation.method) } " " code { (operation.path) } }
+        p.line { (method(operation)) " " code { (operation.path) } }
+        (prose(operation.about()))
+        (frame.values())
+        (jumps(operation))
         div.halves {
             div {
-                (prose(operation.about()))
                 (who(operation))
                 (parameters(document, operation))
                 (body(document, operation))
@@ -35,7 +38,6 @@ pub fn page(document: Document<'_>, operation: Operation<'_>) -> Markup {
                 (refusals(operation))
             }
             div.side {
-                (frame.values())
                 (samples(|auth| Request::of(document, operation, auth)))
                 (attempt(document, operation, &request))
             }
@@ -58,10 +60,34 @@ fn open_names(request: &Request) -> Vec<String> {
     names
 }
 
+/// The method, in its colour.
+pub fn method(operation: Operation<'_>) -> Markup {
+    html! { span.method data-method=(operation.method) { (operation.method) } }
+}
+
+/// What there is on the page, for those who see one column of it.
+fn jumps(operation: Operation<'_>) -> Markup {
+    let parts = [
+        ("parameters", "Parameters", operation.parameters().next().is_some()),
+        ("body", "Body", operation.body().is_some()),
+        ("answer", "Answer", true),
+        ("errors", "Errors", true),
+        ("samples", "Samples", true),
+        ("attempt", "Try it", true),
+    ];
+    html! {
+        nav.jumps aria-label="On this page" {
+            @for (place, title, _) in parts.iter().filter(|(_, _, there)| *there) {
+                a href={ "#" (place) } { (title) }
+            }
+        }
+    }
+}
+
 fn who(operation: Operation<'_>) -> Markup {
     let scopes = operation.scopes();
     html! {
-        h2 { "Who may call it" }
+        h2 #scopes { "Who may call it" }
         @if scopes.is_empty() {
             p { "Anybody. Needs no credential." }
         } @else {
@@ -79,7 +105,7 @@ fn parameters(document: Document<'_>, operation: Operation<'_>) -> Markup {
     let all: Vec<_> = operation.parameters().collect();
     html! {
         @if !all.is_empty() {
-            h2 { "Parameters" }
+            h2 #parameters { "Parameters" }
             dl.fields {
                 @for parameter in all {
                     @let schema = document.resolve(parameter.schema);
@@ -89,7 +115,7 @@ fn parameters(document: Document<'_>, operation: Operation<'_>) -> Markup {
                         @if parameter.required { " " span.required { "required" } }
                     }
                     dd {
-                        (prose(schema.text("description").unwrap_or(meaning(parameter.name))))
+                        (prose(&schema.text("description").map_or_else(|| meaning(parameter.name), str::to_owned)))
                         @let limits = limits(&schema);
                         @if !limits.is_empty() { p.limits { (limits.join("; ")) } }
                         @if !schema.properties().is_empty() {
@@ -105,20 +131,19 @@ fn parameters(document: Document<'_>, operation: Operation<'_>) -> Markup {
 }
 
 /// What stands in a path is told nowhere else.
-fn meaning(name: &str) -> &'static str {
+fn meaning(name: &str) -> String {
     match name {
-        "appId" => "The app's id.",
-        "integrationId" => "The integration's id. Where webhooks are concerned also `me`: the caller's own.",
-        "userIdOrExternalId" => "The user's id, or the id the user has elsewhere.",
-        "zendeskId" => "The user's id in Zendesk.",
-        _ => "Its id.",
+        "integrationId" => "The integration's id. Where webhooks are concerned also `me`: the caller's own.".to_owned(),
+        "userIdOrExternalId" => "The user's id, or the id the user has elsewhere.".to_owned(),
+        "zendeskId" => "The user's id in Zendesk.".to_owned(),
+        name => format!("The {}'s id.", words(name.trim_end_matches("Id")).join(" ")),
     }
 }
 
 fn body(document: Document<'_>, operation: Operation<'_>) -> Markup {
     html! {
         @if let Some((media, schema)) = operation.body() {
-            h2 { "Body" }
+            h2 #body { "Body" }
             p { code { (media) } @if media == "application/json" { ", at most 100 kB." } @else { ", the file at most 50 MB." } }
             (fields(document, schema, Side::Sent))
         }
@@ -127,14 +152,14 @@ fn body(document: Document<'_>, operation: Operation<'_>) -> Markup {
 
 fn answer(document: Document<'_>, operation: Operation<'_>, request: &Request) -> Markup {
     html! {
-        h2 { "Answer" }
+        h2 #answer { "Answer" }
         p { "Status " code { (operation.status()) } "." }
         @match operation.reply() {
             Some(schema) => {
                 (fields(document, schema, Side::Received))
                 @if let Some(answer) = &request.answer {
                     h3 { "An example" }
-                    pre tabindex="0" role="group" aria-label="An example answer" { code { (pretty(answer)) } }
+                    (block("An example answer", None, &pretty(answer)))
                 }
             },
             None => { p { "The header " code { "Location" } " says where to go on." } },
@@ -144,15 +169,13 @@ fn answer(document: Document<'_>, operation: Operation<'_>, request: &Request) -
 
 fn refusals(operation: Operation<'_>) -> Markup {
     html! {
-        h2 { "Errors" }
+        h2 #errors { "Errors" }
         p { (inline("A refusal's body is `{\"errors\": [{\"code\", \"title\"}]}`: a word for programs, a sentence for people.")) }
-        div.wide tabindex="0" role="group" aria-label="Errors" {
-            table {
-                thead { tr { th scope="col" { "Status" } th scope="col" { "Code" } th scope="col" { "Title" } } }
-                tbody {
-                    @for (status, code, title) in errors::of(operation) {
-                        tr { td { (status) } td { code { (code) } } td { (title) } }
-                    }
+        table.errors {
+            thead { tr { th scope="col" { "Status" } th scope="col" { "Code and title" } } }
+            tbody {
+                @for (status, code, title) in errors::of(operation) {
+                    tr { td { (status) } td { code { (code) } " " span { (title) } } }
                 }
             }
         }
@@ -174,8 +197,9 @@ fn attempt(document: Document<'_>, operation: Operation<'_>, request: &Request) 
                 }
                 @match &request.body {
                     Body::Json(value) => {
+                        @let text = pretty(value);
                         label.field { span { "Body" }
-                            textarea #body rows="8" spellcheck="false" { (pretty(value)) } }
+                            textarea #sent rows=(text.lines().count().clamp(3, 12)) spellcheck="false" { (text) } }
                     },
                     Body::Multipart(parts) => {
                         @for part in parts.iter().filter(|part| part.is_file) {

@@ -1,6 +1,9 @@
 //! The first page.
 
-use super::frame::{Frame, GUIDES, group};
+use super::{
+    frame::{Frame, GUIDES, group},
+    operation::method,
+};
 use crate::document::Document;
 use maud::{Markup, html};
 
@@ -16,7 +19,7 @@ pub fn page(document: Document<'_>) -> Markup {
             your own values. Nothing on these pages asks any other server."
         }
         div.cards {
-            @for (slug, title) in GUIDES { a href={ "docs/guides/" (slug) } { (title) } }
+            @for (slug, title, about) in GUIDES { a href={ "docs/guides/" (slug) } { (title) span.small { (about) } } }
         }
         (frame.values())
         h2 { "How it is called" }
@@ -32,6 +35,9 @@ pub fn page(document: Document<'_>) -> Markup {
             li { "A refusal has a status of 400 or more and the body " code { "{\"errors\": [{\"code\", \"title\"}]}" } "." }
             li { "Every answer has the header " code { "X-Request-Id" } ": the server's log knows the request by it." }
             li { "All paths also answer under " code { "/sc" } "." }
+            li { "All of it as a file: the OpenAPI document in " a href="openapi.json" { "JSON" } " and "
+                a href="openapi.yaml" { "YAML" } ", and a " a href="postman_collection.json" { "Postman collection" }
+                " that runs from top to bottom." }
         }
         h2 { "On your own machine" }
         p { "The same programs come from the command line: "
@@ -44,6 +50,7 @@ pub fn page(document: Document<'_>) -> Markup {
             ul.operations {
                 @for operation in document.operations().filter(|o| o.tag() == tag) {
                     li {
+                        (method(operation)) " "
                         a href={ "docs/operations/" (operation.slug()) } { (operation.title()) }
                         " " span.small { (operation.summary()) "." }
                     }

@@ -12,7 +12,7 @@ pub fn samples(with: impl Fn(Auth) -> Request) -> Markup {
     let schemes: &[(&str, Auth)] = &[("basic", Auth::basic()), ("bearer", Auth::bearer())];
     let known: Vec<&Language> = languages::ALL.iter().filter(|l| (l.request)(&basic).is_some()).collect();
     html! {
-        section.samples aria-labelledby="samples" {
+        section.samples.block aria-labelledby="samples" {
             div.bar {
                 h2 #samples { "Samples" }
                 label { span.hidden { "Language" }

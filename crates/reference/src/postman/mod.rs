@@ -2,11 +2,12 @@
 //!
 //! What an answer brings (ids, secrets) goes into variables for what follows; what was made is deleted in the end.
 
+mod consent;
 mod order;
 
 use crate::{
     document::{Document, Operation},
-    example, examples,
+    example,
     request::{Auth, Body, FILE, Request, variable},
     text::pretty,
 };
@@ -28,14 +29,13 @@ const CAPTURES: &[(&str, &str, &str)] = &[
     ("UploadAttachment", "mediaUrl", "attachment.mediaUrl"),
     ("CreateOAuthClient", "oauthClientSecret", "secret"),
     ("AnnounceDevice", "deviceId", "device.id"),
+    ("ListDeliveries", "deliveryId", "deliveries[0].id"),
+    ("GetToken", "token", "access_token"),
 ];
 
-/// Refusals that are right on an empty server, and why.
-const REFUSED: &[(&str, &[u16], &str)] = &[
-    ("DownloadMessageRef", &[400], "the user has no client of Apple's channel"),
-    ("GetToken", &[400, 401, 403], "no person at a browser has made a code"),
-    ("RevokeAccess", &[400, 401, 403], "the key is not a partner's"),
-];
+/// What is refused on every server, with which status, and why.
+const REFUSED: &[(&str, u16, &str)] =
+    &[("DownloadMessageRef", 400, "no user has a client of Apple's channel, which this server does not speak to")];
 
 /// Values that no answer brings.
 const VALUES: &[(&str, &str)] = &[("zendeskId", "35436")];
@@ -44,14 +44,9 @@ const VALUES: &[(&str, &str)] = &[("zendeskId", "35436")];
 pub fn collection(document: &Value) -> Value {
     let document = Document::new(document);
     let server = document.value()["servers"][0]["url"].as_str().unwrap_or_default().trim_end_matches('/');
-    let mut writer = Writer { document, known: VALUES.iter().map(|(name, _)| (*name).to_owned()).collect() };
-    writer.known.extend(["url", "keyId", "secret"].map(str::to_owned));
     let folders: Vec<Value> = steps(document)
         .into_iter()
-        .map(|(name, steps)| {
-            let items: Vec<Value> = steps.iter().map(|step| writer.item(step)).collect();
-            json!({ "name": name, "item": items })
-        })
+        .map(|(name, steps)| json!({ "name": name, "item": steps.iter().flat_map(|step| items(document, step)).collect::<Vec<_>>() }))
         .collect();
     let variables = variables(&folders, server);
     json!({
@@ -96,47 +91,51 @@ fn basic(key_id: &str, secret: &str) -> Value {
     ] })
 }
 
-struct Writer<'d> {
-    document: Document<'d>,
-    /// The variables that have a value by now.
-    known: BTreeSet<String>,
+/// A request, and what a person does after it.
+fn items(document: Document<'_>, step: &Step<'_>) -> Vec<Value> {
+    let mut items = vec![item(document, step)];
+    if step.operation.id() == "Authorize" {
+        items.extend(consent::items());
+    }
+    items
 }
 
-impl Writer<'_> {
-    fn item(&mut self, step: &Step<'_>) -> Value {
-        let operation = step.operation;
-        let mut request = Request::of(self.document, operation, Auth::basic());
-        if let Some(body) = &step.body {
-            request.body = Body::Json(body.clone());
-        }
-        let title = step.title.map_or_else(|| request.title.clone(), str::to_owned);
-        let mut sent = json!({
-            "method": request.method,
-            "header": headers(&request),
-            "url": url(&request),
-            "description": description(operation),
-        });
-        if let Some(body) = body(&request) {
-            sent["body"] = body;
-        }
-        if let Some(auth) = auth(operation) {
-            sent["auth"] = auth;
-        }
-        let used = sent.to_string();
-        let lacking: Vec<&str> = names(&used).into_iter().filter(|name| !self.known.contains(*name)).collect();
-        let script = script(operation, &captures(self.document, step), &lacking);
-        self.known.extend(captures(self.document, step).into_iter().map(|(name, _)| name));
-        let mut item = json!({
-            "name": title,
-            "event": [{ "listen": "test", "script": { "type": "text/javascript", "exec": script } }],
-            "request": sent,
-            "response": [answer(self.document, operation, &sent)],
-        });
-        if operation.status() == 302 {
-            item["protocolProfileBehavior"] = json!({ "followRedirects": false });
-        }
-        item
+fn item(document: Document<'_>, step: &Step<'_>) -> Value {
+    let operation = step.operation;
+    let mut request = Request::of(document, operation, Auth::basic());
+    if let Some(body) = &step.body {
+        request.body = Body::Json(body.clone());
     }
+    let refused = REFUSED.iter().find(|(id, ..)| *id == operation.id());
+    let title = step.title.map_or_else(|| request.title.clone(), str::to_owned);
+    let title = refused.map_or(title.clone(), |(.., why)| format!("{title} (refused: {why})"));
+    let mut sent = json!({
+        "method": request.method,
+        "header": headers(&request),
+        "url": url(&request),
+        "description": description(operation),
+    });
+    if let Some(body) = body(&request) {
+        sent["body"] = body;
+    }
+    if let Some(auth) = auth(operation) {
+        sent["auth"] = auth;
+    }
+    let status = refused.map_or(operation.status(), |(_, status, _)| *status);
+    let keeps: Vec<(String, String)> = captures(document, step)
+        .into_iter()
+        .map(|(name, place)| (name, format!("pm.response.json().{place}")))
+        .collect();
+    let mut item = json!({
+        "name": title,
+        "event": [script(status, &keeps)],
+        "request": sent,
+        "response": [answer(document, operation, &sent)],
+    });
+    if operation.status() == 302 {
+        item["protocolProfileBehavior"] = json!({ "followRedirects": false });
+    }
+    item
 }
 
 fn description(operation: Operation<'_>) -> String {
@@ -149,6 +148,11 @@ fn description(operation: Operation<'_>) -> String {
 /// Who calls, if it cannot be the account's key.
 fn auth(operation: Operation<'_>) -> Option<Value> {
     match operation.scopes().as_slice() {
+        // Only what a partner was given can be given back.
+        _ if operation.id() == "RevokeAccess" => {
+            let token = json!({ "key": "token", "value": variable("token"), "type": "string" });
+            Some(json!({ "type": "bearer", "bearer": [token] }))
+        }
         [] => Some(json!({ "type": "noauth" })),
         scopes if scopes.contains(&"account") => None,
         scopes if scopes.contains(&"app") => Some(basic("appKeyId", "appKeySecret")),
@@ -207,7 +211,8 @@ pub fn kept(document: Document<'_>, operation: Operation<'_>) -> Vec<(String, St
 /// Which variables an answer fills, and from where.
 fn captures(document: Document<'_>, step: &Step<'_>) -> Vec<(String, String)> {
     let operation = step.operation;
-    let more = CAPTURES.iter().filter(|(id, ..)| *id == operation.id());
+    // A step with a variable of its own makes another of the kind.
+    let more = CAPTURES.iter().filter(|(id, ..)| *id == operation.id() && step.variable.is_none());
     let mut captures: Vec<(String, String)> =
         more.map(|(_, name, place)| ((*name).to_owned(), (*place).to_owned())).collect();
     let place = example::answer(document, operation).filter(|_| operation.method == "POST").and_then(|a| id_place(&a));
@@ -235,33 +240,16 @@ fn id_place(answer: &Value) -> Option<String> {
     })
 }
 
-/// Says whether the answer is right, and keeps what it brings.
-fn script(operation: Operation<'_>, captures: &[(String, String)], lacking: &[&str]) -> Vec<String> {
-    let mut statuses = vec![operation.status()];
-    let mut why = String::new();
-    if let Some((_, refusals, reason)) = REFUSED.iter().find(|(id, ..)| *id == operation.id()) {
-        statuses.extend(refusals.iter());
-        why = format!("; or refused, because {reason}");
-    } else if !lacking.is_empty() {
-        statuses.extend(operation.refusals().into_iter().filter(|status| [400, 404].contains(status)));
-        why = format!("; or refused, because nothing here brings {}", lacking.join(", "));
-    } else if operation.body().is_some() && examples::body(operation.id()).is_none() {
-        // What keeps to the schema may still be refused by a rule.
-        statuses.extend(operation.refusals().into_iter().filter(|status| [400, 404, 409].contains(status)));
-        why = "; or refused, because its example is made from its schema alone".to_owned();
-    }
-    let title = format!("{}{why}", operation.status());
-    let mut lines =
-        vec![format!("pm.test({}, () => pm.expect(pm.response.code).to.be.oneOf({}));", json!(title), json!(statuses))];
-    if !captures.is_empty() {
-        lines.push(format!("if (pm.response.code === {}) {{", operation.status()));
-        lines.push("  const answer = pm.response.json();".to_owned());
-        for (name, place) in captures {
-            lines.push(format!("  pm.collectionVariables.set({}, answer.{place});", json!(name)));
-        }
+/// Says whether the status is right, and keeps what the answer brings: name of the variable, and how it is read.
+fn script(status: u16, keeps: &[(String, String)]) -> Value {
+    let mut lines = vec![format!("pm.test(\"Status {status}\", () => pm.response.to.have.status({status}));")];
+    let keep = |(name, read): &(String, String)| format!("  pm.collectionVariables.set({}, {read});", json!(name));
+    if !keeps.is_empty() {
+        lines.push(format!("if (pm.response.code === {status}) {{"));
+        lines.extend(keeps.iter().map(keep));
         lines.push("}".to_owned());
     }
-    lines
+    json!({ "listen": "test", "script": { "type": "text/javascript", "exec": lines } })
 }
 
 /// An example answer.
@@ -293,31 +281,31 @@ mod tests {
     use super::*;
     use heliograph_wire::openapi;
 
+    /// The collection's requests, in order.
+    fn requests(collection: &Value) -> Vec<&Value> {
+        let folders = collection["item"].as_array().into_iter().flatten();
+        folders.flat_map(|folder| folder["item"].as_array()).flatten().collect()
+    }
+
     #[test]
     fn every_operation_is_in_it_and_nothing_is_asked_before_it_is_known() {
         let document = openapi::document("http://127.0.0.1:8080");
         let collection = collection(&document);
-        let items: Vec<&Value> = collection["item"]
-            .as_array()
-            .expect("folders")
-            .iter()
-            .flat_map(|f| f["item"].as_array())
-            .flatten()
-            .collect();
-        let all = Document::new(&document);
-        for operation in all.operations() {
-            assert!(items.iter().any(|item| item["name"] == operation.title()), "{}", operation.id());
+        let items = requests(&collection);
+        for operation in Document::new(&document).operations() {
+            let title = operation.title();
+            let is_it = |item: &&Value| item["name"].as_str().is_some_and(|name| name.starts_with(&title));
+            assert!(items.iter().any(is_it), "{}", operation.id());
         }
-        // Only what no call of an empty server can bring is lacking.
-        let text = collection.to_string();
-        let lacking: BTreeSet<&str> = text
-            .split("nothing here brings ")
-            .skip(1)
-            .filter_map(|rest| rest.split('"').next())
-            .flat_map(|names| names.trim_end_matches('\\').split(", "))
-            .collect();
-        // A run does not touch the key that it works with, and has no target that anything is delivered to.
-        assert_eq!(lacking, BTreeSet::from(["accountKeyId", "deliveryId"]));
+        let mut known: BTreeSet<String> = ["url", "keyId", "secret"].map(str::to_owned).into();
+        known.extend(VALUES.iter().map(|(name, _)| (*name).to_owned()));
+        for item in &items {
+            let (asked, script) = (item["request"].to_string(), item["event"].to_string());
+            let lacking: Vec<&str> = names(&asked).into_iter().filter(|name| !known.contains(*name)).collect();
+            assert!(lacking.is_empty(), "{}: nothing before it brings {lacking:?}", item["name"]);
+            let kept = script.split(r#"collectionVariables.set(\""#).skip(1);
+            known.extend(kept.filter_map(|rest| rest.split('\\').next()).map(str::to_owned));
+        }
         assert_eq!(collection["variable"][0]["value"], "http://127.0.0.1:8080");
         assert_eq!(items.last().map(|item| &item["name"]), Some(&json!("Delete app")));
     }

@@ -93,6 +93,10 @@ fn with_extras<'d>(document: Document<'d>, operation: Operation<'d>) -> Vec<Step
     let extra = |title, body, variable| Step { title: Some(title), body: Some(body), variable, ..plain(operation) };
     let mut steps = vec![plain(operation)];
     match operation.id() {
+        "CreateAppKey" => {
+            let other = json!({ "displayName": "My other key" });
+            steps.push(extra("Create app key (another one, whose life is changed)", other, Some("otherKeyId")));
+        }
         "CreateIntegration" => {
             let channel = json!({ "type": "whatsapp", "displayName": "My channel" });
             steps.push(extra("Create integration (WhatsApp, for clients)", channel, Some("channelId")));

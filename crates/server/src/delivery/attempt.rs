@@ -97,6 +97,8 @@ async fn make(state: &State, shared: &Arc<Shared>, mut call: Vec<Delivery>, repo
         // The lane goes on with its next call while this one's rows wait for a commit.
         report.tell(arrived, Vec::new(), None);
     }
+    // What arrived does not stand in line behind what did not.
+    let _place = if retry.is_some() { shared.retries.acquire().await.ok() } else { None };
     settle(state, shared, call, attempt, verdicts, &back, &report.lines).await?;
     report.tell(arrived, back, retry);
     Ok(())

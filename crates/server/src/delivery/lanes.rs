@@ -7,14 +7,19 @@
 //! store is empty.
 //!
 //! How many calls a lane makes side by side follows its target: more with each that arrives, half with each that does
-//! not. Those that do badly, and those not yet known, may not take up all the calls that a node makes.
+//! not. Those that do badly, and those not yet known, may not take up all the calls that a node makes. What is known of a
+//! target outlives its lane, which is forgotten whenever nothing waits.
 
 use super::{
     Shared, attempt,
     lane::Lane,
     outbox::{self, Claimed, Delivery},
 };
-use crate::{error::Result, state::State};
+use crate::{
+    error::{Error, Result},
+    state::State,
+};
+use futures_util::future::join_all;
 use heliograph_store::clock;
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -27,17 +32,20 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// How many calls one target gets side by side: at first, and at most.
 const FIRST_CALLS: usize = 8;
 const MAX_CALLS: usize = 64;
-/// How many calls a node makes side by side: in all, and to targets of which nothing good is known.
-const MAX_CALLS_IN_ALL: usize = 2048;
-const MAX_UNKNOWN_CALLS: usize = 1536;
-const MAX_BAD_CALLS: usize = 1024;
+/// Of four parts of the calls that a node makes side by side, so many may go to targets of which nothing good is known, and
+/// to those that do badly.
+const UNKNOWN_PARTS: usize = 3;
+const BAD_PARTS: usize = 2;
+const PARTS: usize = 4;
+/// Of how many targets is kept how they did. Past it all is learned anew.
+const MAX_KNOWN: usize = 100_000;
 /// Who takes longer than this does badly.
 const SLOW: Duration = Duration::from_secs(2);
 /// From this length a lane is full: new deliveries wait in the store.
 const FULL: usize = 512;
 /// How many deliveries are claimed for a lane at once.
 const FETCH: usize = 128;
-/// How many webhooks are claimed for in one transaction.
+/// For how many webhooks is claimed at once.
 const FETCH_WEBHOOKS: usize = 64;
 /// How often the store is asked for what is due when nothing else asks: a bell that was missed costs this much.
 const TICK: Duration = Duration::from_secs(1);
@@ -54,6 +62,8 @@ pub enum Event {
     Done(Done),
     /// So many deliveries of a webhook that were in hand are in the store again.
     GivenBack(Target, usize),
+    /// At these webhooks nothing had arrived when the server began.
+    Failing(Vec<String>),
 }
 
 /// A webhook and its app.
@@ -82,20 +92,32 @@ pub struct Done {
 }
 
 /// What is known of a target.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    #[default]
     Unknown,
     Good,
     Bad,
+}
+
+/// How a target did so far.
+#[derive(Clone, Copy)]
+struct Record {
+    standing: Standing,
+    /// How many calls it gets side by side.
+    limit: usize,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self { standing: Standing::Unknown, limit: FIRST_CALLS }
+    }
 }
 
 struct Entry {
     app: String,
     lane: Lane,
     calls: usize,
-    limit: usize,
-    standing: Standing,
+    record: Record,
     stored: bool,
     /// More is known to be in the store, and to be due.
     rung: bool,
@@ -110,6 +132,8 @@ struct Lanes<'a> {
     shared: &'a Arc<Shared>,
     tracker: &'a TaskTracker,
     lanes: HashMap<String, Entry>,
+    /// Of those that have no lane.
+    records: HashMap<String, Record>,
     /// The calls under way, by the standing of their targets.
     calls: [usize; 3],
     /// The lanes that wait for one, likewise.
@@ -133,6 +157,7 @@ pub async fn run(
         shared,
         tracker,
         lanes: HashMap::new(),
+        records: HashMap::new(),
         calls: [0; 3],
         parked: Default::default(),
         polling: false,
@@ -159,6 +184,10 @@ impl Lanes<'_> {
             }
             Event::Fetched(fetched) => self.fetched(fetched),
             Event::Done(done) => self.done(done),
+            Event::Failing(webhooks) => {
+                let record = Record { standing: Standing::Bad, limit: 1 };
+                webhooks.into_iter().for_each(|webhook| self.remember(webhook, record));
+            }
             Event::GivenBack(target, count) => {
                 let entry = self.store_from_now_on(&target);
                 entry.on_the_way_back -= count;
@@ -169,11 +198,17 @@ impl Lanes<'_> {
     }
 
     fn entry(&mut self, (app, webhook): &Target) -> &mut Entry {
-        if !self.lanes.contains_key(webhook) {
-            let stored = self.shared.is_stored(webhook);
-            self.lanes.insert(webhook.clone(), Entry::new(app.clone(), stored));
+        let (records, shared) = (&mut self.records, self.shared);
+        self.lanes.entry(webhook.clone()).or_insert_with(|| {
+            Entry::new(app.clone(), shared.is_stored(webhook), records.remove(webhook).unwrap_or_default())
+        })
+    }
+
+    fn remember(&mut self, webhook: String, record: Record) {
+        if self.records.len() >= MAX_KNOWN {
+            self.records.clear();
         }
-        self.lanes.entry(webhook.clone()).or_insert_with(|| Entry::new(app.clone(), false))
+        self.records.insert(webhook, record);
     }
 
     fn store_from_now_on(&mut self, target: &Target) -> &mut Entry {
@@ -222,10 +257,10 @@ impl Lanes<'_> {
     fn done(&mut self, done: Done) {
         let Done { webhook, through, back, arrived, took, retry } = done;
         let Some(entry) = self.lanes.get_mut(&webhook) else { return };
-        let before = entry.standing;
+        let before = entry.record.standing;
         entry.learn(arrived, took);
         self.calls[before as usize] -= entry.calls + 1;
-        self.calls[entry.standing as usize] += entry.calls;
+        self.calls[entry.record.standing as usize] += entry.calls;
         through.iter().for_each(|line| entry.lane.go_on(line));
         let target = (entry.app.clone(), webhook);
         if let Some(pause) = retry {
@@ -248,19 +283,29 @@ impl Lanes<'_> {
         }
     }
 
+    /// Whether a lane would make one more call. Those not yet known get fewer when there are many of them: they may all be
+    /// about to hang.
+    fn wants_a_call(&self, entry: &Entry) -> bool {
+        let Record { standing, limit } = entry.record;
+        let many = standing == Standing::Unknown
+            && self.calls[Standing::Unknown as usize] >= self.shared.options.calls / PARTS;
+        entry.lane.is_ready() && entry.calls < if many { 1 } else { limit }
+    }
+
     fn has_room(&self, standing: Standing) -> bool {
-        let [unknown, good, bad] = self.calls;
+        let ([unknown, good, bad], most) = (self.calls, self.shared.options.calls);
+        let part = |of: usize| (most * of / PARTS).max(1);
         match standing {
-            Standing::Good => unknown + good + bad < MAX_CALLS_IN_ALL,
-            Standing::Unknown => unknown + bad < MAX_UNKNOWN_CALLS,
-            Standing::Bad => bad < MAX_BAD_CALLS && unknown + bad < MAX_UNKNOWN_CALLS,
+            Standing::Good => unknown + good + bad < most,
+            Standing::Unknown => unknown + bad < part(UNKNOWN_PARTS),
+            Standing::Bad => bad < part(BAD_PARTS) && unknown + bad < part(UNKNOWN_PARTS),
         }
     }
 
     /// Makes as many calls of a lane as it may; a lane with nothing to do is forgotten.
     fn pump(&mut self, webhook: &str) {
         let most = self.shared.events_per_call(webhook);
-        while let Some(standing) = self.lanes.get(webhook).filter(|entry| entry.wants_a_call()).map(|e| e.standing) {
+        while let Some(standing) = self.lanes.get(webhook).filter(|e| self.wants_a_call(e)).map(|e| e.record.standing) {
             let room = self.has_room(standing);
             let Some(entry) = self.lanes.get_mut(webhook) else { return };
             if !room {
@@ -278,8 +323,10 @@ impl Lanes<'_> {
         if entry.rung && entry.lane.len() < FETCH {
             self.next_poll = Instant::now();
         }
-        if entry.is_idle() {
-            self.lanes.remove(webhook);
+        if entry.is_idle()
+            && let Some((webhook, entry)) = self.lanes.remove_entry(webhook)
+        {
+            self.remember(webhook, entry.record);
         }
     }
 
@@ -336,29 +383,16 @@ impl Lanes<'_> {
 }
 
 impl Entry {
-    fn new(app: String, stored: bool) -> Self {
-        Self {
-            app,
-            lane: Lane::default(),
-            calls: 0,
-            limit: FIRST_CALLS,
-            standing: Standing::default(),
-            stored,
-            rung: stored,
-            on_the_way_back: 0,
-            parked: false,
-        }
-    }
-
-    fn wants_a_call(&self) -> bool {
-        self.calls < self.limit && self.lane.is_ready()
+    fn new(app: String, stored: bool, record: Record) -> Self {
+        Self { app, lane: Lane::default(), calls: 0, record, stored, rung: stored, on_the_way_back: 0, parked: false }
     }
 
     /// Learns from a call that is over.
     fn learn(&mut self, arrived: bool, took: Duration) {
         self.calls -= 1;
-        self.limit = if arrived { (self.limit + 1).min(MAX_CALLS) } else { (self.limit / 2).max(1) };
-        self.standing = if arrived && took < SLOW { Standing::Good } else { Standing::Bad };
+        let Record { standing, limit } = &mut self.record;
+        *limit = if arrived { (*limit + 1).min(MAX_CALLS) } else { (*limit / 2).max(1) };
+        *standing = if arrived && took < SLOW { Standing::Good } else { Standing::Bad };
     }
 
     fn is_idle(&self) -> bool {
@@ -392,16 +426,17 @@ async fn fetch(
         asked.extend(due);
     }
     for some in asked.chunks(FETCH_WEBHOOKS) {
-        let (some, node) = (some.to_vec(), shared.node.clone());
-        let claimed = state.store.write(move |tx| claim_for(tx, &some, &node)).await?;
-        fetched.extend(claimed);
+        // Each in a transaction of its own, so that nothing else waits for all of them; the store commits them together.
+        let claims = some.iter().map(|target| {
+            let (target, node) = (target.clone(), shared.node.clone());
+            state.store.write(move |tx| {
+                let claimed = outbox::claim(tx, &target.0, &target.1, &node, FETCH)?;
+                Ok::<_, Error>(Fetched { target: target.clone(), claimed })
+            })
+        });
+        for claimed in join_all(claims).await {
+            fetched.push(claimed?);
+        }
     }
     Ok(())
-}
-
-fn claim_for(tx: &mut heliograph_store::Tx<'_>, targets: &[Target], node: &str) -> Result<Vec<Fetched>> {
-    let claim = |target: &Target| {
-        Ok(Fetched { target: target.clone(), claimed: outbox::claim(tx, &target.0, &target.1, node, FETCH)? })
-    };
-    targets.iter().map(claim).collect()
 }

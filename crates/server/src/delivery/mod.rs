@@ -19,7 +19,7 @@ mod signature;
 pub mod sweep;
 mod target;
 
-use crate::{error::Result, state::State};
+use crate::{error::Result, state::State, webhook_health};
 use bytes::Bytes;
 use heliograph_http::Outbound;
 use heliograph_store::{Engine, Tx, clock};
@@ -36,13 +36,17 @@ use std::{
     time::Duration,
 };
 use target::Target;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How many deliveries a node holds in memory at most; more wait in the store.
 const MAX_IN_HAND: usize = 8192;
 /// How long a node may keep a delivery in hand without settling it: the target's time and some more.
 const LEASE: Duration = Duration::from_secs(45);
+/// How many calls a node makes side by side at most.
+const MAX_CALLS: usize = 2048;
+/// How many calls that are to be made again are written down at a time.
+const MAX_RETRIES: usize = 64;
 /// How long a stopping node waits for the calls it is making.
 const LAST_CALLS: Duration = Duration::from_secs(5);
 
@@ -59,6 +63,14 @@ pub struct Options {
     pub journal: Journal,
     /// After how long with nothing but failures a webhook is paused, if ever.
     pub pause_after: Option<Duration>,
+    /// How many calls are made side by side.
+    pub calls: usize,
+}
+
+/// How many calls are made side by side where so many connections may be open. Some are left for what idles, and for who
+/// calls besides.
+pub fn most_calls(connections: usize) -> usize {
+    MAX_CALLS.min(connections * 3 / 4).max(1)
 }
 
 /// Who delivers webhooks.
@@ -75,6 +87,8 @@ struct Shared {
     /// Webhooks of which something waits in the store: what is new queues behind that.
     stored: RwLock<HashSet<String>>,
     targets: RwLock<HashMap<String, Target>>,
+    /// Who may write that a call is to be made again: many dead targets must not fill the queue of all that is written.
+    retries: Semaphore,
     /// How much was settled since the log was last cleared.
     settled: Mutex<HashMap<Webhook, usize>>,
     alone: Alone,
@@ -93,6 +107,7 @@ impl Dispatcher {
             in_hand: AtomicUsize::new(0),
             stored: RwLock::default(),
             targets: RwLock::default(),
+            retries: Semaphore::new(MAX_RETRIES),
             settled: Mutex::default(),
             alone: Alone::on(engine),
         }))
@@ -150,6 +165,7 @@ impl Dispatcher {
             Engine::Sqlite => state.store.write(|tx| outbox::release(tx, None)).await?,
             Engine::Postgres => nodes::join(state, shared).await?,
         }
+        shared.tell(Event::Failing(state.store.read(webhook_health::failing).await?));
         shared.note_waiting(state).await
     }
 

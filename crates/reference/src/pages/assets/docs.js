@@ -51,7 +51,7 @@ function showSamples() {
   for (const sample of samples) {
     const { language: own, scheme: with_ } = sample.element.dataset;
     if (own) sample.element.hidden = own !== language || with_ !== scheme();
-    if (!sample.element.hidden) sample.code.textContent = fill(sample.text, tame);
+    if (!sample.element.hidden) paint(sample.code, fill(sample.text, tame));
   }
 }
 
@@ -76,18 +76,66 @@ function setUpValues() {
     const known = [...language.options].map((option) => option.value);
     if (known.includes(recall('language'))) language.value = recall('language');
     language.addEventListener('change', () => { keep('language', language.value); showSamples(); });
-    $('.copy').addEventListener('click', copy);
   }
   if ($('#sign')) $('#sign').addEventListener('click', sign);
+  if ($('.fold')) $('.fold').addEventListener('click', () => unfold(!$('.values').classList.contains('open')));
+}
+
+/** Says something of the values, beside them. */
+function say(text) {
+  $('#said').textContent = text;
+}
+
+/** On a phone the values are folded. */
+function unfold(open) {
+  $('.values').classList.toggle('open', open);
+  $('.fold').setAttribute('aria-expanded', String(open));
+}
+
+// --- code -----------------------------------------------------------------------------------------------------------
+
+// What all languages have alike: names that wait for a value, comments, texts, and the words and numbers of JSON.
+const PARTS = /(\{\{\w+\}\})|^([ \t]*(?:\/\/|# ).*)|("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|\b(true|false|null|\d+(?:\.\d+)?)\b/gm;
+
+/** Shows a text in colours; it stays the same text. */
+function paint(code, text) {
+  const span = (name, part) => Object.assign(document.createElement('span'), { className: name, textContent: part });
+  const parts = [];
+  let at = 0;
+  for (const found of text.matchAll(PARTS)) {
+    parts.push(text.slice(at, found.index));
+    at = found.index + found[0].length;
+    const [part, open, aside, quoted] = found;
+    if (open) parts.push(span('open-name', part));
+    else if (aside) parts.push(span('aside', part));
+    else if (quoted) part.split(/(\{\{\w+\}\})/).forEach((piece, n) => parts.push(span(n % 2 ? 'open-name' : 'text', piece)));
+    else parts.push(span('word', part));
+  }
+  code.replaceChildren(...parts, text.slice(at));
+}
+
+/** On paper nothing is folded. */
+function setUpPrint() {
+  let opened = [];
+  addEventListener('beforeprint', () => {
+    opened = all('details:not([open])');
+    opened.forEach((details) => { details.open = true; });
+  });
+  addEventListener('afterprint', () => opened.forEach((details) => { details.open = false; }));
+}
+
+function setUpCode() {
+  for (const code of all('pre:not(.sample) > code')) paint(code, code.textContent);
+  for (const button of all('.copy')) button.addEventListener('click', copy);
 }
 
 async function copy(event) {
-  const shown = samples.find((sample) => sample.element.dataset.language && !sample.element.hidden);
+  const code = event.target.closest('.block').querySelector('pre:not([hidden])');
   try {
-    await navigator.clipboard.writeText(shown.code.textContent);
+    await navigator.clipboard.writeText(code.textContent);
     event.target.textContent = 'Copied';
   } catch {
-    getSelection().selectAllChildren(shown.code);
+    getSelection().selectAllChildren(code);
     event.target.textContent = 'Selected';
   }
   setTimeout(() => { event.target.textContent = 'Copy'; }, 1500);
@@ -99,7 +147,6 @@ const base64url = (bytes) => btoa(String.fromCharCode(...bytes)).replace(/\+/g, 
 
 /** Signs a token with the key, for an hour. */
 async function sign() {
-  const say = (text) => { $('#signed').textContent = text; };
   if (!valueOf('keyId') || !valueOf('secret')) return say('It takes a key id and a secret.');
   if (!valueOf('scope')) return say('A key id begins with act_, svc_, app_ or int_.');
   if (!crypto.subtle) return say('Browsers sign only on https pages and on this machine.');
@@ -125,18 +172,17 @@ async function send(event) {
   event.preventDefault();
   const form = event.target;
   const outcome = $('#outcome');
-  const path = fill(form.dataset.path, encodeURIComponent);
-  const lacking = path.match(/\{\{(\w+)\}\}/);
-  if (lacking) return show(outcome, [['p', `First fill in ${lacking[1]} above.`]]);
   const query = new URLSearchParams(all('[data-query-name]').filter((input) => input.value)
     .map((input) => [input.dataset.queryName, fill(input.value)])).toString();
-  const request = { method: form.dataset.method, headers: {}, redirect: 'manual', credentials: 'omit', cache: 'no-store' };
+  const path = fill(form.dataset.path, encodeURIComponent);
+  const body = $('#sent') ? fill($('#sent').value) : undefined;
+  const lacking = lack(form, path + decodeURIComponent(query) + (body || ''));
+  if (lacking) return ask(outcome, lacking);
+  const request = { method: form.dataset.method, headers: {}, body, redirect: 'manual', credentials: 'omit', cache: 'no-store' };
   if (!form.dataset.open) request.headers.Authorization = credential();
+  if (body !== undefined) request.headers['Content-Type'] = 'application/json';
   const file = $('[data-part]');
-  if ($('#body')) {
-    request.headers['Content-Type'] = 'application/json';
-    request.body = fill($('#body').value);
-  } else if (file) {
+  if (file) {
     if (!file.files.length) return show(outcome, [['p', 'First choose a file.']]);
     request.body = new FormData();
     request.body.append(file.dataset.part, file.files[0]);
@@ -147,8 +193,26 @@ async function send(event) {
     const response = await fetch(HERE + path + (query ? '?' + query : ''), request);
     return await tell(outcome, response, Math.round(performance.now() - since), form);
   } catch (error) {
-    return show(outcome, [['p', `No answer: ${error.message}`]]);
+    return show(outcome, [['p', `No answer: ${error.message}`, 'bad']]);
   }
+}
+
+/** The name of a value without which nothing can be sent. */
+function lack(form, text) {
+  const open = text.match(/\{\{(\w+)\}\}/);
+  if (open) return open[1];
+  const credentials = scheme() === 'bearer' ? ['token'] : ['keyId', 'secret'];
+  return form.dataset.open ? undefined : credentials.find((name) => !valueOf(name));
+}
+
+function ask(outcome, name) {
+  const field = all('[data-value]').find((input) => input.dataset.value === name);
+  const text = `First fill in ${field ? field.closest('label').textContent.trim() : name}.`;
+  show(outcome, [['p', text, 'bad']]);
+  if (!field) return;
+  unfold(true);
+  say(text);
+  field.focus();
 }
 
 function credential() {
@@ -158,7 +222,7 @@ function credential() {
 }
 
 async function tell(outcome, response, ms, form) {
-  if (response.type === 'opaqueredirect') return show(outcome, [['p', 'Status 302: it leads a browser elsewhere.']]);
+  if (response.type === 'opaqueredirect') return show(outcome, [['p', 'Status 302: it leads a browser elsewhere.', 'good']]);
   let text = await response.text();
   try {
     const answer = JSON.parse(text);
@@ -166,7 +230,11 @@ async function tell(outcome, response, ms, form) {
     if (response.ok) take(answer, JSON.parse(form.dataset.keeps));
   } catch { /* It is shown as it came. */ }
   const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join('\n');
-  return show(outcome, [['p', `Status ${response.status}, ${ms} ms`], ['pre', text, 'Answer'], ['pre', headers, 'Headers']]);
+  const elsewhere = valueOf('url') === HERE ? [] : [['p', `Sent to ${HERE}, from which this page comes.`, 'note']];
+  return show(outcome, [
+    ['p', `Status ${response.status}, ${ms} ms`, response.ok ? 'good' : 'bad'], ...elsewhere,
+    ['pre', text, 'Answer'], ['pre', headers, 'Headers'],
+  ]);
 }
 
 /** What was made becomes a value of the reader's: the next page goes on with it. */
@@ -177,13 +245,18 @@ function take(answer, keeps) {
   }
 }
 
+/** Shows paragraphs (`['p', text, class]`) and blocks of code (`['pre', text, label]`). */
 function show(outcome, parts) {
-  outcome.replaceChildren(...parts.map(([tag, text, label]) => {
+  outcome.replaceChildren(...parts.map(([tag, text, word]) => {
     const element = document.createElement(tag);
-    element.textContent = text;
-    if (label) Object.entries({ role: 'group', tabindex: 0, 'aria-label': label }).forEach(([name, value]) => element.setAttribute(name, value));
+    if (tag === 'p') return Object.assign(element, { textContent: text, className: word || '' });
+    Object.entries({ role: 'group', tabindex: 0, 'aria-label': word }).forEach(([name, value]) => element.setAttribute(name, value));
+    const code = element.appendChild(document.createElement('code'));
+    if (word === 'Answer') paint(code, text);
+    else code.textContent = text;
     return element;
   }));
+  outcome.scrollIntoView({ block: 'nearest' });
 }
 
 // --- finding ------------------------------------------------------------------------------------------------------
@@ -196,25 +269,41 @@ function search() {
   $('.nothing').hidden = all('#pages li:not([hidden])').length > 0;
 }
 
-function setUpList() {
+/** Opens or closes the list, where it does not stand beside the page. */
+function setUpMenu() {
   const menu = $('.menu');
-  menu.addEventListener('click', () => menu.setAttribute('aria-expanded', String($('.list').classList.toggle('open'))));
+  const open = (wanted) => {
+    $('.list').classList.toggle('open', wanted);
+    menu.setAttribute('aria-expanded', String(wanted));
+  };
+  const isOpen = () => $('.list').classList.contains('open');
+  menu.addEventListener('click', () => open(!isOpen()));
+  document.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && isOpen()) {
+      open(false);
+      menu.focus();
+    }
+    if (event.key !== '/' || event.target.closest('input, textarea, select')) return;
+    event.preventDefault();
+    open(true);
+    $('#search').focus();
+  });
+}
+
+function setUpList() {
   $('#search').addEventListener('input', search);
   $('#search').addEventListener('keydown', (event) => {
     const first = $('#pages li:not([hidden]) a');
     if (event.key === 'Enter' && first) first.click();
-  });
-  document.addEventListener('keydown', (event) => {
-    if (event.key !== '/' || event.target.closest('input, textarea, select')) return;
-    event.preventDefault();
-    $('.list').classList.add('open');
-    $('#search').focus();
   });
   const current = $('#pages [aria-current]');
   if (current && current.offsetParent) $('.list').scrollTop = current.offsetTop - 200;
 }
 
 setUpValues();
+setUpCode();
+setUpPrint();
+setUpMenu();
 setUpList();
 showSamples();
 if ($('#try')) $('#try').addEventListener('submit', send);
