@@ -15,4 +15,5 @@ pub const ALL: &[Migration] = &[
     Migration { version: 9, name: "audit", sql: include_str!("../migrations/0009_audit.sql") },
     Migration { version: 10, name: "webhook signing", sql: include_str!("../migrations/0010_webhook_signing.sql") },
     Migration { version: 11, name: "channel messages", sql: include_str!("../migrations/0011_channel_messages.sql") },
+    Migration { version: 12, name: "long queues", sql: include_str!("../migrations/0012_long_queues.sql") },
 ];
