@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.parse
 
 import pytest
 import requests
@@ -46,7 +47,8 @@ def test_every_page_is_there(server):
 
 def test_names_of_operations(server):
     page = get(server, "/docs/operations/create-integration-key").text
-    assert "/v2/apps/{appId}/integrations/{integrationId}/keys" in page and "integration_not_found" in page
+    line = re.search(r'<p class="line">(.*?)</p>', page)[1].replace("<wbr>", "")
+    assert "/v2/apps/{appId}/integrations/{integrationId}/keys" in line and "integration_not_found" in page
     for name in ["create-custom-integration-key", "CreateCustomIntegrationKey"]:
         assert get(server, f"/docs/operations/{name}").text == page
     assert get(server, "/sc/docs/operations/create-integration-key").text == page
@@ -101,7 +103,10 @@ def test_in_a_browser(server, node, tmp_path):
     job = {
         "url": server.url, "chromium": CHROMIUM, "keyId": account.key["id"], "secret": account.key["secret"],
         "appId": app["id"], "integrationId": made["integration"]["id"],
-        "pages": ["/docs", "/docs/operations/create-integration-key", "/docs/operations/post-message", "/docs/guides/first-key"],
+        "pages": [
+            "/docs", "/docs/guides/first-key", "/docs/guides/oauth", "/docs/operations/create-integration-key",
+            "/docs/operations/post-message", "/docs/operations/upload-attachment", "/docs/operations/list-deliveries",
+        ],
     }
     (tmp_path / "job.json").write_text(json.dumps(job))
     done = node("node", "browser.js", tmp_path / "job.json", timeout=300)
@@ -142,6 +147,31 @@ def test_the_guide_to_tokens_runs(server, app):
         token = run(*command).strip()
         answer = json.loads(run("sh", "-c", use.replace("Bearer {}", f"Bearer {token}") + " -sS"))
         assert answer["app"]["id"] == app.id, command
+
+
+def test_the_guide_to_oauth_runs(server, app):
+    partner = {"displayName": "Partner", "redirectUris": ["https://partner.example/callback"]}
+    made = server.account.post("/heliograph/v1/oauthClients", partner).ok(201)
+    secrets.note(made["secret"])
+    names = {"oauthClientId": made["oauthClient"]["id"], "oauthClientSecret": made["secret"], "code": "{}", "token": "{}"}
+    address, exchange, use = programs(server, "oauth", **names)
+
+    browser = requests.Session()
+    browser.get(address, timeout=20).raise_for_status()
+    query = address.split("?", 1)[1]
+    key = {"key_id": app.key["id"], "secret": app.key["secret"]}
+    asked = browser.post(f"{server.url}/oauth/sign-in?{query}", data=key, timeout=20)
+    mark = re.search(r'name="mark" value="([^"]+)"', asked.text)[1]
+    allowed = browser.post(
+        f"{server.url}/oauth/consent?{query}", data={"mark": mark, "app": app.id, "decision": "allow"}, timeout=20,
+        allow_redirects=False)
+    back = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(allowed.headers["location"]).query))
+    assert back["state"] == "where-i-was"
+
+    answer = json.loads(run("sh", "-c", exchange.replace("code={}", f"code={back['code']}") + " -sS"))
+    secrets.note(answer["access_token"])
+    told = json.loads(run("sh", "-c", use.replace("Bearer {}", f"Bearer {answer['access_token']}") + " -sS"))
+    assert told["app"]["id"] == app.id
 
 
 def test_the_guide_to_webhooks_runs(server, tmp_path):
