@@ -59,6 +59,54 @@ def test_names_of_operations(server):
     assert head.status_code == 200 and not head.content
 
 
+def resolved(document, schema):
+    """What a schema says, its parts put together."""
+    whole = dict(schema)
+    parts = list(schema.get("allOf", []))
+    if "$ref" in schema:
+        parts.append(document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
+    for part in (resolved(document, part) for part in parts):
+        properties = {**part.get("properties", {}), **whole.get("properties", {})}
+        whole = {**part, **whole, **({"properties": properties} if properties else {})}
+    return whole
+
+
+def told(document, schema, sent, what):
+    """What a page must say of the fields of a schema: their names and limits."""
+    for name, field in resolved(document, schema).get("properties", {}).items():
+        field = resolved(document, field)
+        if field.get("readOnly" if sent else "writeOnly"):
+            continue
+        yield f"{what}.{name}", f"<code>{name}</code>"
+        if field.get("maxLength", 1) > 1:
+            yield f"{what}.{name}, length", f"at most {field['maxLength']} characters"
+
+
+def test_every_page_says_all_there_is_to_know(server):
+    document = server.contract.document
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            name = operation["operationId"]
+            page = get(server, f"/docs/operations/{name}").text
+            text = html.unescape(page.replace("<wbr>", ""))
+            wanted = [("path", path), ("method", f">{method.upper()}<"), ("summary", operation["summary"])]
+            wanted += [(scope, f"<code>{scope}</code>") for scope in operation.get("x-scopes", [])]
+            for parameter in operation.get("parameters", []):
+                wanted.append((parameter["name"], f"<code>{parameter['name']}</code>"))
+            for media in operation.get("requestBody", {}).get("content", {}).values():
+                wanted += told(document, media["schema"], True, "body")
+            for status, answer in operation["responses"].items():
+                wanted.append((status, f"<td>{status}</td>" if int(status) >= 400 else f"Status <code>{status}</code>"))
+                if int(status) < 400:
+                    for media in answer.get("content", {}).values():
+                        wanted += told(document, media["schema"], False, "answer")
+            lacking = [what for what, words in wanted if words not in text]
+            assert not lacking, f"{name}: {lacking}"
+            for status, code, title in re.findall(
+                    r"<tr><td>(\d+)</td><td><code>(.*?)</code> <span>(.*?)</span></td></tr>", page):
+                assert int(status) >= 400 and re.fullmatch("[a-z_]+", code) and title, name
+
+
 def test_yaml_is_the_same_document(server):
     assert yaml.safe_load(get(server, "/openapi.yaml").text) == get(server, "/openapi.json").json()
 
@@ -72,7 +120,11 @@ def test_the_collection_runs_green(launch, node, tmp_path):
     """A fresh import, on an empty server, from top to bottom; and nothing is left of it."""
     server = launch()
     file, report = tmp_path / "collection.json", tmp_path / "report.json"
-    file.write_text(get(server, "/postman_collection.json").text)
+    collection = get(server, "/postman_collection.json").json()
+    assert collection["auth"]["type"] == "basic" and all(folder["name"] for folder in collection["item"])
+    items = [item for folder in collection["item"] for item in folder["item"]]
+    assert all(item["response"] or "(a person" in item["name"] for item in items), "there are example answers"
+    file.write_text(json.dumps(collection))
     key = server.first_key
     done = node(
         "node_modules/.bin/newman", "run", file, "--env-var", f"keyId={key['id']}", "--env-var", f"secret={key['secret']}",

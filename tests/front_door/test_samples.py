@@ -24,6 +24,7 @@ JOBS = {
     "list-integrations": ["custom"],
     "upload-attachment": ["text/plain"],
 }
+LANGUAGES = [*toolchains.RUN, "rust", "powerbuilder"]
 STATUS = {"list-messages": 200, "list-integrations": 200}
 
 
@@ -237,6 +238,18 @@ def assert_whole(program, name, made=frozenset(), given=frozenset()):
 
 
 # --- requests and JSON of one's own -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_recognised_becomes_the_operations_sample(tmp_path, language):
+    """A curl line and a Postman item, in every language: what runs for the operation runs for them."""
+    line = page.CURL.replace("https://domain.com", "{{url}}").replace("username:password", "{{keyId}}:{{secret}}")
+    item = tmp_path / "item.json"
+    item.write_text(json.dumps(page.ITEM))
+    wanted = sample("create-integration-key", "--lang", language)
+    # A curl line may also be one whose ids are known.
+    assert sample("--curl", line.replace(":integrationId", "{{integrationId}}"), "--lang", language) == wanted
+    assert sample("--postman-item", item, "--lang", language) == wanted
 
 
 def test_a_curl_line_becomes_a_program(values, tmp_path):
