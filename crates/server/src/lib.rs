@@ -58,6 +58,8 @@ mod open;
 mod open_files;
 mod pages;
 mod participants;
+#[doc(hidden)]
+pub mod probe;
 mod quotes;
 mod retention;
 mod rich_text;

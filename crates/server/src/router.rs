@@ -9,9 +9,9 @@ use crate::{
     participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhook_events, webhook_health,
     webhook_proxies, webhook_signing, webhooks,
 };
-use heliograph_wire::{check::Checker, op::Operation};
+use heliograph_wire::{check::Checker, op::Operation, openapi::query_schema};
 use http::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// What a path answers, by method.
 pub struct Route {
@@ -176,20 +176,6 @@ impl Builder<'_> {
             query: query.map(|schema| Checker::compile(&schema, schemas).coercing()),
         }
     }
-}
-
-/// The query's parameters as one object.
-fn query_schema(parameters: &Value) -> Option<Value> {
-    let in_query = parameters.as_array()?.iter().filter(|p| p["in"] == "query");
-    let properties: Map<String, Value> =
-        in_query.map(|p| (p["name"].as_str().unwrap_or_default().to_owned(), p["schema"].clone())).collect();
-    let required: Vec<&Value> = parameters
-        .as_array()?
-        .iter()
-        .filter(|p| p["in"] == "query" && p["required"] == true)
-        .map(|p| &p["name"])
-        .collect();
-    (!properties.is_empty()).then(|| json!({ "type": "object", "properties": properties, "required": required }))
 }
 
 /// A template whose parameters are called by their place: paths that name one place differently are still one path.

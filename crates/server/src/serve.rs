@@ -3,6 +3,7 @@
 use crate::{
     admin::account_key,
     attachments::{self, Files},
+    audit,
     auth::KeyCache,
     blobs::Blobs,
     client_address::Proxies,
@@ -36,8 +37,9 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
+    time::Duration,
 };
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// What a server tells once it answers.
@@ -95,13 +97,7 @@ pub async fn serve(
     let door = heliograph_http::serve(listener, Edge::new(state.clone(), router), open_files.door(), stop.clone());
     let last_request = CancellationToken::new();
     let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
-    let clearing = tokio::spawn(attachments::run(state.clone(), stop.clone()));
-    let retiring = tokio::spawn(idempotency::run(state.clone(), stop.clone()));
-    let noting = tokio::spawn(key_uses::run(state.clone(), stop.clone()));
-    let watching = tokio::spawn(key_watch::run(state.clone(), stop.clone()));
-    let forgetting = tokio::spawn(sweep::run(state.clone(), stop.clone()));
-    let telling = tokio::spawn(removal::run(state.clone(), stop.clone()));
-    let sweeping = tokio::spawn(retention::run(state.clone(), stop));
+    let mut beside = background(&state, settings.audit_time, &stop);
     let OpenFiles { allowed, connections, calls } = open_files;
     tracing::info!(allowed, connections, calls, "open files");
     tracing::info!(%address, "listening");
@@ -109,7 +105,8 @@ pub async fn serve(
     started(&Started { url, first_key, notes });
     // Delivery goes on until the last request is answered: it may still cause events. A task ends early only by a
     // panic, which is in the log.
-    let _ = tokio::join!(door, clearing, forgetting, telling, sweeping, noting, watching, retiring);
+    let _ = door.await;
+    while beside.join_next().await.is_some() {}
     last_request.cancel();
     let _ = delivery.await;
     attachments::finish(&state).await;
@@ -117,6 +114,22 @@ pub async fn serve(
     tracing::info!("stopped");
     let closing = tokio::task::spawn_blocking(move || store.close());
     closing.await.map_err(|error| StartError::Database(error.to_string()))
+}
+
+/// What goes on beside the requests, until the server is told to stop.
+fn background(state: &State, audit_time: Option<Duration>, stop: &CancellationToken) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(attachments::run(state.clone(), stop.clone()));
+    tasks.spawn(idempotency::run(state.clone(), stop.clone()));
+    tasks.spawn(key_uses::run(state.clone(), stop.clone()));
+    tasks.spawn(key_watch::run(state.clone(), stop.clone()));
+    tasks.spawn(sweep::run(state.clone(), stop.clone()));
+    tasks.spawn(removal::run(state.clone(), stop.clone()));
+    tasks.spawn(retention::run(state.clone(), stop.clone()));
+    if let Some(time) = audit_time {
+        tasks.spawn(audit::run(state.clone(), time, stop.clone()));
+    }
+    tasks
 }
 
 fn check_public_url(settings: &Settings) -> Result<(), StartError> {
@@ -168,7 +181,7 @@ fn assemble(
     };
     let dispatcher = Dispatcher::new(outbound.clone(), settings.delivery_options(open_files.calls), node, store.engine());
     let (keys, metrics) = (KeyCache::default(), Metrics::default());
-    let (retention, removals) = (Bell::default(), Notify::new());
+    let (retention, removals, key_watch) = (Bell::default(), Notify::new(), Notify::new());
     let limits = Limits::new(settings.rate_limit_key, settings.rate_limit_app);
     let parts = Parts {
         store,
@@ -179,6 +192,7 @@ fn assemble(
         limits,
         retention,
         removals,
+        key_watch,
         files,
         proxies: Proxies::new(settings.trusted_proxies.clone()),
         failures: Failures::new(settings.failure_limit_address, settings.failure_limit_key),
@@ -200,7 +214,7 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), StartError> {
 /// Makes the account key that a new database begins with, and writes it down for its owner alone.
 async fn first_key(store: &Store, vault: &Arc<Vault>, mode: KeyMode, data: &Path) -> Result<FirstKey, StartError> {
     let vault = Arc::clone(vault);
-    let key = store.write(move |tx| account_key(tx, &vault, mode, None, "First key")).await?;
+    let key = store.write(move |tx| account_key(tx, &vault, mode, None, "First key", &[])).await?;
     let file = data.join("first-key.json");
     let text = serde_json::json!({ "keyId": key.id, "secret": *key.secret }).to_string();
     let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&file);

@@ -54,6 +54,8 @@ pub struct Settings {
     pub webhook_log_size: usize,
     /// After how long with nothing but failures a webhook is paused, if ever.
     pub webhook_pause_after: Option<Duration>,
+    /// For how long the audit log is kept; by default for ever.
+    pub audit_time: Option<Duration>,
     /// How often one key may ask; by default without limit.
     pub rate_limit_key: Option<RateLimit>,
     /// How often all callers of one app together may ask; by default without limit.
@@ -109,6 +111,7 @@ impl Default for Settings {
             webhook_log_time: Duration::from_secs(3 * 24 * 3600),
             webhook_log_size: 10_000,
             webhook_pause_after: None,
+            audit_time: None,
             rate_limit_key: None,
             rate_limit_app: None,
             key_mode: KeyMode::Compat,

@@ -1,6 +1,7 @@
 //! How webhooks are delivered to and how their targets fare: told, changed, paused, resumed, tried out.
 
 use crate::{
+    audit,
     auth::Caller,
     call::Call,
     deliveries,
@@ -193,6 +194,10 @@ pub fn note(tx: &mut Tx<'_>, state: &State, app: &str, webhook: &str, change: Ch
             )?;
             if paused > 0 {
                 notices::webhook_paused(tx, state, app, webhook, Timestamp(since))?;
+                let (actor, subject) = (audit::the_server(), Some(webhook.to_owned()));
+                let after = Some(json!({ "pausedAtMs": at.to_string() }));
+                let change = audit::Change { operation: PauseWebhook::ID, actor, subject, before: None, after };
+                audit::record(tx, &state.vault, app, &change)?;
                 let (state, webhook) = (state.clone(), webhook.to_owned());
                 tx.after_commit(move || {
                     tracing::warn!(webhook, "a webhook is paused: nothing has arrived there for too long");

@@ -169,6 +169,20 @@ fn responses(operation: &Description, generator: &mut SchemaGenerator, refusal: 
     responses
 }
 
+/// The parameters of an operation that stand in its query, as the schema of one object.
+pub fn query_schema(parameters: &Value) -> Option<Value> {
+    let in_query = parameters.as_array()?.iter().filter(|p| p["in"] == "query");
+    let properties: Map<String, Value> =
+        in_query.map(|p| (p["name"].as_str().unwrap_or_default().to_owned(), p["schema"].clone())).collect();
+    let required: Vec<&Value> = parameters
+        .as_array()?
+        .iter()
+        .filter(|p| p["in"] == "query" && p["required"] == true)
+        .map(|p| &p["name"])
+        .collect();
+    (!properties.is_empty()).then(|| json!({ "type": "object", "properties": properties, "required": required }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::document;

@@ -49,6 +49,16 @@ class Server:
         self.database_url = postgres.fresh_database() if store == "postgres" else None
         self.process, self.url, self._contract, self.shown_once = None, None, None, None
 
+    @classmethod
+    def beside(cls, one, folder, *flags):
+        """Another server on the same PostgreSQL and with the same master key; it has still to be started."""
+        key = ["--master-key-file", str(one.folder / "data-master.key")]
+        two = cls(one.store, folder, *flags, *key)
+        two.database_url = one.database_url
+        two.data.mkdir(parents=True)
+        (two.data / "first-key.json").write_text((one.data / "first-key.json").read_text())
+        return two
+
     def place(self):
         """The flags that say where the data is: the same for `serve` and for `admin`."""
         database = ["--database-url", self.database_url] if self.database_url else []
