@@ -97,6 +97,26 @@ def test_the_link_of_a_channel(app, bot, target, user, conversation):
     assert app.api.get(clients_path(app, user)).ok(200)["clients"] == [seen[-1]]
 
 
+def test_who_is_not_there_any_more(app, user, conversation):
+    """`inactive`, until they return or do something; of the SDKs' client, too."""
+    web = app.api.post(f"{app.path}/integrations", {"type": "web"}).ok(201)["integration"]["id"]
+    client, integration = add(app, user, conversation)
+    report(app, user, client, "confirmed").ok(200)
+    body = {"content": {"type": "text", "text": "Hello"}, "userId": user["id"]}
+    channel_messages = f"{app.path}/channelMessages".replace("/v2/", "/heliograph/v1/")
+    sdk = app.api.post(channel_messages, {**body, "integrationId": web}).ok(201)["client"]
+    for one, channel_id in ((client, integration["id"]), (sdk, web)):
+        report(app, user, one, "returned").refused(400, "bad_request")
+        assert report(app, user, one, "left").ok(200)["client"]["status"] == "inactive"
+        report(app, user, one, "left").refused(400, "bad_request")
+        assert report(app, user, one, "returned").ok(200)["client"]["status"] == "active"
+        report(app, user, one, "left").ok(200)
+        said = app.api.post(channel_messages, {**body, "integrationId": channel_id}).ok(201)["client"]
+        assert (said["id"], said["status"]) == (one["id"], "active")
+    assert {one["status"] for one in app.api.get(clients_path(app, user)).ok(200)["clients"]} == {"active"}
+    report(app, user, sdk, "blocked").refused(400, "bad_request")
+
+
 @pytest.mark.parametrize("outcome", ["linkFailed", "linkCancelled"])
 def test_a_link_that_comes_to_nothing(app, bot, target, user, conversation, outcome):
     client, _ = add(app, user, conversation)

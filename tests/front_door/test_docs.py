@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.parse
 
 import pytest
 import requests
@@ -46,7 +47,8 @@ def test_every_page_is_there(server):
 
 def test_names_of_operations(server):
     page = get(server, "/docs/operations/create-integration-key").text
-    assert "/v2/apps/{appId}/integrations/{integrationId}/keys" in page and "integration_not_found" in page
+    line = re.search(r'<p class="line">(.*?)</p>', page)[1].replace("<wbr>", "")
+    assert "/v2/apps/{appId}/integrations/{integrationId}/keys" in line and "integration_not_found" in page
     for name in ["create-custom-integration-key", "CreateCustomIntegrationKey"]:
         assert get(server, f"/docs/operations/{name}").text == page
     assert get(server, "/sc/docs/operations/create-integration-key").text == page
@@ -64,6 +66,54 @@ def test_a_browser_finds_them_from_the_address_alone(server):
     assert get(server, "/").status_code == 404, "programs are told what the contract says of unknown paths"
 
 
+def resolved(document, schema):
+    """What a schema says, its parts put together."""
+    whole = dict(schema)
+    parts = list(schema.get("allOf", []))
+    if "$ref" in schema:
+        parts.append(document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
+    for part in (resolved(document, part) for part in parts):
+        properties = {**part.get("properties", {}), **whole.get("properties", {})}
+        whole = {**part, **whole, **({"properties": properties} if properties else {})}
+    return whole
+
+
+def told(document, schema, sent, what):
+    """What a page must say of the fields of a schema: their names and limits."""
+    for name, field in resolved(document, schema).get("properties", {}).items():
+        field = resolved(document, field)
+        if field.get("readOnly" if sent else "writeOnly"):
+            continue
+        yield f"{what}.{name}", f"<code>{name}</code>"
+        if field.get("maxLength", 1) > 1:
+            yield f"{what}.{name}, length", f"at most {field['maxLength']} characters"
+
+
+def test_every_page_says_all_there_is_to_know(server):
+    document = server.contract.document
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            name = operation["operationId"]
+            page = get(server, f"/docs/operations/{name}").text
+            text = html.unescape(page.replace("<wbr>", ""))
+            wanted = [("path", path), ("method", f">{method.upper()}<"), ("summary", operation["summary"])]
+            wanted += [(scope, f"<code>{scope}</code>") for scope in operation.get("x-scopes", [])]
+            for parameter in operation.get("parameters", []):
+                wanted.append((parameter["name"], f"<code>{parameter['name']}</code>"))
+            for media in operation.get("requestBody", {}).get("content", {}).values():
+                wanted += told(document, media["schema"], True, "body")
+            for status, answer in operation["responses"].items():
+                wanted.append((status, f"<td>{status}</td>" if int(status) >= 400 else f"Status <code>{status}</code>"))
+                if int(status) < 400:
+                    for media in answer.get("content", {}).values():
+                        wanted += told(document, media["schema"], False, "answer")
+            lacking = [what for what, words in wanted if words not in text]
+            assert not lacking, f"{name}: {lacking}"
+            for status, code, title in re.findall(
+                    r"<tr><td>(\d+)</td><td><code>(.*?)</code> <span>(.*?)</span></td></tr>", page):
+                assert int(status) >= 400 and re.fullmatch("[a-z_]+", code) and title, name
+
+
 def test_yaml_is_the_same_document(server):
     assert yaml.safe_load(get(server, "/openapi.yaml").text) == get(server, "/openapi.json").json()
 
@@ -77,7 +127,11 @@ def test_the_collection_runs_green(launch, node, tmp_path):
     """A fresh import, on an empty server, from top to bottom; and nothing is left of it."""
     server = launch()
     file, report = tmp_path / "collection.json", tmp_path / "report.json"
-    file.write_text(get(server, "/postman_collection.json").text)
+    collection = get(server, "/postman_collection.json").json()
+    assert collection["auth"]["type"] == "basic" and all(folder["name"] for folder in collection["item"])
+    items = [item for folder in collection["item"] for item in folder["item"]]
+    assert all(item["response"] or "(a person" in item["name"] for item in items), "there are example answers"
+    file.write_text(json.dumps(collection))
     key = server.first_key
     done = node(
         "node_modules/.bin/newman", "run", file, "--env-var", f"keyId={key['id']}", "--env-var", f"secret={key['secret']}",
@@ -108,7 +162,10 @@ def test_in_a_browser(server, node, tmp_path):
     job = {
         "url": server.url, "chromium": CHROMIUM, "keyId": account.key["id"], "secret": account.key["secret"],
         "appId": app["id"], "integrationId": made["integration"]["id"],
-        "pages": ["/docs", "/docs/operations/create-integration-key", "/docs/operations/post-message", "/docs/guides/first-key"],
+        "pages": [
+            "/docs", "/docs/guides/first-key", "/docs/guides/oauth", "/docs/operations/create-integration-key",
+            "/docs/operations/post-message", "/docs/operations/upload-attachment", "/docs/operations/list-deliveries",
+        ],
     }
     (tmp_path / "job.json").write_text(json.dumps(job))
     done = node("node", "browser.js", tmp_path / "job.json", timeout=300)
@@ -149,6 +206,31 @@ def test_the_guide_to_tokens_runs(server, app):
         token = run(*command).strip()
         answer = json.loads(run("sh", "-c", use.replace("Bearer {}", f"Bearer {token}") + " -sS"))
         assert answer["app"]["id"] == app.id, command
+
+
+def test_the_guide_to_oauth_runs(server, app):
+    partner = {"displayName": "Partner", "redirectUris": ["https://partner.example/callback"]}
+    made = server.account.post("/heliograph/v1/oauthClients", partner).ok(201)
+    secrets.note(made["secret"])
+    names = {"oauthClientId": made["oauthClient"]["id"], "oauthClientSecret": made["secret"], "code": "{}", "token": "{}"}
+    address, exchange, use = programs(server, "oauth", **names)
+
+    browser = requests.Session()
+    browser.get(address, timeout=20).raise_for_status()
+    query = address.split("?", 1)[1]
+    key = {"key_id": app.key["id"], "secret": app.key["secret"]}
+    asked = browser.post(f"{server.url}/oauth/sign-in?{query}", data=key, timeout=20)
+    mark = re.search(r'name="mark" value="([^"]+)"', asked.text)[1]
+    allowed = browser.post(
+        f"{server.url}/oauth/consent?{query}", data={"mark": mark, "app": app.id, "decision": "allow"}, timeout=20,
+        allow_redirects=False)
+    back = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(allowed.headers["location"]).query))
+    assert back["state"] == "where-i-was"
+
+    answer = json.loads(run("sh", "-c", exchange.replace("code={}", f"code={back['code']}") + " -sS"))
+    secrets.note(answer["access_token"])
+    told = json.loads(run("sh", "-c", use.replace("Bearer {}", f"Bearer {answer['access_token']}") + " -sS"))
+    assert told["app"]["id"] == app.id
 
 
 def test_the_guide_to_webhooks_runs(server, tmp_path):

@@ -5,12 +5,10 @@ import json
 import re
 import shlex
 import subprocess
-from pathlib import Path
 
 import pytest
-from lib import secrets, tokens
+from lib import page, secrets, tokens
 
-PAGE = Path(__file__).parent / "page"
 KEY_ID = re.compile(r"^int_[0-9a-f]{24}$")
 SECRET = re.compile(r"^[A-Za-z0-9_-]{86}$")
 
@@ -32,13 +30,20 @@ def assert_the_page_answer(status, text):
     assert SECRET.match(body["key"]["secret"]), "86 characters of base64url"
 
 
+def test_what_is_kept_is_what_the_page_says():
+    assert page.KEPT_CURL.split() == page.CURL.split()
+    kept, said = page.KEPT_ITEM["request"], page.ITEM["request"]
+    assert json.loads(kept["body"]["raw"]) == json.loads(said["body"]["raw"])
+    for part in ["method", "header", "url"]:
+        assert kept[part] == said[part]
+
+
 @pytest.mark.parametrize("key_of", ["account", "app"])
 @pytest.mark.parametrize("prefix", ["", "/sc"])
 def test_curl_line(server, app, integration, key_of, prefix):
     key = server.first_key if key_of == "account" else app.key
-    line = (PAGE / "create_key.curl").read_text()
     # Only the host, the credentials and the ids differ from the page.
-    line = line.replace("https://domain.com", server.url + prefix).replace("username:password", f"{key['id']}:{key['secret']}")
+    line = page.CURL.replace("https://domain.com", server.url + prefix).replace("username:password", f"{key['id']}:{key['secret']}")
     line = line.replace("{{appId}}", app.id).replace(":integrationId", integration.id)
     command = shlex.split(line)
     assert command[:3] == ["curl", "-X", "POST"]
@@ -63,7 +68,7 @@ def test_postman_item(server, app, integration, node, tmp_path, key_of, scheme):
 
 def collection(server, app, integration, key, scheme):
     """A Postman collection of the page's one item, with our values and a credential."""
-    item = copy.deepcopy(json.loads((PAGE / "create_key.postman_item.json").read_text()))
+    item = copy.deepcopy(page.ITEM)
     item["request"]["url"]["variable"][0]["value"] = integration.id
     basic = [{"key": "username", "value": key["id"]}, {"key": "password", "value": key["secret"]}]
     auth = {

@@ -10,8 +10,8 @@ import sunshine_conversations_client as sdk
 import tree_sitter
 import tree_sitter_c_sharp
 import tree_sitter_powershell
-from lib import secrets, tokens, toolchains
-from lib.server import ROOT, run
+from lib import page, secrets, tokens, toolchains
+from lib.server import run
 from lib.world import new_app
 
 FILE = b"Two pairs of shoes\n"
@@ -24,6 +24,7 @@ JOBS = {
     "list-integrations": ["custom"],
     "upload-attachment": ["text/plain"],
 }
+LANGUAGES = [*toolchains.RUN, "rust", "powerbuilder"]
 STATUS = {"list-messages": 200, "list-integrations": 200}
 
 
@@ -89,7 +90,7 @@ def test_refusals_are_told(values, tmp_path, language):
 
 @pytest.mark.waits
 def test_rust_samples_run(stores, shared, tmp_path):
-    """All programs are built in one go, for both stores: linking is what takes long."""
+    """All are built in one go, for both stores."""
     sources, wanted = {}, {}
     for store in stores:
         values = world(shared(store))
@@ -101,11 +102,11 @@ def test_rust_samples_run(stores, shared, tmp_path):
         sources[f"{store}-refused"] = sample(
             "create-integration-key", "--lang", "rust", values={**values, "integrationId": "0" * 24})
     sources["json"] = json_program("rust", tmp_path)
-    programs = toolchains.build_rust(sources, tmp_path)
+    program = toolchains.build_rust(sources, tmp_path)
     (tmp_path / "order.txt").write_bytes(FILE)
 
     def execute(name):
-        done = subprocess.run([programs / name], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([program, name], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
         note_secrets(done.stdout)
         return done
 
@@ -182,28 +183,36 @@ def test_every_operation_is_well_formed_in_python(language, tmp_path):
 
 # --- the page's program ---------------------------------------------------------------------------------------------
 
-# What the page's program does with its objects, in order: properties that are set or read, and methods.
+# What the page's program does with its objects, in order: what it sets, reads and calls, and with what. `*` is what the
+# reader fills in, `object` one of the program's own.
 CALLS = [
-    "ConnectToNewObject Chilkat.Http", "BasicAuth", "Login", "Password", "ConnectToNewObject Chilkat.JsonObject", "UpdateString",
-    "SetRequestHeader", "PostJson3", "LastMethodSuccess", "LastErrorText", "ConnectToNewObject Chilkat.StringBuilder", "GetBodySb",
-    "ConnectToNewObject Chilkat.JsonObject", "LoadSb", "EmitCompact", "Emit", "StatusCode", "Header", "StringOf", "StringOf",
-    "StringOf",
+    'ConnectToNewObject("Chilkat.Http")', "BasicAuth = 1", "Login = *", "Password = *",
+    'ConnectToNewObject("Chilkat.JsonObject")', 'UpdateString("displayName","My custom key")',
+    'SetRequestHeader("Content-Type","application/json")',
+    'PostJson3("*/v2/apps/*/integrations/*/keys","application/json",object)', "LastMethodSuccess", "LastErrorText",
+    'ConnectToNewObject("Chilkat.StringBuilder")', "GetBodySb(object)", 'ConnectToNewObject("Chilkat.JsonObject")',
+    "LoadSb(object)", "EmitCompact = 0", "Emit()", "StatusCode", "Header", 'StringOf("key.id")',
+    'StringOf("key.displayName")', 'StringOf("key.secret")',
 ]
-PAGE = ROOT.parent / "shared" / "seed" / "create-integration-key.txt"
 
 
 def calls(program):
-    """The names that follow an object's name and a dot; for a new object also its class."""
-    program = "\n".join(line for line in program.splitlines() if not line.lstrip().startswith("//"))
-    found = re.findall(r'\bloo_\w+\.(\w+)(?:\("(Chilkat\.\w+)"\))?', program)
-    return [" ".join(filter(None, one)) for one in found]
+    """What is done with objects: their names are the program's own business."""
+    lines = [line.strip() for line in program.splitlines() if not line.lstrip().startswith("//")]
+    found = [one for line in lines for one in re.findall(r"\bloo_\w+\.(\w+(?:\(.*\)| = .+)?)", line)]
+    for pattern, plain in [
+        (r'", *', '",'), (r"\bloo_\w+", "object"), (r"https?://[\w.]+|\{\{\w+\}\}|(?<=/):\w+", "*"),
+        (r"^(Login|Password) = .*", r"\1 = *"), (r"^(LastMethodSuccess) = .*", r"\1"),
+    ]:
+        found = [re.sub(pattern, plain, one) for one in found]
+    return found
 
 
 def test_powerbuilder_does_what_the_page_does():
     program = sample("create-integration-key", "--lang", "powerbuilder")
     assert calls(program) == CALLS
-    if PAGE.exists():
-        assert calls(PAGE.read_text().split("Curl Command")[0]) == CALLS
+    if page.PROGRAM:
+        assert calls(page.PROGRAM) == CALLS
 
 
 @pytest.mark.parametrize("auth", ["basic", "bearer"])
@@ -231,15 +240,27 @@ def assert_whole(program, name, made=frozenset(), given=frozenset()):
 # --- requests and JSON of one's own -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_recognised_becomes_the_operations_sample(tmp_path, language):
+    """A curl line and a Postman item, in every language: what runs for the operation runs for them."""
+    line = page.CURL.replace("https://domain.com", "{{url}}").replace("username:password", "{{keyId}}:{{secret}}")
+    item = tmp_path / "item.json"
+    item.write_text(json.dumps(page.ITEM))
+    wanted = sample("create-integration-key", "--lang", language)
+    # A curl line may also be one whose ids are known.
+    assert sample("--curl", line.replace(":integrationId", "{{integrationId}}"), "--lang", language) == wanted
+    assert sample("--postman-item", item, "--lang", language) == wanted
+
+
 def test_a_curl_line_becomes_a_program(values, tmp_path):
-    line = (ROOT / "tests/front_door/page/create_key.curl").read_text()
-    line = line.replace("https://domain.com", "{{url}}").replace("username:password", "{{keyId}}:{{secret}}")
+    line = page.CURL.replace("https://domain.com", "{{url}}").replace("username:password", "{{keyId}}:{{secret}}")
     done = toolchains.execute("python", sample("--curl", line, "--lang", "python", values=values), tmp_path)
     assert done.returncode == 0 and "201" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_postman_item_becomes_a_program(values, tmp_path):
-    item = ROOT / "tests/front_door/page/create_key.postman_item.json"
+    item = tmp_path / "item.json"
+    item.write_text(json.dumps(page.ITEM))
     text = sample("--postman-item", item, "--lang", "python", values=values)
     done = toolchains.execute("python", text, tmp_path)
     note_secrets(done.stdout)

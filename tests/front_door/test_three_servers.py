@@ -2,13 +2,12 @@
 
 import collections
 import itertools
-import os
 import threading
 import time
 
 import pytest
 import requests
-from lib import tokens
+from lib import long, tokens
 from lib.server import SHORT_GAPS, Server
 from lib.world import App, new_app, text_message
 from test_delivery_order import as_listed, post_side_by_side, said, wait_said
@@ -18,8 +17,8 @@ REFUSED_S = 1.0
 ROUNDS = 5
 # What a dead server had in hand is taken over within this time: ten seconds of silence, and a look every second.
 TAKEN_OVER_S = 15.0
-# How long the storm goes on; a longer run: HELIOGRAPH_STORM_S=600 ./test -- -k killed_under_load
-STORM_S = float(os.environ.get("HELIOGRAPH_STORM_S", "6"))
+# How long the storm goes on; `./test long` goes on for minutes.
+STORM_S = long.SECONDS / 2 or 6
 CONVERSATIONS = 12
 # How long the target takes for a call: slow enough that the dead server surely had calls under way.
 TARGET_S = 0.1
@@ -163,6 +162,7 @@ class Writer(threading.Thread):
 
 
 @pytest.mark.waits
+@pytest.mark.long
 def test_one_of_three_is_killed_under_load(three, sink):
     """Nothing that was acknowledged is lost, each conversation keeps its order, and what came twice is counted."""
     app = new_app(three[0])

@@ -90,6 +90,7 @@ async function use(browser, job) {
   await page.locator('#outcome').getByText('Status 201').waitFor();
   const key = JSON.parse(await page.locator('#outcome pre').first().textContent()).key;
   assert.match(key.id, /^int_[0-9a-f]{24}$/);
+  await accessible(page, 'with an answer');
 
   await page.getByLabel('Bearer').check();
   await page.getByRole('button', { name: 'Sign one' }).click();
@@ -148,6 +149,7 @@ async function onAPhone(browser, job) {
   await value(page, 'appId').fill(job.appId);
   assert.ok((await sample(page).textContent()).includes(job.appId));
   await page.getByRole('button', { name: 'Menu' }).click();
+  await accessible(page, 'with all open on a phone');
   await page.locator('#search').fill('typing');
   assert.deepEqual(await page.locator('#pages li:visible').allTextContents(), ['Post activity']);
   await page.keyboard.press('Escape');

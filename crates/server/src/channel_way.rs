@@ -9,7 +9,7 @@ use crate::{
 };
 use heliograph_store::Tx;
 use heliograph_wire::{
-    clients::{Client, ClientType},
+    clients::{Client, ClientStatus, ClientType},
     devices::Device,
     id::{AppId, IntegrationId, UserId},
     messages::Source,
@@ -86,6 +86,9 @@ impl Way {
     pub fn seen(&mut self, tx: &mut Tx<'_>, app: AppId, user: UserId) -> Result<()> {
         if let Some(client) = &mut self.client {
             client.last_seen = Some(client_rows::seen_now(tx, app, user, client.id)?);
+            if client.status == ClientStatus::Inactive {
+                client.status = ClientStatus::Active;
+            }
         }
         if let Some(device) = &mut self.device {
             device.last_seen = devices::seen_now(tx, app, user, device.id)?;

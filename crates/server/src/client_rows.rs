@@ -203,10 +203,12 @@ pub fn use_now(tx: &mut Tx<'_>, app: AppId, user: UserId, client: ClientId) -> R
     Ok(())
 }
 
-/// Notes that a user was heard of by a client, now: it comes first in their conversations.
+/// Notes that a user was heard of by a client, now: it comes first in their conversations, and one that was left is in
+/// use again.
 pub fn seen_now(tx: &mut Tx<'_>, app: AppId, user: UserId, client: ClientId) -> Result<Timestamp> {
     tx.execute(
-        "UPDATE client SET last_seen = $4 WHERE app_id = $1 AND user_id = $2 AND id = $3",
+        "UPDATE client SET last_seen = $4, status = CASE WHEN status = 'inactive' THEN 'active' ELSE status END
+         WHERE app_id = $1 AND user_id = $2 AND id = $3",
         args![app.text().as_str(), user.text().as_str(), client.text().as_str(), tx.now()],
     )?;
     tx.execute(

@@ -271,11 +271,13 @@ fn note(tx: &mut Tx<'_>, call: &Call<ReportClient>) -> Result<ClientReply> {
     let (mut client, address) = rows::find(tx, app, user.key.id, call.path.client_id)?;
     let report = &call.body;
     let expected = match report.outcome {
-        ClientOutcome::Blocked => ClientStatus::Active,
+        ClientOutcome::Blocked | ClientOutcome::Left => ClientStatus::Active,
         ClientOutcome::Unblocked => ClientStatus::Blocked,
+        ClientOutcome::Returned => ClientStatus::Inactive,
         _ => ClientStatus::Pending,
     };
-    if client.r#type == ClientType::Sdk || client.status != expected {
+    let of_sdks = matches!(report.outcome, ClientOutcome::Left | ClientOutcome::Returned);
+    if (client.r#type == ClientType::Sdk && !of_sdks) || client.status != expected {
         let expected = rows::text_of(&expected)?;
         return Err(Error::invalid(format!(
             "outcome should be reported of a channel's client whose status is {expected}"
@@ -293,6 +295,12 @@ fn note(tx: &mut Tx<'_>, call: &Call<ReportClient>) -> Result<ClientReply> {
         ClientOutcome::Confirmed => {
             confirm(tx, &subject, &mut client, address)?;
             ClientUpdateReason::Confirmed
+        }
+        ClientOutcome::Left | ClientOutcome::Returned => {
+            let there = report.outcome == ClientOutcome::Returned;
+            client.status = if there { ClientStatus::Active } else { ClientStatus::Inactive };
+            rows::save(tx, app, subject.user.key.id, &client)?;
+            return Ok(ClientReply { client });
         }
         ClientOutcome::Matched => ClientUpdateReason::Matched,
         ClientOutcome::Blocked => {

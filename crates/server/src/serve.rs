@@ -86,16 +86,8 @@ pub async fn serve(
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
     let files = Files::new(Blobs::open(&settings)?);
     let document = openapi::document(settings.public_url.as_deref().unwrap_or("/"));
-    let (state, notes) = assemble(
-        &settings,
-        open_files,
-        address,
-        store.clone(),
-        vault,
-        files,
-        document.to_string().into(),
-        stop.clone(),
-    )?;
+    let (kept, text) = ((store.clone(), vault), document.to_string().into());
+    let (state, notes) = assemble(&settings, open_files, address, kept, files, text, stop.clone())?;
     webhook_signing::complete(&state).await?;
     Dispatcher::prepare(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.

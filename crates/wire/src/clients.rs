@@ -394,6 +394,10 @@ pub enum ClientOutcome {
     Blocked,
     /// The user wants messages again.
     Unblocked,
+    /// The user is not there any more: they have signed out, or uninstalled the app. No webhook is told.
+    Left,
+    /// The user is there again. No webhook is told.
+    Returned,
     /// The user could not be linked. The client goes.
     LinkFailed,
     /// The user did not want to be linked. The client goes.

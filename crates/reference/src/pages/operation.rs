@@ -25,7 +25,7 @@ pub fn page(document: Document<'_>, operation: Operation<'_>) -> Markup {
     let content = html! {
         p.crumb { (group(operation.tag())) }
         h1 { (title) }
-        p.line { (method(operation)) " " code { (operation.path) } }
+        p.line { (method(operation)) " " code { (breakable(operation.path)) } }
         (prose(operation.about()))
         (frame.values())
         (jumps(operation))
@@ -63,6 +63,11 @@ fn open_names(request: &Request) -> Vec<String> {
 /// The method, in its colour.
 pub fn method(operation: Operation<'_>) -> Markup {
     html! { span.method data-method=(operation.method) { (operation.method) } }
+}
+
+/// A path that may go on in the next line after each of its parts.
+fn breakable(path: &str) -> Markup {
+    html! { @for part in path.split_inclusive('/') { (part) wbr; } }
 }
 
 /// What there is on the page, for those who see one column of it.

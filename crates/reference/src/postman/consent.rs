@@ -1,59 +1,77 @@
 //! What a person at a browser does between Authorize and Get token: signs in, is asked, says yes. These are the pages that
-//! the server shows, sent as the browser sends them; so a run has a code that is right.
+//! the server shows, asked for and answered as a browser does it; so a run has a code that is right.
 
 use super::script;
 use serde_json::{Value, json};
 
-const QUERY: &str = "client_id={{oauthClientId}}&response_type=code&state=where-i-was";
-/// What the page's form has hidden, so that no other page can send it.
-const MARK: &str = r#"pm.response.text().match(/name="mark" value="([^"]*)"/)[1]"#;
-/// The partner gets it in the address to which the browser is led back.
-const CODE: &str = r#"pm.response.headers.get("Location").match(/[?&]code=([^&]*)/)[1]"#;
-
-/// The requests.
-pub fn items() -> [Value; 3] {
-    let page = "What the person's browser sends. It is no operation, but a page of the server's.";
-    [
-        item(
-            "Sign in (a person, with the account's key)",
-            "sign-in",
-            page,
-            Some(&[("key_id", "{{keyId}}"), ("secret", "{{secret}}")]),
-            (303, &[]),
-        ),
-        item("Be asked (a person)", "consent", page, None, (200, &[("mark", MARK)])),
-        item(
-            "Allow (a person)",
-            "consent",
-            page,
-            Some(&[("mark", "{{mark}}"), ("app", "{{appId}}"), ("decision", "allow")]),
-            (303, &[("code", CODE)]),
-        ),
-    ]
+/// A page's request.
+struct Step {
+    name: &'static str,
+    path: &'static str,
+    /// The fields of its form. Empty: it is only shown.
+    form: &'static [(&'static str, &'static str)],
+    status: u16,
+    /// The variable that takes something of the answer, and how it is read.
+    keeps: &'static [(&'static str, &'static str)],
 }
 
-type Outcome<'o> = (u16, &'o [(&'o str, &'o str)]);
+const STEPS: [Step; 3] = [
+    Step {
+        name: "Sign in (a person, with the account's key)",
+        path: "sign-in",
+        form: &[("key_id", "{{keyId}}"), ("secret", "{{secret}}")],
+        status: 303,
+        keeps: &[],
+    },
+    // What the form has hidden, so that no other page can send it.
+    Step {
+        name: "Be asked (a person)",
+        path: "consent",
+        form: &[],
+        status: 200,
+        keeps: &[("mark", r#"pm.response.text().match(/name="mark" value="([^"]*)"/)[1]"#)],
+    },
+    // The browser is led back to the partner, with the code in the address.
+    Step {
+        name: "Allow (a person)",
+        path: "consent",
+        form: &[("mark", "{{mark}}"), ("app", "{{appId}}"), ("decision", "allow")],
+        status: 303,
+        keeps: &[("code", r#"pm.response.headers.get("Location").match(/[?&]code=([^&]*)/)[1]"#)],
+    },
+];
 
-fn item(name: &str, path: &str, about: &str, form: Option<&[(&str, &str)]>, (status, keeps): Outcome<'_>) -> Value {
-    let pair = |(key, value): &(&str, &str)| json!({ "key": key, "value": value });
-    let query: Vec<Value> = QUERY.split('&').filter_map(|one| one.split_once('=')).map(|one| pair(&one)).collect();
+const QUERY: [(&str, &str); 3] =
+    [("client_id", "{{oauthClientId}}"), ("response_type", "code"), ("state", "where-i-was")];
+
+/// The requests.
+pub fn items() -> impl Iterator<Item = Value> {
+    STEPS.iter().map(item)
+}
+
+fn item(step: &Step) -> Value {
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<Value> {
+        pairs.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect()
+    };
+    let query = QUERY.map(|(key, value)| format!("{key}={value}")).join("&");
     let mut request = json!({
-        "method": if form.is_some() { "POST" } else { "GET" },
+        "method": if step.form.is_empty() { "GET" } else { "POST" },
         "header": [],
         "auth": { "type": "noauth" },
         "url": {
-            "raw": format!("{{{{url}}}}/oauth/{path}?{QUERY}"), "host": ["{{url}}"], "path": ["oauth", path], "query": query,
+            "raw": format!("{{{{url}}}}/oauth/{}?{query}", step.path),
+            "host": ["{{url}}"],
+            "path": ["oauth", step.path],
+            "query": pairs(&QUERY),
         },
-        "description": about,
+        "description": "What the person's browser sends. It is no operation, but a page of the server's.",
     });
-    if let Some(form) = form {
-        request["body"] = json!({ "mode": "urlencoded", "urlencoded": form.iter().map(pair).collect::<Vec<_>>() });
+    if !step.form.is_empty() {
+        request["body"] = json!({ "mode": "urlencoded", "urlencoded": pairs(step.form) });
     }
-    let keeps: Vec<(String, String)> =
-        keeps.iter().map(|(name, read)| ((*name).to_owned(), (*read).to_owned())).collect();
     json!({
-        "name": name,
-        "event": [script(status, &keeps)],
+        "name": step.name,
+        "event": [script(step.status, step.keeps)],
         "request": request,
         "response": [],
         "protocolProfileBehavior": { "followRedirects": false },

@@ -9,7 +9,7 @@ use crate::{
     document::{Document, Operation},
     example,
     request::{Auth, Body, FILE, Request, variable},
-    text::pretty,
+    text::{double, pretty},
 };
 use order::{Step, steps};
 use serde_json::{Value, json};
@@ -46,7 +46,10 @@ pub fn collection(document: &Value) -> Value {
     let server = document.value()["servers"][0]["url"].as_str().unwrap_or_default().trim_end_matches('/');
     let folders: Vec<Value> = steps(document)
         .into_iter()
-        .map(|(name, steps)| json!({ "name": name, "item": steps.iter().flat_map(|step| items(document, step)).collect::<Vec<_>>() }))
+        .map(|(name, steps)| {
+            let items: Vec<Value> = steps.iter().flat_map(|step| items(document, step)).collect();
+            json!({ "name": name, "item": items })
+        })
         .collect();
     let variables = variables(&folders, server);
     json!({
@@ -106,9 +109,12 @@ fn item(document: Document<'_>, step: &Step<'_>) -> Value {
     if let Some(body) = &step.body {
         request.body = Body::Json(body.clone());
     }
-    let refused = REFUSED.iter().find(|(id, ..)| *id == operation.id());
-    let title = step.title.map_or_else(|| request.title.clone(), str::to_owned);
-    let title = refused.map_or(title.clone(), |(.., why)| format!("{title} (refused: {why})"));
+    let mut title = step.title.map_or_else(|| request.title.clone(), str::to_owned);
+    let mut status = operation.status();
+    if let Some((_, refusal, why)) = REFUSED.iter().find(|(id, ..)| *id == operation.id()) {
+        status = *refusal;
+        title += &format!(" (refused: {why})");
+    }
     let mut sent = json!({
         "method": request.method,
         "header": headers(&request),
@@ -121,7 +127,6 @@ fn item(document: Document<'_>, step: &Step<'_>) -> Value {
     if let Some(auth) = auth(operation) {
         sent["auth"] = auth;
     }
-    let status = refused.map_or(operation.status(), |(_, status, _)| *status);
     let keeps: Vec<(String, String)> = captures(document, step)
         .into_iter()
         .map(|(name, place)| (name, format!("pm.response.json().{place}")))
@@ -241,12 +246,13 @@ fn id_place(answer: &Value) -> Option<String> {
 }
 
 /// Says whether the status is right, and keeps what the answer brings: name of the variable, and how it is read.
-fn script(status: u16, keeps: &[(String, String)]) -> Value {
+fn script<T: AsRef<str>>(status: u16, keeps: &[(T, T)]) -> Value {
     let mut lines = vec![format!("pm.test(\"Status {status}\", () => pm.response.to.have.status({status}));")];
-    let keep = |(name, read): &(String, String)| format!("  pm.collectionVariables.set({}, {read});", json!(name));
     if !keeps.is_empty() {
         lines.push(format!("if (pm.response.code === {status}) {{"));
-        lines.extend(keeps.iter().map(keep));
+        for (name, read) in keeps {
+            lines.push(format!("  pm.collectionVariables.set({}, {});", double(name.as_ref()), read.as_ref()));
+        }
         lines.push("}".to_owned());
     }
     json!({ "listen": "test", "script": { "type": "text/javascript", "exec": lines } })

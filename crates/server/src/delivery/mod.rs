@@ -4,11 +4,13 @@
 //! and delivered at once; the row is under a lease meanwhile, so that another node takes it over if this one dies. What
 //! does not fit in memory, waits for its next attempt, or was left by a dead node is polled for.
 //!
-//! `lanes.rs` decides what is sent next (`lane.rs` keeps the order), `attempt.rs` sends it and settles its row,
+//! `lanes.rs` decides what is sent next (`lane.rs` keeps the order, `standing.rs` knows how targets did, `fetch.rs` asks
+//! the store), `attempt.rs` sends it and settles its row,
 //! `target.rs` knows whom it calls, `outbox.rs` has the statements of the queue, `journal.rs` what the log says,
 //! `policy.rs` says when again, `signature.rs` signs, `nodes.rs` who else delivers, `sweep.rs` clears the log.
 
 mod attempt;
+mod fetch;
 pub mod journal;
 mod lane;
 mod lanes;
@@ -16,6 +18,7 @@ mod nodes;
 pub mod outbox;
 pub mod policy;
 mod signature;
+mod standing;
 pub mod sweep;
 mod target;
 
@@ -27,6 +30,7 @@ use http::HeaderMap;
 use journal::Journal;
 use lanes::{Event, Target as Webhook};
 use nodes::Alone;
+use standing::Standing;
 use std::{
     collections::{HashMap, HashSet},
     sync::{
@@ -200,7 +204,9 @@ pub async fn call_of(state: &State, delivery: &outbox::Delivery) -> Result<Optio
 
 impl Shared {
     fn has_room(&self, webhook: &str) -> bool {
-        self.in_hand.load(Ordering::Relaxed) < MAX_IN_HAND && !self.goes_by_the_store(webhook)
+        // What is handed over may be for targets that hang: room is left for those that are known not to.
+        let room = Standing::Unknown.share(MAX_IN_HAND);
+        self.in_hand.load(Ordering::Relaxed) < room && !self.goes_by_the_store(webhook)
     }
 
     /// Whether what happens for this webhook waits in the store, to be claimed there in its order.
