@@ -72,7 +72,8 @@ pub fn rivals(path: Path, store: StoreKind) -> &'static [Rival] {
         (Path::Key | Path::Post, StoreKind::Sqlite) => &[Heliograph, Skeleton, Raw],
         (Path::Key | Path::Post, StoreKind::Postgres) => &[Heliograph, Raw],
         (Path::List | Path::Deliver, StoreKind::Sqlite) => &[Heliograph, Skeleton],
-        (Path::List | Path::Deliver, StoreKind::Postgres) => &[Heliograph],
+        (Path::Deliver, StoreKind::Postgres) => &[Heliograph, Raw],
+        (Path::List, StoreKind::Postgres) => &[Heliograph],
         (Path::Start, _) => &[],
     }
 }
@@ -124,6 +125,9 @@ impl Contest {
 
     /// Measures one rival on one path, once.
     pub async fn measure(&self, path: Path, rival: Rival) -> Outcome<Vec<(Row, Measured)>> {
+        if rival == Rival::Raw && path == Path::Deliver {
+            return Ok(vec![(Row::Deliver, self.raw_deliver().await?)]);
+        }
         if rival == Rival::Raw {
             let (rows, row) =
                 if path == Path::Key { (raw::Rows::Key, Row::Key) } else { (raw::Rows::Message, Row::Post) };
@@ -154,6 +158,12 @@ impl Contest {
         }
         let found = self.peers.iter().find(|(name, _)| *name == rival);
         found.map(|(_, child)| child).ok_or_else(|| format!("{rival:?} does not run").into())
+    }
+
+    /// The raw loop that delivers, too, is there for PostgreSQL alone: on SQLite the skeleton does the same.
+    async fn raw_deliver(&self) -> Outcome<Measured> {
+        let url = self.raw_database.as_ref().ok_or("there is no database for the raw loop")?;
+        raw::deliver::measure(url, &self.sink, self.connections, self.timing).await
     }
 
     async fn raw(&self, rows: raw::Rows) -> Outcome<Measured> {

@@ -175,7 +175,7 @@ pub struct RoundTrips {
 }
 
 /// Longer than any delivery here takes unless it is lost.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Work for RoundTrips {
     async fn step(&mut self) -> Outcome<Step> {

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from lib import world
+from lib import witness, world
 from lib.contract import Contract
 from lib.server import MANY_FAILURES, ROOT, SHORT_GAPS, Server, run
 from lib.sink import Sink
@@ -44,6 +44,14 @@ def store(request):
 def stores(request):
     """All stores under test, for what is built once for all of them."""
     return chosen(request.config)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def judged():
+    """Whatever client a test takes, what it is answered is held against the server's document."""
+    with pytest.MonkeyPatch.context() as patch:
+        witness.watch(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

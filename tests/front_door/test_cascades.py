@@ -31,6 +31,7 @@ class Town:
         app.say(self.group, "Hello", self.friend)
         self.clients = [self.link(self.conversation, "+12125552368"), self.link(self.conversation, "+12125552369")]
         self.report(self.clients[0])
+        self.quotes()
         rows.insert(server, "device", app_id=app.id, user_id=self.user["id"], client_id=self.clients[0]["id"],
                     integration_id=self.channel["id"], id="0" * 24, type="web", guid="g", status="active", last_seen=1)
 
@@ -42,6 +43,20 @@ class Town:
     def report(self, client):
         path = f"/heliograph/v1/apps/{self.app.id}/users/{self.user['id']}/clients/{client['id']}/report"
         self.app.api.post(path, {"outcome": "confirmed"}).ok(200)
+
+    def quotes(self):
+        """What a channel delivers: a message that quotes another, and data that one refers to."""
+        app, number = self.app, {"externalId": "+12125552368"}
+        ours = f"/heliograph/v1/apps/{app.id}"
+        said = app.say(self.conversation, "Which one?")
+        body = {"integrationId": self.channel["id"], "client": number, "content": {"type": "text", "text": "This one"},
+                "quotedMessage": {"messageId": said["id"]}, "originalMessageId": f"wamid-{said['id']}"}
+        assert app.api.post(f"{ours}/channelMessages", body).ok(201)["conversation"]["id"] == self.conversation["id"]
+        apple = {"type": "apple", "businessId": "9ef4e7a5", "apiSecret": "apple-api-secret-1", "mspId": "f8c3"}
+        apple = app.api.post(f"{app.path}/integrations", apple).ok(201)["integration"]["id"]
+        ref = {name: f"{name}-{app.id}" for name in ("url", "bid", "key", "signature", "owner")}
+        event = {"type": "passthrough", "payload": {}, "download": {"interactiveDataRef": ref, "data": {"title": "Two"}}}
+        app.api.post(f"{ours}/conversations/{self.conversation['id']}/channelEvents", {"integrationId": apple, "event": event}).ok(200)
 
     def left(self, *words):
         """Rows in which an id still stands, but for what is on its way, and for the log of who deleted it."""
@@ -57,7 +72,8 @@ def test_the_walk_sees_rows(town):
     """The other tests would pass on an empty walk."""
     seen = {name for name, _ in town.left(town.app.id)}
     assert seen >= {"app", "api_key", "integration", "webhook", "app_user", "user_identity", "client", "client_conversation",
-                    "device", "conversation", "participant", "message", "data_key"}
+                    "device", "conversation", "participant", "message", "message_quote", "message_external_id", "message_ref",
+                    "data_key"}
 
 
 def test_app(town):
@@ -73,7 +89,8 @@ def test_app(town):
 def test_integration(town):
     for integration in (town.channel["id"], town.bot.id):
         town.app.api.delete(f"{town.app.path}/integrations/{integration}").ok(200)
-        assert town.left(integration) == []
+        # What was said by way of it stays said.
+        assert [name for name, _ in town.left(integration) if name != "message"] == []
     assert town.left(*(client["id"] for client in town.clients)) == []
     assert rows.holding(town.server, town.bot.webhook["id"]) == [], "what was on its way to its webhook goes with it"
 

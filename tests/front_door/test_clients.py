@@ -97,6 +97,26 @@ def test_the_link_of_a_channel(app, bot, target, user, conversation):
     assert app.api.get(clients_path(app, user)).ok(200)["clients"] == [seen[-1]]
 
 
+def test_who_is_not_there_any_more(app, user, conversation):
+    """`inactive`, until they return or do something; of the SDKs' client, too."""
+    web = app.api.post(f"{app.path}/integrations", {"type": "web"}).ok(201)["integration"]["id"]
+    client, integration = add(app, user, conversation)
+    report(app, user, client, "confirmed").ok(200)
+    body = {"content": {"type": "text", "text": "Hello"}, "userId": user["id"]}
+    channel_messages = f"{app.path}/channelMessages".replace("/v2/", "/heliograph/v1/")
+    sdk = app.api.post(channel_messages, {**body, "integrationId": web}).ok(201)["client"]
+    for one, channel_id in ((client, integration["id"]), (sdk, web)):
+        report(app, user, one, "returned").refused(400, "bad_request")
+        assert report(app, user, one, "left").ok(200)["client"]["status"] == "inactive"
+        report(app, user, one, "left").refused(400, "bad_request")
+        assert report(app, user, one, "returned").ok(200)["client"]["status"] == "active"
+        report(app, user, one, "left").ok(200)
+        said = app.api.post(channel_messages, {**body, "integrationId": channel_id}).ok(201)["client"]
+        assert (said["id"], said["status"]) == (one["id"], "active")
+    assert {one["status"] for one in app.api.get(clients_path(app, user)).ok(200)["clients"]} == {"active"}
+    report(app, user, sdk, "blocked").refused(400, "bad_request")
+
+
 @pytest.mark.parametrize("outcome", ["linkFailed", "linkCancelled"])
 def test_a_link_that_comes_to_nothing(app, bot, target, user, conversation, outcome):
     client, _ = add(app, user, conversation)
@@ -240,6 +260,85 @@ def test_confirmation_messages(app, user, conversation):
     linked = {**words, "actions": [{"type": "link", "text": "Terms", "uri": "https://example.org/terms"}]}
     app.api.post(clients_path(app, user), body("userActivity", linked)).ok(201)
     assert app.messages(conversation)["messages"] == [], "what confirms a link is no part of the conversation"
+
+
+def asked(integration, conversation, message, kind="prompt", **criteria):
+    """The body of CreateClient with a message by the business."""
+    whole = {"author": {"type": "business"}, **message}
+    return {**link(integration, conversation, **criteria), "confirmation": {"type": kind, "message": whole}}
+
+
+def link_of(app, user, client):
+    return app.api.get(f"/heliograph/v1{clients_path(app, user)[3:]}/{client['id']}/link")
+
+
+@pytest.mark.parametrize("wrong, title", [
+    ({"author": {"type": "user", "userId": MISSING}}, "author.type should be business"),
+    ({"author": {"type": "business", "subtypes": ["bot"]}}, "author.subtypes[0] should be equal to one of the allowed values"),
+    ({"destination": {"integrationType": "none"}}, "destination should NOT be given: it goes to the new client"),
+    ({"schema": "line"}, "schema should be equal to one of the allowed values"),
+    ({"metadata": {"a": "x" * 4096}}, "metadata is limited to 4096 bytes in size."),
+    ({"content": {"type": "text"}}, "content should have required property 'text'"),
+    ({"content": {"type": "text", "htmlText": "<b>a</b>", "markdownText": "a"}}, "content should have only one of htmlText and markdownText"),
+    ({"content": {"type": "text", "text": "x" * 4097}}, None),
+    ({"content": {"type": "image", "mediaUrl": "nowhere"}}, None),
+])
+def test_a_confirmation_is_checked_as_a_message_is(app, user, conversation, wrong, title):
+    message = {"content": {"type": "text", "text": "Is it you?"}, **wrong}
+    refused = app.api.post(clients_path(app, user), asked(channel(app, "whatsapp"), conversation, message)).refused(400, "bad_request")
+    assert title is None or refused.titles == [f"confirmation.message.{title}"]
+    assert refused.titles[0].startswith("confirmation.message.")
+    assert app.api.get(clients_path(app, user)).ok(200)["clients"] == []
+
+
+def test_whoever_runs_the_channel_sees_what_is_to_be_sent(app, user, conversation):
+    """The address and the message, as it is to be sent; until it is settled. The API's client shows neither."""
+    integration = channel(app, "whatsapp")
+    content = {"type": "text", "markdownText": "Is it **you**, 4242424242424242?",
+               "actions": [{"type": "link", "text": "Terms", "uri": "https://example.org/terms"}]}
+    template = {"whatsapp": {"payload": {"type": "template", "template": {"name": "link"}}}}
+    body = asked(integration, conversation, {"content": content, "override": template, "metadata": {"try": 1}})
+    client = app.api.post(clients_path(app, user), body).ok(201)["client"]
+    shown = link_of(app, user, client).ok(200)["link"]
+    assert shown["matchCriteria"] == body["matchCriteria"] and shown["target"] == body["target"]
+    message = shown["confirmation"]["message"]
+    assert shown["confirmation"]["type"] == "prompt" and message["override"] == template and message["metadata"] == {"try": 1}
+    assert message["content"]["htmlText"] == "<p>Is it <strong>you</strong>, ************4242?</p>"
+    assert message["content"]["text"] == "Is it you, ************4242?" and "markdownText" not in message["content"]
+    assert message["author"]["avatarUrl"].startswith("https://www.gravatar.com/avatar/")
+    report(app, user, client, "matched").ok(200)
+    link_of(app, user, client).ok(200)
+    report(app, user, client, "confirmed").ok(200)
+    link_of(app, user, client).refused(404, "not_found", "Resource not found")
+    link_of(app, user, {"id": MISSING}).refused(404, "client_not_found", "Client not found")
+
+
+def test_the_subject_of_a_mail_names_the_app(app, user, conversation):
+    integration, words = channel(app, "mailgun"), {"content": {"type": "text", "text": "Hello"}}
+    name = app.api.get(app.path).ok(200)["app"]["displayName"]
+    for address, given, subject in [("a@example.org", {}, f"New message from {name}"), ("b@example.org", {"subject": "{appName}!"}, f"{name}!")]:
+        body = asked(integration, conversation, words, "immediate", address=address, **given)
+        client = app.api.post(clients_path(app, user), body).ok(201)["client"]
+        assert link_of(app, user, client).ok(200)["link"]["matchCriteria"]["subject"] == subject
+
+
+def test_an_image_that_confirms_is_described(app, user, conversation):
+    upload = app.api.session.post(
+        f"{app.server.url}{app.path}/attachments?access=public", auth=(app.key["id"], app.key["secret"]),
+        files={"source": ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")}, timeout=20).json()["attachment"]
+    image = {"content": {"type": "image", "mediaUrl": upload["mediaUrl"]}}
+    client = app.api.post(clients_path(app, user), asked(channel(app, "whatsapp"), conversation, image)).ok(201)["client"]
+    content = link_of(app, user, client).ok(200)["link"]["confirmation"]["message"]["content"]
+    assert (content["mediaType"], content["mediaSize"], content["altText"]) == ("image/png", 16, "a.png")
+
+
+def test_a_link_whose_conversation_is_gone(app, user):
+    first, second = app.personal(user), app.personal(user)
+    client = app.api.post(clients_path(app, user), asked(channel(app, "whatsapp"), second, {"content": {"type": "text", "text": "?"}})).ok(201)["client"]
+    app.api.delete(app.conversation_path(second)).ok(200)
+    assert "target" not in link_of(app, user, client).ok(200)["link"]
+    assert report(app, user, client, "confirmed").ok(200)["client"]["status"] == "active"
+    assert first["isDefault"] is True
 
 
 def test_pages(app, user, conversation):

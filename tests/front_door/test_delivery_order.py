@@ -1,11 +1,13 @@
 """Order: the events of one conversation reach a webhook in the order in which they happened, whatever befalls them."""
 
+import concurrent.futures
 import threading
 import time
 
 import pytest
+import requests
 from lib.server import SHORT_GAPS, Server
-from lib.world import App, new_app
+from lib.world import App, new_app, text_message
 
 
 def said(target):
@@ -127,6 +129,44 @@ def test_several_events_in_one_call(app, sink):
     last = target.deliveries[-1].body
     shown = app.api.get(f"{path}/deliveries/{last['events'][2]['id']}").ok(200)
     assert shown["attempts"][0]["request"]["body"] == last
+
+
+def post_side_by_side(apps, group, each):
+    """So many messages by each of these callers, all at the same time."""
+    start = threading.Barrier(len(apps))
+
+    def post(app, name):
+        with requests.Session() as session:
+            session.trust_env, session.auth = False, (app.key["id"], app.key["secret"])
+            address = f"{app.server.url}{app.conversation_path(group)}/messages"
+            start.wait(10)
+            for number in range(each):
+                answer = session.post(address, json=text_message(f"{name} {number}"), timeout=30)
+                assert answer.status_code == 201, answer.text
+
+    with concurrent.futures.ThreadPoolExecutor(len(apps)) as pool:
+        for done in [pool.submit(post, app, name) for name, app in enumerate(apps)]:
+            done.result(60)
+
+
+def as_listed(app, group):
+    """The texts of a conversation, in the order in which ListMessages shows them."""
+    page = app.messages(group)
+    texts = [one["content"]["text"] for one in page["messages"]]
+    while page["meta"]["hasMore"]:
+        page = app.messages(group, f"?page[before]={page['meta']['beforeCursor']}")
+        texts = [one["content"]["text"] for one in page["messages"]] + texts
+    return texts
+
+
+def test_posters_at_the_same_moment(app, sink):
+    """Whoever was first: the webhook hears it in the order in which everybody reads it."""
+    target = sink.target()
+    app.custom(target)
+    for _ in range(3):
+        group, before = app.group(), len(said(target))
+        post_side_by_side([app] * 16, group, 10)
+        assert wait_said(target, before + 160, within=60)[before:] == as_listed(app, group)
 
 
 @pytest.mark.waits

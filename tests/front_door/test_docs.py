@@ -60,6 +60,13 @@ def test_names_of_operations(server):
     assert head.status_code == 200 and not head.content
 
 
+def test_a_browser_finds_them_from_the_address_alone(server):
+    for place in ["/", "/sc/"]:
+        answer = get(server, place, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+        assert answer.history[0].status_code == 302 and answer.url == f"{server.url}{place}docs"
+    assert get(server, "/").status_code == 404, "programs are told what the contract says of unknown paths"
+
+
 def resolved(document, schema):
     """What a schema says, its parts put together."""
     whole = dict(schema)

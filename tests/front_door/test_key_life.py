@@ -39,6 +39,18 @@ def test_what_is_told(server, app):
     assert used["address"] == "127.0.0.1" and used["userAgent"].startswith("A test") and moment(-60) < used["at"] < moment(60)
 
 
+def test_a_use_at_the_page_is_a_use(server, app):
+    """Who signs in at the consent page with a key has used it."""
+    from test_oauth import Browser, Partner
+    key = app.new_key()
+    browser = Browser(server)
+    browser.session.headers["User-Agent"] = "A browser"
+    browser.sign_in(Partner(server).query(), {**key, "secret": "wrong"})
+    assert "lastUsed" not in app.account.get(life(key)).ok(200)["key"]
+    browser.sign_in(Partner(server).query(), key)
+    assert app.account.get(life(key)).ok(200)["key"]["lastUsed"]["userAgent"] == "A browser"
+
+
 def test_last_use_outlives_the_server(launch):
     """It is written at the end of the server's life, without a write per request in between."""
     server = launch()
@@ -101,7 +113,7 @@ def test_an_end_that_is_near_is_told(launch):
         assert time.monotonic() < until
         time.sleep(0.1)
     told = [line for line in server.stderr.splitlines() if "a key expires soon" in line]
-    assert len(told) == 1 and near["id"] in told[0]
+    assert len(told) == 2 and all(near["id"] in line for line in told), "once in each life of the server"
 
 
 def test_rotation_with_grace(server, app):

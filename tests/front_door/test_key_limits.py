@@ -60,6 +60,32 @@ def test_addresses_behind_a_proxy(launch):
     assert used["address"] in ("203.0.113.9", "2001:db8::9")
 
 
+def test_addresses_of_both_families(launch):
+    """On a socket of both, an IPv4 caller comes as an IPv6 address: the range that holds it is the IPv4 one, however it
+    is written."""
+    server = launch(listen="[::]:0")
+    server.url = f"http://127.0.0.1:{server.port}"
+    app = new_app(server)
+    key = app.new_key()
+    four = Api(server, key)
+    server.url = f"http://[::1]:{server.port}"
+    six = Api(server, key)
+
+    def reach(*ranges):
+        limit(app, key, allowedAddresses=list(ranges)).ok(200)
+        statuses = []
+        for host, caller in (("127.0.0.1", four), ("[::1]", six)):
+            server.url = f"http://{host}:{server.port}"
+            statuses.append(caller.get(app.path).status)
+        return statuses
+
+    assert reach("127.0.0.0/8") == [200, 403] and reach("::1") == [403, 200]
+    assert reach("::ffff:127.0.0.1") == [200, 403] and reach("::ffff:127.0.0.0/104") == [200, 403]
+    assert reach("::/0") == [403, 200] and reach("0.0.0.0/0") == [200, 403] and reach("0.0.0.0/0", "::/0") == [200, 200]
+    assert reach("::ffff:10.0.0.0/104", "2001:db8::/32") == [403, 403]
+    server.url = f"http://127.0.0.1:{server.port}"
+
+
 def test_operations(server, app):
     bot = app.custom()
     key = bot.key

@@ -1,10 +1,12 @@
 """Two modes: as the reference has it, and hardened. By server, and by app over it."""
 
 import json
+import os
 import re
 import time
 
 import jwt
+import sunshine_conversations_client as sdk
 from lib import secrets, server as servers, tokens
 from lib.api import Api
 from lib.world import new_app
@@ -49,6 +51,35 @@ def test_hardened_server(launch):
     key = json.loads(made.stdout)
     secrets.note(key["secret"])
     assert re.fullmatch(PATTERN, key["secret"]) and not re.fullmatch(PATTERN, worker["secret"])
+
+
+def test_the_official_sdks_read_what_is_hinted(launch, node, tmp_path):
+    """Both list and get keys of an app and of an integration: the hint has the shape of a secret."""
+    server = launch("--key-mode", "hardened")
+    app = new_app(server)
+    bot = app.custom()
+    keys = {"app": app.new_key(), "integration": bot.new_key()}
+    account = sdk.ApiClient(sdk.Configuration(
+        host=server.url, username=server.first_key["id"], password=server.first_key["secret"]))
+    of_app, of_integration = sdk.AppKeysApi(account), sdk.CustomIntegrationApiKeysApi(account)
+    told = [
+        of_app.get_app_key(app.id, keys["app"]["id"]).key,
+        *[one for one in of_app.list_app_keys(app.id).keys if one.id == keys["app"]["id"]],
+        of_integration.get_custom_integration_key(app.id, bot.id, keys["integration"]["id"]).key,
+        *of_integration.list_custom_integration_keys(app.id, bot.id).keys]
+    assert len(told) == 4
+    for one in told:
+        assert re.fullmatch(HINT.format(one.id), one.secret), one.secret
+    made = of_app.create_app_key(app.id, sdk.AppKeyCreateBody(display_name="By an SDK")).key
+    secrets.note(made.secret)
+    assert re.fullmatch(PATTERN, made.secret)
+    job = {"url": server.url, "key": server.first_key, "app": app.id, "integration": bot.id,
+           "appKey": keys["app"]["id"], "integrationKey": keys["integration"]["id"]}
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    done = node("node", "sdk_hardened.js", tmp_path / "job.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for one in json.loads(done.stdout.splitlines()[-1]):
+        assert re.fullmatch(HINT.format(one["id"]), one["secret"]), one
 
 
 def test_an_app_of_its_own_mind(server, app):
@@ -106,6 +137,40 @@ def test_scan(server, app, tmp_path):
     assert key["secret"] not in dirty.stdout + dirty.stderr, "it is not spread further"
     assert servers.run("keys", "scan", tmp_path / "nowhere").returncode == 1
     assert re.search(PATTERN, leaky.read_text(errors="replace"))
+
+
+def test_scan_of_odd_files(server, app, tmp_path):
+    """Large, binary, linked, forbidden: each is looked at, or said not to be, and none hides another."""
+    policy(app, "hardened")
+    one, two = app.new_key(), app.new_key()
+    large = tmp_path / "large.bin"
+    with large.open("wb") as file:
+        # 30 MB of nothing, with a secret at the end and one across the border of what is read at once.
+        file.seek((1 << 20) - 40)
+        file.write(one["secret"].encode())
+        file.seek(30 << 20)
+        file.write(b"\n\xff\x00" + two["secret"].encode() + b"\x00")
+    outside = tmp_path.parent / f"{tmp_path.name}-outside"
+    outside.mkdir()
+    (outside / "leaky").write_text(one["secret"])
+    (tmp_path / "link").symlink_to(outside / "leaky")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "nowhere").symlink_to(tmp_path / "is not there")
+    os.mkfifo(tmp_path / "pipe")
+    closed = tmp_path / "closed"
+    closed.write_text(one["secret"])
+    closed.chmod(0)
+    (tmp_path / "z").write_text(two["secret"])
+    done = servers.run("keys", "scan", tmp_path, "--json")
+    assert done.returncode == 1
+    found = {(one["file"].removeprefix(f"{tmp_path}/"), one["keyId"]) for one in json.loads(done.stdout)["found"]}
+    wanted = {("large.bin", one["id"]), ("large.bin", two["id"]), ("z", two["id"])}
+    if os.geteuid() == 0:
+        wanted.add(("closed", one["id"]))  # Nothing is closed to root.
+    else:
+        assert f"{closed}: Permission denied" in done.stderr
+    assert found == wanted
+    assert one["secret"] not in done.stdout + done.stderr
 
 
 def test_access_tokens_of_partners_go_on(server, app):

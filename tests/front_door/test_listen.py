@@ -16,17 +16,16 @@ def place(app, webhook_id):
     return f"/heliograph/v1{app.path[3:]}/webhooks/{webhook_id}/events"
 
 
-class Listening:
-    """`heliograph listen`, running beside the test. `lines` and `said` are what it printed."""
+class Running:
+    """The command line, running beside the test. `lines` and `said` are what it printed."""
 
-    def __init__(self, server, app, target, *flags):
+    def __init__(self, server, app, *words):
         key = app.api.key
         env = clean_environment(
             HELIOGRAPH_URL=server.url, HELIOGRAPH_KEY_ID=key["id"], HELIOGRAPH_SECRET=key["secret"],
             XDG_CONFIG_HOME="/nonexistent")
-        command = [BINARY, "listen", "--app", app.id, "--forward-to", target.url, *flags]
         self.process = subprocess.Popen(
-            command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            [BINARY, *words, "--app", app.id], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.lines, self.said, self.changed = [], [], threading.Condition()
         for stream, kept in ((self.process.stdout, self.lines), (self.process.stderr, self.said)):
             threading.Thread(target=self.read, args=(stream, kept), daemon=True).start()
@@ -70,7 +69,8 @@ def listen(server, app, sink):
 
     def start(*flags, target=None):
         target = target or sink.target()
-        running.append(Listening(server, app, target, *flags).wait_said("Listening to"))
+        command = ("listen", "--forward-to", target.url, *flags)
+        running.append(Running(server, app, *command).wait_said("Listening to"))
         return running[-1], target
 
     yield start
@@ -210,7 +210,7 @@ def test_nothing_is_lost_over_a_restart(store, tmp_path, sink):
         app = new_app(server)
         webhook, group, local = app.custom(sink.target()).webhook, app.group(), sink.target()
         server.listen = f"127.0.0.1:{server.port}"
-        with Listening(server, app, local, "--webhook", webhook["id"]) as shown:
+        with Running(server, app, "listen", "--forward-to", local.url, "--webhook", webhook["id"]) as shown:
             shown.wait_said("Listening to")
             for n in range(3):
                 app.say(group, f"{n}")
@@ -229,6 +229,6 @@ def test_nothing_is_lost_over_a_restart(store, tmp_path, sink):
 
 
 def test_what_cannot_be_followed_ends_with_the_reason(server, app, sink):
-    with Listening(server, app, sink.target(), "--webhook", MISSING) as shown:
+    with Running(server, app, "listen", "--forward-to", sink.target().url, "--webhook", MISSING) as shown:
         assert shown.process.wait(20) == 1
         shown.wait_said("404")

@@ -109,11 +109,8 @@ def test_a_rotation_that_was_killed_goes_on(launch):
 
 def test_two_servers_and_one_rotation(tmp_path):
     one = Server("postgres", tmp_path / "one").start()
-    two = Server("postgres", tmp_path / "two", "--master-key-file", str(key_file(one)))
+    two = Server.beside(one, tmp_path / "two")
     try:
-        two.database_url = one.database_url
-        two.data.mkdir(parents=True)
-        (two.data / "first-key.json").write_text((one.data / "first-key.json").read_text())
         two.start()
         before = new_app(one)
         assert master_key(one, "rotate").returncode == 0
@@ -122,6 +119,38 @@ def test_two_servers_and_one_rotation(tmp_path):
         assert Api(one, after.key).get(after.path).ok(200)
         assert usage(one)[0]["dataKeys"] == 3
     finally:
+        one.kill9(), two.kill9()
+
+
+def test_two_servers_under_load(tmp_path):
+    """Keys are made and used at both, through three rotations; none is refused, by the one or by the other."""
+    one = Server("postgres", tmp_path / "one").start()
+    two = Server.beside(one, tmp_path / "two").start()
+    stop, wrong, made = threading.Event(), [], []
+
+    def work(here, there):
+        while not stop.is_set():
+            try:
+                app = new_app(here)
+                key = app.new_key()
+                for server in (here, there):
+                    Api(server, key).get(app.path).ok(200)
+                made.append(app)
+            except Exception as error:  # noqa: BLE001 (whatever it is, it is a failure)
+                wrong.append(error)
+
+    workers = [threading.Thread(target=work, args=pair) for pair in ((one, two), (two, one)) * 2]
+    try:
+        [worker.start() for worker in workers]
+        rotations = [master_key(one, "rotate") for _ in range(3)]
+        stop.set()
+        [worker.join() for worker in workers]
+        assert not wrong, wrong[:3]
+        assert made and all(done.returncode == 0 for done in rotations), rotations
+        assert [key["dataKeys"] for key in usage(one)][1:] == [0, 0, 0]
+        assert servers.run("audit", "verify", *one.place()).returncode == 0
+    finally:
+        stop.set()
         one.kill9(), two.kill9()
 
 

@@ -8,6 +8,7 @@ import json
 
 import jwt
 import pytest
+import requests
 from lib import tokens
 from lib.api import Api
 
@@ -110,3 +111,40 @@ def test_3_11_and_3_12_other_kinds_of_token(app):
 @pytest.mark.parametrize("value", ["soon", True, [], {}, "1893456000"])
 def test_times_of_another_type_are_not_skipped(app, claim, value):
     refused(app, signed(app.key, {"alg": "HS256", "kid": app.key["id"]}, {**CLAIMS, claim: value}))
+
+
+def test_members_that_stand_twice(app):
+    """Two readers could each take another one of them."""
+    kid, body = app.key["id"], json.dumps(CLAIMS).encode()
+    for header in (f'{{"alg":"HS256","alg":"HS256","kid":"{kid}"}}', f'{{"alg":"HS256","kid":"{kid}","kid":"{kid}"}}',
+                   f'{{"alg":"none","alg":"HS256","kid":"{kid}"}}'):
+        refused(app, signed(app.key, header.encode(), body))
+    for claims in ('{"scope":"app","scope":"app"}', '{"scope":"app","exp":9999999999,"exp":1}'):
+        refused(app, signed(app.key, {"alg": "HS256", "kid": kid}, claims.encode()))
+
+
+def test_base64_is_strict(app):
+    """One token has one spelling: no padding, no blanks, no spare bits, no other alphabet."""
+    good = signed(app.key, {"alg": "HS256", "kid": app.key["id"]}, {**CLAIMS, "pad": "?>?>"})
+    head, body, code = good.split(".")
+    Api(app.server, bearer=good).get(app.path).ok(200)
+    # The last letter of 32 bytes carries four bits; the next letter of the alphabet has a spare one set.
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    spare = code[:-1] + letters[letters.index(code[-1]) + 1]
+    for token in (f"{head}.{body}.{spare}", f"{head}=.{body}.{code}", f"{head}.{body}.{code[:20]} {code[20:]}",
+                  f"{head}.{body}.{code.replace('-', '+').replace('_', '/')}=", f"{head}.{body}==.{code}"):
+        refused(app, token)
+
+
+def test_large_tokens(app):
+    """A token is no larger than a request's head may be, and what is large and wrong is refused like what is small."""
+    for size in (2_000, 20_000, 2_000_000):
+        for token in ("A" * size, f"{'A' * size}.{'B' * size}.{'C' * 43}",
+                      signed(app.key, {"alg": "HS256", "kid": "x" * size}, CLAIMS)):
+            try:
+                status = Api(app.server, bearer=token).get(app.path, checked=False).status
+            except requests.ConnectionError:
+                continue  # Cut off while it was still being sent.
+            assert status in (400, 401, 431), (size, status)
+    large = signed(app.key, {"alg": "HS256", "kid": app.key["id"]}, {**CLAIMS, "x": [[[[["y" * 9000]]]]]})
+    Api(app.server, bearer=large).get(app.path).ok(200)

@@ -2,19 +2,17 @@
 document, and bad input refused. For a minute here; `./test long` takes longer, with another seed each time."""
 
 import json
-import os
 import random
 import subprocess
 import sys
 
 import pytest
-from lib import world
+from lib import long, world
 from lib.server import ROOT, SHORT_GAPS, clean_environment
 
-LONG_S = int(os.environ.get("HELIOGRAPH_TEST_LONG", 0))
-SECONDS = LONG_S or 55
+SECONDS = long.SECONDS or 55
 # The same calls every time, unless somebody asks for a long look.
-SEED = random.randrange(2**32) if LONG_S else 20261125
+SEED = random.randrange(2**32) if long.SECONDS else 20261125
 # All checks, but for those that know better than a noun's rules what is in order: a well-formed call may well name a user
 # who is not there. Of uploads it takes a picture that it makes itself for a bad form; test_attachments.py has those.
 CONFIG = """
@@ -65,6 +63,7 @@ def settle(server):
 
 
 @pytest.mark.waits
+@pytest.mark.long
 def test_no_call_finds_a_defect(launch, tmp_path):
     # Wrong credentials are among what is sent: they are to be refused each time as such.
     patient = ("--failure-limit-address", "100000/s", "--failure-limit-key", "100000/s")

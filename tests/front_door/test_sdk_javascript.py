@@ -25,5 +25,8 @@ def test_whole_job(server, node, sink, tmp_path, scheme, prefix):
     done = node("node", "sdk_job.js", tmp_path / "job.json")
     assert done.returncode == 0, done.stdout + done.stderr
     said = json.loads(done.stdout.splitlines()[-1])
+    assert len(said["answers"]) > 100
+    for method, url, status, body in said["answers"]:
+        server.contract.check(method, url, status, body)
     target.wait_deliveries(len(said["messages"]))
     assert sorted(event["payload"]["message"]["id"] for event in target.events()) == sorted(said["messages"])

@@ -27,14 +27,18 @@ def scheme(request):
     return request.param
 
 
-@pytest.fixture
-def hired(server, scheme):
+def hire(server, scheme):
     """An app with a key, both made by the SDK: (the app's id, a client of its key)."""
     boss = client(server, server.first_key, scheme)
     made = sdk.AppsApi(boss).create_app(sdk.AppCreateBody(
         display_name=unique("SDK"), settings=sdk.AppSettings(multi_convo_enabled=True)))
     key = sdk.AppKeysApi(boss).create_app_key(made.app.id, sdk.AppKeyCreateBody(display_name="SDK"))
     return made.app.id, client(server, as_key(key), scheme, prefix="/sc")
+
+
+@pytest.fixture
+def hired(server, scheme):
+    return hire(server, scheme)
 
 
 def custom(target="http://127.0.0.1:9/"):

@@ -6,14 +6,18 @@ from sunshine_conversations_client.exceptions import ApiException
 from test_sdk_python import hired, scheme  # noqa: F401 (fixtures)
 
 
-@pytest.fixture
-def talk(hired):  # noqa: F811
+def begin(hired):  # noqa: F811
     """(app, conversation, user, SDK client) of a personal conversation."""
     app, worker = hired
     user = sdk.UsersApi(worker).create_user(app, sdk.UserCreateBody(external_id="jane")).user
     participant = sdk.ParticipantSubSchema(sdk.ParticipantWithUserId(user_id=user.id))
     body = sdk.ConversationCreateBody(type="personal", participants=[participant])
     return app, sdk.ConversationsApi(worker).create_conversation(app, body).conversation, user, worker
+
+
+@pytest.fixture
+def talk(hired):  # noqa: F811
+    return begin(hired)
 
 
 def link():
@@ -69,10 +73,38 @@ def test_conversion_events(talk):
     assert answer["conversionEvents"]["eventsReceived"] == 1
 
 
-def test_download(talk):
+def test_form_response(talk, server):
+    """What comes back from a form: posted by nobody's SDK, but by whoever runs the channel."""
+    app, conversation, user, worker = talk
+    messages = sdk.MessagesApi(worker)
+    post = sdk.MessagePost(author=sdk.Author(type="business"), content=sdk.Content(CONTENTS["form"]()))
+    form = messages.post_message(app, conversation.id, post).messages[0]
+    web = sdk.IntegrationsApi(worker).create_integration(app, sdk.Web(type="web")).integration
+    field = {"type": "text", "name": "n", "label": "Name?", "text": "Jane", "quotedMessageId": form.id}
+    server.account.post(f"/heliograph/v1/apps/{app}/channelMessages", {
+        "integrationId": web.id, "userId": user.id, "content": {"type": "formResponse", "fields": [field]}}).ok(201)
+    asked, filled = messages.list_messages(app, conversation.id).messages
+    assert asked.content.actual_instance.submitted is True
+    assert filled.content.actual_instance.text_fallback == "Name?: Jane"
+    assert filled.content.actual_instance.fields[0].text == "Jane"
+    assert filled.quoted_message.actual_instance.message.id == form.id
+    assert (filled.source.type, filled.source.integration_id) == ("web", web.id)
+
+
+def test_download(talk, server):
     app, conversation, user, worker = talk
     ref = sdk.DownloadMessageRefBodyAllOfAppleInteractiveDataRef(url="https://example.org", bid="b", key="k", signature="s", owner="o")
     body = sdk.DownloadMessageRefBody(user_id=user.id, apple=sdk.DownloadMessageRefBodyAllOfApple(interactive_data_ref=ref))
     with pytest.raises(ApiException) as refused:
         sdk.ConversationsApi(worker).download_message_ref(app, conversation.id, body)
-    assert refused.value.status == 400 and "apple" in refused.value.body
+    assert refused.value.status == 400 and "interactiveDataRef" in refused.value.body
+    # This SDK cannot read what it creates: it wants the secret back, which nobody shows.
+    apple = server.account.post(f"/v2/apps/{app}/integrations", {
+        "type": "apple", "businessId": "9ef4e7a5", "apiSecret": "apple-api-secret-1", "mspId": "f8c3"}).ok(201)["integration"]
+    # What whoever runs the channel reports of a message that merely refers to its data.
+    event = {"type": "passthrough", "payload": {"interactiveDataRef": ref.to_dict()},
+             "download": {"interactiveDataRef": ref.to_dict(), "data": {"replyMessage": {"title": "Two tickets"}}}}
+    server.account.post(f"/heliograph/v1/apps/{app}/conversations/{conversation.id}/channelEvents", {
+        "integrationId": apple["id"], "event": event}).ok(200)
+    fetched = sdk.ConversationsApi(worker).download_message_ref(app, conversation.id, body)
+    assert fetched == {"replyMessage": {"title": "Two tickets"}}

@@ -1,13 +1,15 @@
 """The official Python SDK at switchboards, attachments and the partner's way in; and that no method of it is left out."""
 
-import ast
 import inspect
-from pathlib import Path
+import sys
 
 import pytest
 import requests
 import sunshine_conversations_client as sdk
+import test_sdk_python
+import test_sdk_python_messages
 from lib import secrets
+from lib.world import new_app
 from sunshine_conversations_client import api
 from sunshine_conversations_client.exceptions import ApiException, NotFoundException, UnauthorizedException
 from test_oauth import Browser, Partner
@@ -18,22 +20,49 @@ FORMS = ("_with_http_info", "_without_preload_content")
 
 
 def methods():
-    """{method: class} of everything the SDK can call."""
+    """{(class, method)} of everything the SDK can call."""
     classes = [one for one in vars(api).values() if inspect.isclass(one)]
-    return {name: one.__name__ for one in classes for name in vars(one) if name[0] != "_" and not name.endswith(FORMS)}
+    return {(one, name) for one in classes for name in vars(one) if name[0] != "_" and not name.endswith(FORMS)}
 
 
-def called():
-    """The names of all methods that the tests of this SDK call."""
-    trees = [ast.parse(one.read_text()) for one in Path(__file__).parent.glob("test_sdk_python*.py")]
-    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return {call.func.attr for call in calls if isinstance(call.func, ast.Attribute)}
+def note(monkeypatch):
+    """Has the SDK note, in the set that is returned, which of its methods came back with an answer."""
+    answered = set()
+
+    def noting(one, name):
+        original = getattr(one, name)
+
+        def call(*given, **named):
+            answer = original(*given, **named)
+            answered.add((one, name))
+            return answer
+
+        monkeypatch.setattr(one, name, call)
+
+    for one, name in methods():
+        noting(one, name)
+    return answered
 
 
-def test_no_method_is_left_out():
+def jobs():
+    """All tests of this SDK that need no choice of content."""
+    modules = [test_sdk_python, test_sdk_python_messages, sys.modules[__name__]]
+    tests = [one for module in modules for name, one in vars(module).items() if name.startswith("test_") and callable(one)]
+    return [one for one in tests if not {"kind", "monkeypatch"} & set(inspect.signature(one).parameters)]
+
+
+def test_every_method(server, sink, scheme, monkeypatch):  # noqa: F811
+    """The other tests once more, in a row: in the end no method is left that has not been answered."""
+    answered = note(monkeypatch)
+    given = {
+        "server": lambda: server, "sink": lambda: sink, "scheme": lambda: scheme, "app": lambda: new_app(server),
+        "hired": lambda: test_sdk_python.hire(server, scheme),
+        "talk": lambda: test_sdk_python_messages.begin(test_sdk_python.hire(server, scheme)),
+    }
+    for test in jobs():
+        test(**{name: given[name]() for name in inspect.signature(test).parameters})
     assert len(methods()) == 67
-    left_out = {f"{one}.{name}" for name, one in methods().items() if name not in called()}
-    assert not left_out
+    assert sorted(f"{one.__name__}.{name}" for one, name in methods() - answered) == []
 
 
 def test_switchboards_and_control(hired):  # noqa: F811

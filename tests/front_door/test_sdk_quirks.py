@@ -22,11 +22,16 @@ EVERY_CONTENT = [
     {"type": "list", "items": ITEMS},
     {"type": "location", "coordinates": {"lat": 45.5, "long": -73.6}},
     {"type": "form", "fields": [{"type": "text", "name": "n", "label": "Name"}]},
+    {"type": "template", "template": {"name": "hello"}},
 ]
+# What no API sends: whoever runs the channel delivers it.
+FILLED_IN = {"type": "formResponse", "fields": [{"type": "text", "name": "n", "label": "Name", "text": "Jane"}]}
 
 
 def post(app, conversation, content):
     body = {"author": {"type": "business"}, "content": content}
+    if content["type"] == "template":
+        body["schema"] = "whatsapp"
     return app.api.post(f"{app.conversation_path(conversation)}/messages", body).ok(201)["messages"][0]
 
 
@@ -107,12 +112,18 @@ def test_marketplace_headers_are_accepted(app):
 
 def test_python_reads_messages_of_every_content(app):
     """An older release could not read ListMessages at all."""
-    conversation = app.personal()
+    user = app.user()
+    conversation = app.personal(user)
     posted = [post(app, conversation, content)["id"] for content in EVERY_CONTENT]
+    quoted = {"messageId": posted[[one["type"] for one in EVERY_CONTENT].index("form")]}
+    delivered = {"userId": user["id"], "content": FILLED_IN, "quotedMessage": quoted}
+    path = f"{app.path}/channelMessages".replace("/v2/", "/heliograph/v1/")
+    posted.append(app.custom().api.post(path, delivered).ok(201)["message"]["id"])
     listed = sdk.MessagesApi(client(app.server, app.key, "basic")).list_messages(app.id, conversation["id"])
     assert [one.id for one in listed.messages] == posted
     shown = [one.content.actual_instance for one in listed.messages]
-    assert [one.type for one in shown] == [content["type"] for content in EVERY_CONTENT]
+    assert [one.type for one in shown] == [content["type"] for content in (*EVERY_CONTENT, FILLED_IN)]
+    assert len({one.type for one in shown}) == 9
 
 
 def test_python_reads_integrations_of_every_type(app):

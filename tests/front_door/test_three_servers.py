@@ -2,23 +2,23 @@
 
 import collections
 import itertools
-import os
 import threading
 import time
 
 import pytest
 import requests
-from lib import tokens
+from lib import long, tokens
 from lib.server import SHORT_GAPS, Server
-from lib.world import new_app, text_message
+from lib.world import App, new_app, text_message
+from test_delivery_order import as_listed, post_side_by_side, said, wait_said
 
 # A key that is deleted on one server is refused on the others within this time.
 REFUSED_S = 1.0
 ROUNDS = 5
 # What a dead server had in hand is taken over within this time: ten seconds of silence, and a look every second.
 TAKEN_OVER_S = 15.0
-# How long the storm goes on; a longer run: HELIOGRAPH_STORM_S=600 ./test -- -k killed_under_load
-STORM_S = float(os.environ.get("HELIOGRAPH_STORM_S", "6"))
+# How long the storm goes on; `./test long` goes on for minutes.
+STORM_S = long.SECONDS / 2 or 6
 CONVERSATIONS = 12
 # How long the target takes for a call: slow enough that the dead server surely had calls under way.
 TARGET_S = 0.1
@@ -117,6 +117,20 @@ def test_an_app_that_is_gone_is_gone_on_all_within_a_second(three):
     assert all(asker.first_out is not None and asker.last_in - deleted < REFUSED_S for asker in askers)
 
 
+def test_posters_at_the_same_moment(three, sink):
+    """To one conversation, by three servers: the webhook hears it in the order in which everybody reads it."""
+    app = new_app(three[0])
+    target = sink.target()
+    app.custom(target)
+    beside = [App(server, server.account, app.body) for server in three]
+    for one in beside:
+        one.key = app.key
+    for _ in range(2):
+        group, before = app.group(), len(said(target))
+        post_side_by_side(beside * 4, group, 8)
+        assert wait_said(target, before + 96, within=60)[before:] == as_listed(app, group)
+
+
 class Writer(threading.Thread):
     """Says one thing after another in one conversation, on whichever server still answers; keeps what was acknowledged."""
 
@@ -148,6 +162,7 @@ class Writer(threading.Thread):
 
 
 @pytest.mark.waits
+@pytest.mark.long
 def test_one_of_three_is_killed_under_load(three, sink):
     """Nothing that was acknowledged is lost, each conversation keeps its order, and what came twice is counted."""
     app = new_app(three[0])

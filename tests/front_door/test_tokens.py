@@ -5,7 +5,7 @@ import hashlib
 import time
 
 import pytest
-from lib import tokens
+from lib import raw, tokens
 from lib.api import Api
 from lib.world import MISSING
 
@@ -147,6 +147,18 @@ def test_no_usable_header(server, app):
     for scheme in ("basic", "BASIC"):
         Api(server).get(app.path, headers={"Authorization": f"{scheme} {basic}"}).ok(200)
     Api(server).get(app.path, headers={"Authorization": f"bearer {tokens.mint(app.key)}"}).ok(200)
+
+
+def test_two_headers_are_none(server, app):
+    """Of two, a proxy before this server may have looked at the one, and this server at the other."""
+    good = raw.basic(app.key)
+    for both in ((good, good), (good, "Bearer x"), ("Bearer x", good), (f"Bearer {tokens.mint(app.key)}", good)):
+        lines = "".join(f"Authorization: {one}\r\n" for one in both)
+        with raw.Wire(server) as wire:
+            wire.send(f"GET {app.path} HTTP/1.1\r\nHost: h\r\n{lines}\r\n".encode())
+            refused = wire.read()
+        assert refused.status == 401 and refused.json()["errors"] == [{"code": "unauthorized", "title": REQUIRED}]
+    Api(server, app.key).get(app.path).ok(200)
 
 
 def test_deleted_app_key_is_refused_at_once(server, app):

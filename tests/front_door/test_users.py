@@ -1,5 +1,8 @@
 """Users: creation, lookup by id or externalId (of any spelling), PATCH, deletion."""
 
+import base64
+import http.client
+import json
 import re
 
 import pytest
@@ -53,6 +56,28 @@ def test_lookup_by_external_id(app, external):
     assert app.api.patch(path, {"metadata": {"seen": True}}).ok(200)["user"]["id"] == user["id"]
     assert app.api.delete(path).ok(200) == {}
     app.api.get(path).refused(*NOT_FOUND)
+
+
+def test_every_character_an_external_id_may_hold(app):
+    """All of Latin-1 but U+0000 (which no text may hold), and some beyond; each byte escaped, and by the SDKs' rule."""
+    connection = http.client.HTTPConnection("127.0.0.1", app.server.port, timeout=20)
+    credential = base64.b64encode(f"{app.key['id']}:{app.key['secret']}".encode()).decode()
+
+    def found(path):
+        connection.request("GET", path, headers={"Authorization": f"Basic {credential}"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    for text in [*map(chr, range(1, 256)), "..", "./..", "//", "\u200b", "\ufffd", "用户", "🛰️" * 512, "me"]:
+        user = app.user(externalId=text)
+        for escaped in ("".join(f"%{byte:02X}" for byte in text.encode()), segment(text)):
+            if escaped in (".", ".."):
+                # As they are they are steps of a path.
+                continue
+            assert found(f"{app.path}/users/{escaped}") == (200, {"user": user}), repr(text)
+        status, listed = found(f"{app.path}/conversations?filter[userExternalId]={segment(text)}")
+        assert (status, listed["conversations"]) == (200, []), repr(text)
+    app.api.post(f"{app.path}/users", {"externalId": "a\0b"}).refused(400, "bad_request")
 
 
 def test_external_ids_are_exact(app):

@@ -1,4 +1,4 @@
-// Notes which methods of the SDK's classes are called, so that none is forgotten.
+// Notes which methods of the SDK's classes have been answered, so that none is forgotten; and the answers.
 
 'use strict';
 
@@ -8,18 +8,30 @@ function methods(type) {
   return names.filter((name) => name !== 'constructor' && !name.endsWith('WithHttpInfo'));
 }
 
-/** Starts noting; returns a function that names the methods without a call. */
+/** Starts noting; returns a function that names the methods without an answer other than a refusal. */
 exports.record = function record(sdk) {
   const left = new Set();
   for (const [api, type] of Object.entries(sdk).filter(([name]) => name.endsWith('Api'))) {
     for (const name of methods(type)) {
       const original = type.prototype[name];
       left.add(`${api}.${name}`);
-      type.prototype[name] = function noted(...values) {
+      type.prototype[name] = async function noted(...values) {
+        const answer = await original.apply(this, values);
         left.delete(`${api}.${name}`);
-        return original.apply(this, values);
+        return answer;
       };
     }
   }
   return () => [...left];
+};
+
+/** Starts noting answers, refusals too; returns the list that they are put into: [method, url, status, body]. */
+exports.answers = function answers(sdk) {
+  const noted = [];
+  const original = sdk.ApiClient.prototype.applyAuthToRequest;
+  sdk.ApiClient.prototype.applyAuthToRequest = function applied(request, names) {
+    request.on('response', ({ status, body }) => noted.push([request.method, request.url, status, body]));
+    return original.call(this, request, names);
+  };
+  return noted;
 };

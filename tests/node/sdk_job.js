@@ -3,7 +3,8 @@
 //   node sdk_job.js JOB.json
 //
 // JOB.json: {url, key: {id, secret}, scheme: "basic" or "bearer", target: the webhook receiver}. Each step is checked
-// here with `assert`; the last line of the output is a JSON object with the ids, for the caller to look further.
+// here with `assert`; the last line of the output is a JSON object with ids and all answers, for the caller to look
+// further.
 
 'use strict';
 
@@ -152,15 +153,20 @@ async function reach(app, worker) {
   assert.equal((await users.deleteUserPersonalInformation(app, 'mary')).user.id, user.id);
 }
 
-/** What SDKs on people's devices do, and this one does not: tells of the device. */
-async function announce(app, device) {
+/** Posts to the server's own operations, which this SDK does not know. */
+async function ours(path, body) {
   const basic = Buffer.from(`${job.key.id}:${job.key.secret}`).toString('base64');
-  const answer = await fetch(`${job.url}/heliograph/v1/apps/${app}/users/mary/devices`, {
-    method: 'POST', body: JSON.stringify(device),
+  const answer = await fetch(`${job.url}/heliograph/v1${path}`, {
+    method: 'POST', body: JSON.stringify(body),
     headers: { authorization: `Basic ${basic}`, 'content-type': 'application/json' },
   });
-  assert.equal(answer.status, 201);
-  return (await answer.json()).device;
+  assert.ok(answer.ok, `${path}: ${answer.status}`);
+  return answer.json();
+}
+
+/** What SDKs on people's devices do, and this one does not: tells of the device. */
+async function announce(app, device) {
+  return (await ours(`/apps/${app}/users/mary/devices`, device)).device;
 }
 
 /** Deletes one of everything; the bot's own webhook stays, its deliveries may still be under way. */
@@ -175,12 +181,16 @@ async function cleanUp(app, worker, bot) {
   const hooks = new sdk.WebhooksApi(worker);
   // This SDK shows of an integration only what all types have.
   await hooks.deleteWebhook(app, spare.id, (await hooks.listWebhooks(app, spare.id)).webhooks[0].id);
+  const anew = (await hooks.createWebhook(app, spare.id, webhooks[0])).webhook;
+  assert.deepEqual(anew.triggers, ['user:remove']);
+  assert.equal((await integrations.getIntegration(app, spare.id)).integration.id, spare.id);
   await integrations.deleteIntegration(app, spare.id);
   await refused(integrations.getIntegration(app, spare.id), 404, 'integration_not_found');
 }
 
 async function main() {
   const leftOut = everyMethod.record(sdk);
+  const answers = everyMethod.answers(sdk);
   const { app, key } = await appsAndKeys();
   const worker = client(key);
   const bot = await integrations(app, worker);
@@ -189,10 +199,10 @@ async function main() {
   await rest.switchboards(app, worker);
   await rest.attachments(app, worker, job.file);
   await rest.partner(job);
-  said.messages.push(await rest.deletions(client(job.key), app, worker));
+  said.messages.push(await rest.deletions(client(job.key), app, worker, ours));
   await cleanUp(app, worker, bot);
   assert.deepEqual(leftOut(), [], 'methods that this job never calls');
-  console.log(JSON.stringify({ app, ...said }));
+  console.log(JSON.stringify({ app, ...said, answers }));
 }
 
 main().catch((error) => {

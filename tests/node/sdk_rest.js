@@ -95,8 +95,8 @@ exports.partner = async function partner(job) {
   await refused(new sdk.OAuthEndpointsApi(letIn).revokeAccess(), 401);
 };
 
-/** Returns the id of the message that it posts: the webhook is told of it. */
-exports.deletions = async function deletions(boss, app, worker) {
+/** Returns the id of the message that it posts: the webhook is told of it. `ours` posts to the server's own operations. */
+exports.deletions = async function deletions(boss, app, worker, ours) {
   const apps = new sdk.AppsApi(boss);
   const keys = new sdk.AppKeysApi(boss);
   const users = new sdk.UsersApi(worker);
@@ -111,9 +111,15 @@ exports.deletions = async function deletions(boss, app, worker) {
   await messages.deleteAllMessages(app, conversation.id);
   assert.deepEqual((await messages.listMessages(app, conversation.id)).messages, []);
   const ref = { bid: 'b', key: 'k', owner: 'o', signature: 's', url: 'https://example.org' };
-  // Nobody is reached by Apple's channel here.
-  await refused(
-    conversations.downloadMessageRef(app, conversation.id, { userId: user.id, apple: { interactiveDataRef: ref } }), 400);
+  const wanted = { userId: user.id, apple: { interactiveDataRef: ref } };
+  await refused(conversations.downloadMessageRef(app, conversation.id, wanted), 400);
+  const { integration } = await new sdk.IntegrationsApi(worker).createIntegration(app, {
+    type: 'apple', businessId: '9ef4e7a5', apiSecret: 'apple-api-secret-1', mspId: 'f8c3',
+  });
+  // What whoever runs the channel reports of a message that merely refers to its data.
+  const event = { type: 'passthrough', payload: {}, download: { interactiveDataRef: ref, data: { title: 'Two tickets' } } };
+  await ours(`/apps/${app}/conversations/${conversation.id}/channelEvents`, { integrationId: integration.id, event });
+  assert.deepEqual(await conversations.downloadMessageRef(app, conversation.id, wanted), { title: 'Two tickets' });
   await users.deleteUser(app, 'gone');
   await refused(users.getUser(app, 'gone'), 404);
 

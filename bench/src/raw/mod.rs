@@ -1,6 +1,7 @@
 //! The raw store loops: the same rows with the same durability, and nothing around them. No HTTP, no checks, nothing
 //! looked up, nothing delivered: what is left is what the database itself takes on this machine.
 
+pub mod deliver;
 pub mod postgres;
 pub mod sqlite;
 

@@ -39,11 +39,7 @@ const INSERT_MESSAGES: &str = "
 
 /// Measures the loop on this database, which stays for the next time.
 pub async fn measure(url: &str, rows: Rows, connections: usize, timing: Timing) -> Outcome<Measured> {
-    let client = connect(url).await?;
-    client.batch_execute(SCHEMA).await?;
-    let conversations = "INSERT INTO conversation
-        SELECT $1, lpad(to_hex(n), 24, '0'), '{}', 0, 0 FROM generate_series(0, $2::bigint - 1) AS n ON CONFLICT DO NOTHING";
-    client.execute(conversations, &[&APP, &(CONVERSATIONS as i64)]).await?;
+    prepared(url).await?;
     let (writer, jobs) = flume::unbounded();
     for _ in 0..CONNECTIONS {
         let client = connect(url).await?;
@@ -56,7 +52,17 @@ pub async fn measure(url: &str, rows: Rows, connections: usize, timing: Timing) 
     load::drive(loops, timing, None).await
 }
 
-async fn connect(url: &str) -> Outcome<Client> {
+/// A connection to a database with the tables and the conversations.
+pub(super) async fn prepared(url: &str) -> Outcome<Client> {
+    let client = connect(url).await?;
+    client.batch_execute(SCHEMA).await?;
+    let conversations = "INSERT INTO conversation
+        SELECT $1, lpad(to_hex(n), 24, '0'), '{}', 0, 0 FROM generate_series(0, $2::bigint - 1) AS n ON CONFLICT DO NOTHING";
+    client.execute(conversations, &[&APP, &(CONVERSATIONS as i64)]).await?;
+    Ok(client)
+}
+
+pub(super) async fn connect(url: &str) -> Outcome<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)

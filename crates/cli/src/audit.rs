@@ -1,4 +1,4 @@
-//! `heliograph audit`: reads the audit log in the database itself, and verifies it.
+//! `heliograph audit`: reads the audit log in the database itself, verifies it, and prunes it.
 
 use crate::{
     config::{self, StoreFlags},
@@ -9,12 +9,12 @@ use clap::{Args, Subcommand};
 use heliograph_client::id::AppId;
 use heliograph_server::{
     Settings, StartError,
-    audit::{self, Verdict},
+    audit::{self, Broken, Pruned, Verdict},
 };
-use heliograph_wire::audit::AuditFilter;
+use heliograph_wire::{audit::AuditFilter, time::Timestamp};
 use serde_json::{Value, json};
 
-/// Reads and verifies the audit log.
+/// Reads, verifies and prunes the audit log.
 #[derive(Args)]
 pub struct Audit {
     #[command(flatten)]
@@ -35,11 +35,25 @@ enum Verb {
     },
     /// Prints what was changed, an event in JSON per line, oldest first.
     Export(Which),
-    /// Says whether the log is whole: no event altered, none left out. Ends with 1 if it is not.
+    /// Says whether the log is whole: no event altered, none left out, save what was pruned. Ends with 1 if it is not.
     ///
     /// Whoever cuts off the end of a log leaves a shorter log that is whole. Against that, keep what this prints: a later
     /// log has the same code at the same place.
     Verify {
+        /// Only the log of this app. Default: the server's and those of all apps.
+        #[arg(long, value_name = "APPID")]
+        app: Option<AppId>,
+        /// Prints JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Removes events that have had their time. What is left can be verified as before: an event stands for what went.
+    ///
+    /// A log that is not whole is not pruned. Export it first if you want to keep what goes.
+    Prune {
+        /// Removes what was made before this moment, such as 2030-01-31T00:00:00Z.
+        #[arg(long, value_name = "MOMENT")]
+        before: Timestamp,
         /// Only the log of this app. Default: the server's and those of all apps.
         #[arg(long, value_name = "APPID")]
         app: Option<AppId>,
@@ -73,6 +87,7 @@ pub fn run(audit: Audit) -> Outcome {
             Verb::List { which, json } => list(&settings, which, json).await,
             Verb::Export(which) => which.read(&settings, |event| output::print(&event.to_string())).await,
             Verb::Verify { app, json } => verify(&settings, app, json).await,
+            Verb::Prune { before, app, json } => prune(&settings, before, app, json).await,
         }
     })
 }
@@ -120,7 +135,7 @@ async fn verify(settings: &Settings, app: Option<AppId>, as_json: bool) -> Outco
         as_json,
         &json!({ "logs": shown }),
         "logs",
-        &[("LOG", "/log"), ("EVENTS", "/events"), ("STATE", "/state"), ("LAST CODE", "/mac")],
+        &[("LOG", "/log"), ("EVENTS", "/events"), ("PRUNED", "/pruned"), ("STATE", "/state"), ("LAST CODE", "/mac")],
     )?;
     match verdicts.iter().filter(|verdict| verdict.broken.is_some()).count() {
         0 => Ok(()),
@@ -128,8 +143,31 @@ async fn verify(settings: &Settings, app: Option<AppId>, as_json: bool) -> Outco
     }
 }
 
+async fn prune(settings: &Settings, before: Timestamp, app: Option<AppId>, as_json: bool) -> Outcome {
+    let pruned = audit::prune(settings, app.map(|app| chain(Some(app))), before).await?;
+    let show = |one: &Pruned| json!({ "log": name(&one.chain), "removed": one.events, "state": state(&one.broken) });
+    let shown: Vec<Value> = pruned.iter().map(show).collect();
+    output::list(
+        as_json,
+        &json!({ "logs": shown }),
+        "logs",
+        &[("LOG", "/log"), ("REMOVED", "/removed"), ("STATE", "/state")],
+    )?;
+    match pruned.iter().filter(|one| one.broken.is_some()).count() {
+        0 => Ok(()),
+        broken => Err(format!("{broken} of {} logs are not whole, and were not pruned", pruned.len()).into()),
+    }
+}
+
 fn show(verdict: &Verdict) -> Value {
-    let log = if verdict.chain == audit::SERVER { "server" } else { &verdict.chain };
-    let state = verdict.broken.as_ref().map_or_else(|| "whole".to_owned(), ToString::to_string);
-    json!({ "log": log, "events": verdict.events, "state": state, "mac": verdict.mac })
+    let Verdict { chain, events, pruned, mac, broken } = verdict;
+    json!({ "log": name(chain), "events": events, "pruned": pruned, "state": state(broken), "mac": mac })
+}
+
+fn name(chain: &str) -> &str {
+    if chain == audit::SERVER { "server" } else { chain }
+}
+
+fn state(broken: &Option<Broken>) -> String {
+    broken.as_ref().map_or_else(|| "whole".to_owned(), ToString::to_string)
 }

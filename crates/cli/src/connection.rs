@@ -2,7 +2,7 @@
 
 use crate::config::{self, Lookup, from_environment, read_toml};
 use clap::Args;
-use heliograph_client::{Client, jwt::Signer};
+use heliograph_client::{Client, Error, jwt::Signer};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -156,6 +156,12 @@ fn readable_by_others(path: &Path) -> Option<String> {
     let mode = fs::metadata(path).ok()?.permissions().mode();
     let path = path.display();
     (mode & 0o077 != 0).then(|| format!("others may read the secrets in {path}: run chmod 600 {path}"))
+}
+
+/// Whether it is worth asking again: the server is away, or busy.
+pub fn passes(error: &Error) -> bool {
+    let busy = || error.status().is_some_and(|status| status.is_server_error() || status.as_u16() == 429);
+    matches!(error, Error::Transport(_)) || busy()
 }
 
 #[cfg(test)]

@@ -222,11 +222,7 @@ enum Trouble {
 
 impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
-        let passes = match &error {
-            Error::Transport(_) => true,
-            error => error.status().is_some_and(|status| status.is_server_error() || status.as_u16() == 429),
-        };
-        if passes { Self::Lost(error) } else { Self::End(error.into()) }
+        if connection::passes(&error) { Self::Lost(error) } else { Self::End(error.into()) }
     }
 }
 

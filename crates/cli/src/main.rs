@@ -187,6 +187,7 @@ mod tests {
             "keys limit int_65f1c0ffee65f1c0ffee65f1 --address 10.0.0.0/8,::1 --rate any".to_owned(),
             "keys expire app_65f1c0ffee65f1c0ffee65f1 --at 2030-01-31T00:00:00Z".to_owned(),
             "keys scan a b".to_owned(),
+            "audit prune --before 2030-01-31T00:00:00Z --app 65f1c0ffee65f1c0ffee65f1 --data d".to_owned(),
             "sample create-integration-key --lang powerbuilder --auth bearer --set appId=1".to_owned(),
             "listen --app 65f1c0ffee65f1c0ffee65f1 --forward-to http://localhost:3000/hook --trigger user:remove --print"
                 .to_owned(),

@@ -16,7 +16,7 @@ use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
@@ -31,6 +31,11 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
 const MAX_LOOKUPS: usize = 32;
 /// Addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
+/// How long an opening waits for its place when too many connections are open. Those that idle are closed within this.
+const PLACE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A connection's place among all that may be open. None where there is no limit.
+pub(crate) type Place = Option<Arc<OwnedSemaphorePermit>>;
 
 pub(crate) type Opening<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
 
@@ -41,12 +46,16 @@ pub(crate) struct Connector {
     /// Built at the first `https` call: reading the system's certificates is not for the start of the server.
     tls: Arc<OnceCell<Arc<ClientConfig>>>,
     proxy: Option<Proxy>,
+    places: Arc<Semaphore>,
 }
 
 impl Connector {
-    pub(crate) fn new(allow_private: bool, connect_timeout: Duration) -> Self {
-        let tcp = GuardedTcp { allow_private, connect_timeout, lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)) };
-        Self { tcp, tls: Arc::default(), proxy: None }
+    /// A connector that has at most so many connections open.
+    pub(crate) fn new(allow_private: bool, connect_timeout: Duration, most: usize) -> Self {
+        let lookups = Arc::new(Semaphore::new(MAX_LOOKUPS));
+        let tcp = GuardedTcp { allow_private, connect_timeout, lookups, place: None };
+        let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+        Self { tcp, tls: Arc::default(), proxy: None, places }
     }
 
     /// The same connector, leaving by this proxy or by none.
@@ -103,8 +112,12 @@ impl Service<Uri> for Connector {
 
     /// Bounded as a whole, because the client may leave an opening running after the call that wanted it is over.
     fn call(&mut self, target: Uri) -> Self::Future {
-        let (connector, limit) = (self.clone(), self.tcp.connect_timeout);
-        Box::pin(async move { timeout(limit, connector.open(target)).await.unwrap_or(Err(Failure::Timeout)) })
+        let (mut connector, limit) = (self.clone(), self.tcp.connect_timeout);
+        Box::pin(async move {
+            let place = timeout(PLACE_TIMEOUT, Arc::clone(&connector.places).acquire_owned());
+            connector.tcp.place = place.await.map_err(|_| Failure::Timeout)?.ok().map(Arc::new);
+            timeout(limit, connector.open(target)).await.unwrap_or(Err(Failure::Timeout))
+        })
     }
 }
 
@@ -139,6 +152,7 @@ pub(crate) struct GuardedTcp {
     allow_private: bool,
     connect_timeout: Duration,
     lookups: Arc<Semaphore>,
+    place: Place,
 }
 
 impl Service<Uri> for GuardedTcp {
@@ -152,7 +166,7 @@ impl Service<Uri> for GuardedTcp {
 
     fn call(&mut self, target: Uri) -> Self::Future {
         let tcp = self.clone();
-        Box::pin(async move { tcp.dial(&target).await.map(Tcp::new) })
+        Box::pin(async move { tcp.dial(&target).await.map(|stream| Tcp::new(stream, tcp.place)) })
     }
 }
 

@@ -42,7 +42,7 @@ where
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .build(Connector::new(true, CONNECT_TIMEOUT));
+            .build(Connector::new(true, CONNECT_TIMEOUT, usize::MAX));
         Self { client, deadline }
     }
 

@@ -25,8 +25,11 @@ use crate::target::check_target;
 pub const MAX_ANSWER_BYTES: usize = 16 * 1024;
 /// The same measure for an answer's head.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// How long a connection may wait for its next call.
+/// How long a connection may wait for its next call: where there is room for many, and where others wait for its place.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+const SHORT_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+/// From so many connections on there is room for many.
+const MANY: usize = 4096;
 /// How many proxies are held connections to at most. Past it all are dropped, and those in use are opened anew.
 const MAX_PROXIES: usize = 64;
 
@@ -41,6 +44,8 @@ pub struct OutboundOptions {
     pub connect_timeout: Duration,
     /// Open connections kept for the next call to the same host.
     pub max_idle_per_host: usize,
+    /// Connections open at once, those that are kept included. Further calls wait for one to be closed.
+    pub max_connections: usize,
     /// The proxy that calls leave by which are given no other.
     pub proxy: Option<Proxy>,
 }
@@ -52,6 +57,7 @@ impl Default for OutboundOptions {
             user_agent: concat!("Heliograph/", env!("CARGO_PKG_VERSION")).to_owned(),
             connect_timeout: Duration::from_secs(5),
             max_idle_per_host: 32,
+            max_connections: usize::MAX,
             proxy: None,
         }
     }
@@ -113,6 +119,7 @@ pub struct Outbound {
 struct Shared {
     connector: Connector,
     max_idle_per_host: usize,
+    idle_timeout: Duration,
     user_agent: Option<HeaderValue>,
     /// A client for each proxy: they must not take each other's connections to a host.
     proxies: Mutex<HashMap<Proxy, Client<Connector, Full<Bytes>>>>,
@@ -122,7 +129,7 @@ impl Shared {
     fn client(&self, proxy: Option<Proxy>) -> Client<Connector, Full<Bytes>> {
         Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_idle_timeout(self.idle_timeout)
             .pool_max_idle_per_host(self.max_idle_per_host)
             .http1_max_buf_size(MAX_HEAD_BYTES)
             .build(self.connector.by(proxy))
@@ -138,14 +145,15 @@ impl fmt::Debug for Outbound {
 impl Outbound {
     /// A client that has opened nothing yet. Certificates are read at the first `https` call.
     pub fn new(options: OutboundOptions) -> Self {
-        let connector = Connector::new(options.allow_private, options.connect_timeout);
+        let connector = Connector::new(options.allow_private, options.connect_timeout, options.max_connections);
         Self::over(connector, &options)
     }
 
     fn over(connector: Connector, options: &OutboundOptions) -> Self {
         let user_agent = HeaderValue::from_str(&options.user_agent).ok();
         let max_idle_per_host = options.max_idle_per_host;
-        let shared = Shared { connector, max_idle_per_host, user_agent, proxies: Mutex::default() };
+        let idle_timeout = if options.max_connections < MANY { SHORT_IDLE_TIMEOUT } else { IDLE_TIMEOUT };
+        let shared = Shared { connector, max_idle_per_host, idle_timeout, user_agent, proxies: Mutex::default() };
         Self { client: shared.client(options.proxy.clone()), proxy: options.proxy.clone(), shared: Arc::new(shared) }
     }
 
@@ -279,7 +287,7 @@ mod tests {
     }
 
     fn trusting(roots: RootCertStore) -> Outbound {
-        let connector = Connector::new(true, DEADLINE).trusting(roots).unwrap();
+        let connector = Connector::new(true, DEADLINE, usize::MAX).trusting(roots).unwrap();
         Outbound::over(connector, &OutboundOptions::default())
     }
 

@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::connector::{GuardedTcp, Opening};
+use crate::connector::{GuardedTcp, Opening, Place};
 use crate::guard::is_public;
 use crate::outbound::Failure;
 use crate::target::{parse_target, unbracket};
@@ -113,15 +113,17 @@ impl Service<Uri> for Tunnels {
     }
 }
 
-/// A TCP connection that knows whether a proxy is at its other end, and is to be given whole addresses.
+/// A TCP connection that knows whether a proxy is at its other end, and is to be given whole addresses. It holds its place
+/// among all that may be open.
 pub(crate) struct Tcp {
     io: TokioIo<TcpStream>,
     to_proxy: bool,
+    _place: Place,
 }
 
 impl Tcp {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { io: TokioIo::new(stream), to_proxy: false }
+    pub(crate) fn new(stream: TcpStream, place: Place) -> Self {
+        Self { io: TokioIo::new(stream), to_proxy: false, _place: place }
     }
 
     pub(crate) fn into_proxy(self) -> Self {

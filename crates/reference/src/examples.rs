@@ -68,6 +68,11 @@ const BODIES: &[(&str, &str)] = &[
         "ReportChannelEvent",
         r#"{ "integrationId": "{{channelId}}", "userId": "{{userId}}", "event": { "type": "typing:start" } }"#,
     ),
+    (
+        "DeliverChannelMessage",
+        r#"{ "integrationId": "{{channelId}}", "userId": "{{userId}}", "client": { "externalId": "+12125550199" },
+            "content": { "type": "text", "text": "Hello, is anybody there?" }, "originalMessageId": "wamid.1" }"#,
+    ),
     ("SetWebhookProxy", r#"{ "url": "http://proxy.example.com:3128" }"#),
     ("UpdateSwitchboard", r#"{ "enabled": true, "defaultSwitchboardIntegrationId": "{{switchboardIntegrationId}}" }"#),
     (

@@ -34,9 +34,10 @@ impl Request {
         let item: Value = serde_json::from_str(text).map_err(|error| format!("the item is no JSON: {error}"))?;
         let request = item.get("request").ok_or("the item holds no \"request\"")?;
         let url = request["url"]["raw"].as_str().or(request["url"].as_str()).ok_or("the request names no address")?;
+        let url = address(url)?;
         let (server, path, query) = take_apart(url);
         let mut made = blank(item["name"].as_str().unwrap_or("Request"), server, path, query);
-        made.method = request["method"].as_str().unwrap_or("GET").to_uppercase();
+        made.method = method(request["method"].as_str().unwrap_or("GET"))?;
         let about = request["description"].as_str().or(request["description"]["content"].as_str());
         made.about = about.unwrap_or_default().split(". ").next().unwrap_or_default().trim_end_matches('.').to_owned();
         made.auth = postman_auth(&request["auth"]);
@@ -79,6 +80,18 @@ impl Request {
             self.body = Body::Json(value);
         }
     }
+}
+
+/// A method is a word: it stands in programs as it is, and whoever brought the request might have written more.
+fn method(text: &str) -> Result<String, String> {
+    let is_word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_".contains(&byte));
+    if is_word { Ok(text.to_uppercase()) } else { Err(format!("{text:?} is no method")) }
+}
+
+/// An address is in one line, and no option of curl.
+fn address(text: &str) -> Result<&str, String> {
+    let is_one = !text.starts_with(['-', '?', '#']) && !text.is_empty() && !text.contains(char::is_control);
+    if is_one { Ok(text) } else { Err(format!("{text:?} is no address")) }
 }
 
 fn blank(title: &str, server: String, path: String, query: Vec<(String, String)>) -> Request {
@@ -155,7 +168,7 @@ struct Curl {
 impl Curl {
     fn take(&mut self, flag: &str, value: String) -> Result<(), String> {
         match flag {
-            "-X" | "--request" => self.method = Some(value.to_uppercase()),
+            "-X" | "--request" => self.method = Some(method(&value)?),
             "--url" => self.url = Some(value),
             "-u" | "--user" => {
                 let (key_id, secret) = value.split_once(':').unwrap_or((&value, ""));
@@ -196,7 +209,7 @@ impl Curl {
 
     fn finish(self) -> Result<Request, String> {
         let url = self.url.ok_or("the line names no address")?;
-        let (server, path, mut query) = take_apart(&url);
+        let (server, path, mut query) = take_apart(address(&url)?);
         let data = self.data.join("&");
         let mut body = match (self.parts.is_empty(), self.data.is_empty()) {
             (false, _) => Body::Multipart(self.parts),
@@ -305,6 +318,19 @@ fn postman_body(body: &Value) -> Body {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn what_would_be_more_than_a_request_is_refused() {
+        for line in ["curl -X 'GET; rm -rf ~' http://h/", "curl -X '' http://h/", "curl 'http://h/\n-o x'", "curl '#'"]
+        {
+            assert!(Request::from_curl(line).is_err(), "{line}");
+        }
+        let item = |method: &str, url: &str| json!({ "request": { "method": method, "url": url } }).to_string();
+        for (method, url) in [("$(id)", "http://h/"), ("GET", "--output=x"), ("GET", "")] {
+            assert!(Request::from_postman(&item(method, url)).is_err(), "{method} {url}");
+        }
+        assert!(Request::from_postman(&item("m-search", "http://h/")).is_ok());
+    }
 
     #[test]
     fn a_curl_line_is_read() {

@@ -44,7 +44,7 @@ fn note(tx: &mut Tx<'_>, call: &Call<PostActivity>) -> Result<Nothing> {
         AuthorType::Business => None,
         AuthorType::User => Some(reader(tx, app, id, author, *r#type)?),
     };
-    control::on_activity(tx, app, &mut conversation, user.is_some())?;
+    control::on_activity(tx, app, &mut conversation, user.is_some(), None)?;
     let key = &conversation.shown.key;
     match (&user, r#type) {
         (Some(user), _) => {

@@ -2,7 +2,8 @@
 //! clients, and links to sign in with.
 
 use crate::{
-    apps, audit,
+    apps,
+    audit::{self, Change},
     auth::KeyKind,
     error::{Error, Result},
     key_uses,
@@ -21,6 +22,7 @@ use heliograph_wire::{
     problem::Missing,
     time::Timestamp,
 };
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// What a new key is made from.
@@ -103,7 +105,9 @@ pub async fn create_oauth_client(settings: &Settings, new: NewOAuthClient) -> Re
     let (store, vault) = open(settings).await?;
     let make = move |tx: &mut Tx<'_>| -> Result<NewOAuthClientReply> {
         let made = clients::make(tx, &new)?;
-        audit::by_operator(tx, &vault, "CreateOAuthClient", &made.oauth_client.id)?;
+        let after = Some(told_of(&made.oauth_client));
+        let subject = Some(made.oauth_client.id.clone());
+        audit::by_operator(tx, &vault, Change { operation: "CreateOAuthClient", subject, after, ..Change::default() })?;
         Ok(made)
     };
     let made = store.write(make).await;
@@ -124,8 +128,10 @@ pub async fn delete_oauth_client(settings: &Settings, id: &str) -> Result<(), St
     let (store, vault) = open(settings).await?;
     let wanted = id.to_owned();
     let remove = move |tx: &mut Tx<'_>| -> Result<()> {
+        let before = Some(told_of(&clients::known(tx, &wanted)?));
         clients::remove(tx, &wanted)?;
-        audit::by_operator(tx, &vault, "DeleteOAuthClient", &wanted)
+        let subject = Some(wanted.clone());
+        audit::by_operator(tx, &vault, Change { operation: "DeleteOAuthClient", subject, before, ..Change::default() })
     };
     let gone = store.write(remove).await;
     store.close();
@@ -144,8 +150,8 @@ pub async fn create_login(settings: &Settings, app: Option<&str>) -> Result<Stri
         .write(move |tx| {
             app.map_or(Ok(()), |app| apps::require(tx, app))?;
             let link = secrets::issue_login(tx, app)?;
-            let subject = app.map(|app| app.to_string()).unwrap_or_default();
-            audit::by_operator(tx, &vault, "admin login-link", &subject)?;
+            let subject = app.map(|app| app.to_string());
+            audit::by_operator(tx, &vault, Change { operation: "admin login-link", subject, ..Change::default() })?;
             Ok::<_, Error>(link)
         })
         .await;
@@ -170,7 +176,7 @@ fn make(tx: &mut Tx<'_>, vault: &Vault, mode: KeyMode, new: &NewKey, grants: &[A
             apps::grant(tx, *app, account)?;
         }
     }
-    let kept = account_key(tx, vault, mode, account.as_deref(), &new.display_name)?;
+    let kept = account_key(tx, vault, mode, account.as_deref(), &new.display_name, grants)?;
     Ok(AdminKey { id: kept.id, secret: kept.secret.to_string(), service_account_id: account })
 }
 
@@ -181,25 +187,44 @@ pub(crate) fn account_key(
     mode: KeyMode,
     service_account: Option<&str>,
     name: &str,
+    grants: &[AppId],
 ) -> Result<Kept> {
     let id = match service_account {
         Some(_) => ServiceKeyId::new(tx.id()).to_string(),
         None => AccountKeyId::new(tx.id()).to_string(),
     };
     let kept = keys::insert(tx, vault, mode, &Owner::account(), service_account, id, name)?;
-    audit::by_operator(tx, vault, "admin keys create", &kept.id)?;
+    let mut after = json!({ "displayName": name });
+    if let Some(account) = service_account {
+        after["serviceAccountId"] = account.into();
+        after["grants"] = json!(grants);
+    }
+    let (subject, after) = (Some(kept.id.clone()), Some(after));
+    audit::by_operator(tx, vault, Change { operation: "admin keys create", subject, after, ..Change::default() })?;
     Ok(kept)
 }
 
 /// Answers whether there was such a key.
 fn remove(tx: &mut Tx<'_>, vault: &Vault, id: &str) -> Result<bool> {
+    let before = audit::life_of_key(tx, "", id)?;
     key_uses::delete(tx, "", id)?;
     let gone =
         tx.execute("DELETE FROM api_key WHERE app_id = $1 AND integration_id = $1 AND id = $2", args!["", id])?;
     if gone > 0 {
-        audit::by_operator(tx, vault, "admin keys delete", id)?;
+        let subject = Some(id.to_owned());
+        audit::by_operator(tx, vault, Change { operation: "admin keys delete", subject, before, ..Change::default() })?;
     }
     Ok(gone > 0)
+}
+
+/// What the audit log tells of an OAuth client: what it does when a key of an account makes one.
+fn told_of(client: &OAuthClient) -> Value {
+    let OAuthClient { display_name, redirect_uris, remove_url, .. } = client;
+    let mut told = json!({ "displayName": display_name, "redirectUris": redirect_uris });
+    if let Some(url) = remove_url {
+        told["removeUrl"] = url.as_str().into();
+    }
+    told
 }
 
 fn list(tx: &Tx<'_>) -> Result<Vec<KeyInfo>> {

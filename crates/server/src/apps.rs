@@ -54,7 +54,8 @@ pub struct Kept {
     pub id: AppId,
     /// How it behaves.
     pub settings: AppSettings,
-    display_name: String,
+    /// Its name.
+    pub display_name: String,
     metadata: Metadata,
 }
 
@@ -158,10 +159,13 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteApp>) -> Result<Nothing> {
 // ---- Rows
 
 /// A table that is not here would keep its rows when their app is gone.
-const EVERYTHING_IN_AN_APP: [&str; 24] = [
+const EVERYTHING_IN_AN_APP: [&str; 27] = [
     "DELETE FROM delivery WHERE app_id = $1",
     "DELETE FROM attachment WHERE app_id = $1",
     "DELETE FROM message WHERE app_id = $1",
+    "DELETE FROM message_external_id WHERE app_id = $1",
+    "DELETE FROM message_quote WHERE app_id = $1",
+    "DELETE FROM message_ref WHERE app_id = $1",
     "DELETE FROM participant WHERE app_id = $1",
     "DELETE FROM conversation WHERE app_id = $1",
     "DELETE FROM client_conversation WHERE app_id = $1",

@@ -19,7 +19,7 @@ use heliograph_wire::{
     query,
 };
 use http::{
-    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    HeaderMap, HeaderName, StatusCode,
     header::{CONTENT_TYPE, HOST, RETRY_AFTER},
     request::Parts,
 };
@@ -86,7 +86,7 @@ where
 
     /// Runs a rule that writes, in a transaction, if the caller may see the app. It may run again. What it changes
     /// stands in the audit log, and a request that named itself changes it once.
-    pub async fn write<T>(self, rule: fn(&mut Tx<'_>, &Self) -> Result<T>) -> Result<T>
+    pub async fn write<T>(self, rule: impl Fn(&mut Tx<'_>, &Self) -> Result<T> + Send + 'static) -> Result<T>
     where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
@@ -94,7 +94,7 @@ where
         store
             .write(move |tx| {
                 self.admit(tx)?;
-                let audited = |tx: &mut Tx<'_>| audit::audited(tx, &self, rule);
+                let audited = |tx: &mut Tx<'_>| audit::audited(tx, &self, &rule);
                 match &self.once {
                     Some(once) => once.run(tx, &self.state.vault, audited),
                     None => audited(tx),
@@ -103,8 +103,16 @@ where
             .await
     }
 
+    /// The name that the request gave itself: for a handler that reads the body, and has to say what it was.
+    pub fn once(&self) -> Option<Arc<Once>> {
+        self.once.clone()
+    }
+
     /// Asks the store about the path, if the caller may see the app: for a handler that has more to do before it writes.
-    pub async fn ask<T: Send + 'static>(&self, rule: fn(&Tx<'_>, &O::Path) -> Result<T>) -> Result<T> {
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        rule: impl Fn(&Tx<'_>, &O::Path) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (caller, path) = (self.caller.clone(), self.path.clone());
         let asking = move |tx: &Tx<'_>| {
             admit(tx, &caller, path.app_id())?;
@@ -188,16 +196,19 @@ where
     Box::new(move |state, parts, body| {
         let rules = std::sync::Arc::clone(&rules);
         Box::pin(async move {
-            let mut caller = None;
+            let (mut caller, mut once) = (None, None);
             let headers = parts.headers.clone();
             let outcome = match enter::<O>(&rules, state, parts, None, &mut caller).await {
-                Ok(call) => handler(call, Streamed { headers, body }).await,
+                Ok(call) => {
+                    once.clone_from(&call.once);
+                    handler(call, Streamed { headers, body }).await
+                }
                 Err(error) => {
                     drain(body).await;
                     Err(error)
                 }
             };
-            leave::<O>(outcome.and_then(|reply| Ok(serde_json::to_vec(&reply)?)), caller.as_ref())
+            leave::<O>(outcome.and_then(|reply| written(&reply)), caller.as_ref(), once.as_deref())
         })
     })
 }
@@ -213,8 +224,7 @@ where
         let rules = std::sync::Arc::clone(&rules);
         Box::pin(async move {
             let mut body = body;
-            let mut caller = None;
-            let mut once = None;
+            let (mut caller, mut once) = (None, None);
             let outcome = match enter::<O>(&rules, state, parts, Some(&mut body), &mut caller).await {
                 Ok(call) => {
                     once.clone_from(&call.once);
@@ -225,11 +235,7 @@ where
                     Err(error)
                 }
             };
-            let mut answer = leave::<O>(outcome, caller.as_ref());
-            if once.is_some_and(|once| once.was_replayed()) {
-                answer.headers.insert(idempotency::REPLAYED, const { HeaderValue::from_static("true") });
-            }
-            answer
+            leave::<O>(outcome, caller.as_ref(), once.as_deref())
         })
     })
 }
@@ -241,7 +247,7 @@ fn written(reply: &impl Serialize) -> Result<Vec<u8>> {
     Ok(json)
 }
 
-fn leave<O: Operation>(outcome: Result<Vec<u8>>, caller: Option<&Caller>) -> Answer {
+fn leave<O: Operation>(outcome: Result<Vec<u8>>, caller: Option<&Caller>, once: Option<&Once>) -> Answer {
     let mut answer = match outcome {
         Ok(json) => {
             let status = StatusCode::from_u16(O::STATUS).unwrap_or(StatusCode::OK);
@@ -252,6 +258,9 @@ fn leave<O: Operation>(outcome: Result<Vec<u8>>, caller: Option<&Caller>) -> Ans
     answer.key_id = caller.map(|caller| caller.key_id().to_owned());
     if let Some(end) = caller.and_then(Caller::ends_soon) {
         answer.headers.insert(KEY_EXPIRES, end);
+    }
+    if let Some(once) = once {
+        once.mark(&mut answer.headers);
     }
     answer
 }
@@ -289,7 +298,7 @@ async fn enter<O: Operation>(
         Some(body) => read_body::<O>(rules, &parts.headers, body).await?,
         None => typed(Value::Object(serde_json::Map::new()))?,
     };
-    let once = name.map(|name| Once::new::<O>(name, &caller, &path, &query, &body)).transpose()?.map(Arc::new);
+    let once = name.map(|name| Once::new::<O>(name, caller.key_id(), &path, &query, &body)).transpose()?.map(Arc::new);
     Ok(Call { state, caller, path, query, body, parts, once })
 }
 

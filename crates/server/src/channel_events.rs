@@ -4,10 +4,12 @@
 use crate::{
     apps,
     call::Call,
-    client_rows, content, control, conversations, destination, devices,
+    channel_way::{Channel, Way},
+    channels, content, control, conversations,
     error::{Error, Result},
     events::{self, Subscriber, Subscribers},
-    integrations, messages, participants,
+    messages::{self, Draft},
+    participants, quotes,
     router::Builder,
     state::State,
     users,
@@ -16,11 +18,10 @@ use heliograph_store::Tx;
 use heliograph_wire::{
     activities::{Activity, ActivityAuthor, ActivityPayload, ActivityType},
     channel_events::*,
-    clients::Client,
-    conversations::{Conversation, ConversationType},
-    devices::Device,
+    content::{Content, TextMessage},
+    conversations::{ConversationTruncated, ConversationType},
     events::EventUser,
-    id::{AppId, IntegrationId, MessageId},
+    id::{AppId, MessageId},
     messages::{AuthorType, Message, Source},
     op::Nothing,
     problem::Missing,
@@ -41,18 +42,24 @@ async fn report(call: Call<ReportChannelEvent>) -> Result<Nothing> {
 
 // ---- Rules
 
+/// The one channel whose messages refer to data elsewhere.
+const APPLE: &str = "apple";
+
 fn note(tx: &mut Tx<'_>, call: &Call<ReportChannelEvent>) -> Result<Nothing> {
     let app = call.path.app_id;
     let conversation = conversations::find(tx, app, call.path.conversation_id)?;
-    let integration = channel(tx, call)?;
-    let user = subject(tx, app, &conversation.shown, &call.body)?;
-    let report = Report::new(tx, &call.state, app, conversation, integration, user)?;
+    let channel = Channel::of(tx, app, &call.caller, call.body.integration_id.as_deref())?;
+    let user = subject(tx, app, &conversation.shown.key, &call.body)?;
+    let way = Way::of(tx, app, channel, user.key.id)?;
+    let subscribers = Subscribers::of(tx, app)?;
+    let report = Report { state: &call.state, app, subscribers, conversation, user, way };
     match call.body.event.clone() {
         ChannelEvent::DeliveredToChannel(told) => report.delivered(tx, Trigger::MessageDeliveryChannel, told, false),
         ChannelEvent::DeliveredToUser(told) => report.delivered(tx, Trigger::MessageDeliveryUser, told, true),
         ChannelEvent::NotDelivered(told) => report.not_delivered(tx, told),
         ChannelEvent::Postback(chosen) => report.chosen(tx, &chosen),
         ChannelEvent::Referral(referral) => report.referred(tx, &referral),
+        ChannelEvent::Read(_) => report.reads(tx),
         ChannelEvent::TypingStart(_) => report.types(tx, ActivityType::TypingStart),
         ChannelEvent::TypingStop(_) => report.types(tx, ActivityType::TypingStop),
         ChannelEvent::Passthrough(told) => report.pass_on(tx, &told),
@@ -60,26 +67,14 @@ fn note(tx: &mut Tx<'_>, call: &Call<ReportChannelEvent>) -> Result<Nothing> {
     Ok(Nothing {})
 }
 
-/// The integration that stands for the channel, and its type.
-fn channel(tx: &Tx<'_>, call: &Call<ReportChannelEvent>) -> Result<(IntegrationId, String)> {
-    let id = match (&call.body.integration_id, call.caller.integration()) {
-        (Some(named), _) => named.parse()?,
-        (None, Some(own)) => own,
-        (None, None) => return Err(Error::invalid("should have required property 'integrationId'")),
-    };
-    Ok((id, integrations::kind(tx, call.path.app_id, id)?))
-}
-
 /// The user it is about, who takes part. In a personal conversation there is only one.
-fn subject(tx: &Tx<'_>, app: AppId, conversation: &Conversation, body: &ChannelReport) -> Result<User> {
+fn subject(tx: &Tx<'_>, app: AppId, conversation: &ConversationTruncated, body: &ChannelReport) -> Result<User> {
     let ChannelReport { user_id, user_external_id, brand_id, .. } = body;
-    let key = &conversation.key;
-    if user_id.is_none() && user_external_id.is_none() && key.r#type == ConversationType::Personal {
-        let only = participants::only(tx, app, key.id)?.ok_or(Missing::MEMBER)?;
-        return users::by_id(tx, app, only)?.ok_or(Missing::USER.into());
+    if user_id.is_none() && user_external_id.is_none() && conversation.r#type == ConversationType::Personal {
+        return participants::sole_user(tx, app, conversation)?.ok_or(Missing::MEMBER.into());
     }
     let user = users::named(tx, app, user_id.as_deref(), user_external_id.as_deref(), brand_id.as_deref(), "")?;
-    participants::of_user(tx, app, key.id, user.key.id)?.ok_or(Missing::MEMBER)?;
+    participants::of_user(tx, app, conversation.id, user.key.id)?.ok_or(Missing::MEMBER)?;
     Ok(user)
 }
 
@@ -89,49 +84,20 @@ struct Report<'c> {
     app: AppId,
     subscribers: Subscribers,
     conversation: conversations::Kept,
-    integration: IntegrationId,
-    /// The integration's type.
-    channel: String,
     user: User,
-    client: Option<Client>,
-    device: Option<Device>,
+    way: Way,
 }
 
-impl<'c> Report<'c> {
-    fn new(
-        tx: &Tx<'_>,
-        state: &'c State,
-        app: AppId,
-        conversation: conversations::Kept,
-        (integration, channel): (IntegrationId, String),
-        user: User,
-    ) -> Result<Self> {
-        let client = match destination::client_type(&channel) {
-            destination::SDK => client_rows::sdk(tx, app, user.key.id)?,
-            _ => client_rows::of_integration(tx, app, user.key.id, integration)?,
-        };
-        let device = devices::latest(tx, app, user.key.id, integration)?;
-        let subscribers = Subscribers::of(tx, app)?;
-        Ok(Self { state, app, subscribers, conversation, integration, channel, user, client, device })
-    }
-
+impl Report<'_> {
     /// The user did something: they are there, by this client, and somebody has to answer.
     fn user_acts(&mut self, tx: &mut Tx<'_>) -> Result<()> {
-        if let Some(client) = &mut self.client {
-            client.last_seen = Some(client_rows::seen_now(tx, self.app, self.user.key.id, client.id)?);
-        }
-        control::on_activity(tx, self.app, &mut self.conversation, true)
+        self.way.seen(tx, self.app, self.user.key.id)?;
+        control::on_activity(tx, self.app, &mut self.conversation, true, Some(self.way.channel.integration))
     }
 
     /// By what way it came, as far as the webhook asks.
     fn source(&self, to: &Subscriber) -> Source {
-        Source {
-            r#type: self.channel.clone(),
-            integration_id: Some(self.integration),
-            client: self.client.clone().filter(|_| to.full_source),
-            device: self.device.clone().filter(|_| to.full_source),
-            ..Source::api()
-        }
+        to.source(&self.way.source())
     }
 
     fn tell<P: serde::Serialize>(
@@ -177,11 +143,18 @@ impl<'c> Report<'c> {
                 "event.messageId should be the id of a message to the user, not of one by the user",
             ));
         }
+        let place = self.conversation.shown.key.id;
+        for external in external_messages.iter().flatten() {
+            quotes::note_external(tx, self.app, place, message.id, &external.id)?;
+        }
         self.tell(tx, trigger, |_, user| DeliveryPayload {
             user,
             conversation: self.conversation.shown.key.clone(),
             message: MessageRef { id: message.id },
-            destination: DeliveryDestination { r#type: self.channel.clone(), integration_id: self.integration },
+            destination: DeliveryDestination {
+                r#type: self.way.channel.kind.clone(),
+                integration_id: self.way.channel.integration,
+            },
             external_messages: external_messages.clone(),
             is_final_event,
             error: error.clone(),
@@ -203,11 +176,26 @@ impl<'c> Report<'c> {
             user,
             source: self.source(to),
         })?;
-        if apps::find(tx, self.app)?.settings.echo_postback != Some(true) {
-            return Ok(());
+        if apps::find(tx, self.app)?.settings.echo_postback == Some(true) && !self.conversation.is_full() {
+            self.echo(tx, offered.text)?;
         }
-        let source = Source { r#type: self.channel, integration_id: Some(self.integration), ..Source::api() };
-        messages::echo(tx, self.state, self.app, &self.conversation, &self.user, offered.text, source)
+        Ok(())
+    }
+
+    /// The user says the text of what they chose.
+    fn echo(self, tx: &mut Tx<'_>, text: String) -> Result<()> {
+        let content = Content::Text(TextMessage { text: Some(text), ..TextMessage::default() });
+        let draft = Draft {
+            author: messages::author_of(tx, self.app, self.conversation.shown.key.id, self.user.key.id)?,
+            user: Some(&self.user),
+            content: &content,
+            source: self.way.source(),
+            quoted_message: None,
+            metadata: None,
+            references: None,
+        };
+        messages::publish(tx, self.state, self.app, &self.subscribers, self.conversation, draft)?;
+        Ok(())
     }
 
     fn referred(mut self, tx: &mut Tx<'_>, referral: &Referral) -> Result<()> {
@@ -220,9 +208,19 @@ impl<'c> Report<'c> {
         })
     }
 
-    fn types(mut self, tx: &mut Tx<'_>, r#type: ActivityType) -> Result<()> {
+    fn reads(self, tx: &mut Tx<'_>) -> Result<()> {
+        let posted = self.conversation.posted;
+        participants::mark_read(tx, self.app, self.conversation.shown.key.id, self.user.key.id, posted)?;
+        self.active(tx, Trigger::ConversationRead, ActivityType::Read)
+    }
+
+    fn types(self, tx: &mut Tx<'_>, r#type: ActivityType) -> Result<()> {
+        self.active(tx, Trigger::ConversationTyping, r#type)
+    }
+
+    fn active(mut self, tx: &mut Tx<'_>, trigger: Trigger, r#type: ActivityType) -> Result<()> {
         self.user_acts(tx)?;
-        self.tell(tx, Trigger::ConversationTyping, |to, user| ActivityPayload {
+        self.tell(tx, trigger, |to, user| ActivityPayload {
             conversation: self.conversation.shown.key.clone(),
             activity: Activity {
                 r#type,
@@ -233,6 +231,12 @@ impl<'c> Report<'c> {
     }
 
     fn pass_on(mut self, tx: &mut Tx<'_>, told: &Passthrough) -> Result<()> {
+        if let Some(Referred { interactive_data_ref, data }) = &told.download {
+            if self.way.channel.kind != APPLE {
+                return Err(Error::invalid("event.download should only be given for an integration of type apple"));
+            }
+            channels::keep(tx, self.app, self.conversation.shown.key.id, interactive_data_ref, data)?;
+        }
         self.user_acts(tx)?;
         self.tell(tx, Trigger::PassthroughMessaging, |to, user| PassthroughPayload {
             conversation: self.conversation.shown.key.clone(),

@@ -77,10 +77,15 @@ fn address(text: &str) -> Option<IpAddr> {
     parsed.map(|address| address.to_canonical())
 }
 
-/// Reads a range of addresses, or a single one.
+/// Reads a range of addresses, or a single one. One of IPv4 that is written as IPv6 is one of IPv4, as are the addresses
+/// that it is held against.
 pub fn range(text: &str) -> Option<IpNet> {
     let single = || text.parse::<IpAddr>().ok().map(|address| IpNet::from(address.to_canonical()));
-    text.parse::<IpNet>().ok().or_else(single)
+    let net = text.parse::<IpNet>().ok().or_else(single)?;
+    match (net.addr().to_canonical(), net.prefix_len()) {
+        (address @ IpAddr::V4(_), prefix @ 96..) if net.addr().is_ipv6() => IpNet::new(address, prefix - 96).ok(),
+        _ => Some(net),
+    }
 }
 
 #[cfg(test)]
@@ -121,7 +126,15 @@ mod tests {
 
     #[test]
     fn ranges() {
-        for (net, inside) in [("10.0.0.0/8", true), ("10.1.2.3", true), ("::/0", false), ("10.1.2.4/32", false)] {
+        for (net, inside) in [
+            ("10.0.0.0/8", true),
+            ("10.1.2.3", true),
+            ("::ffff:10.1.0.0/112", true),
+            ("::ffff:10.1.2.3", true),
+            ("::ffff:10.2.0.0/112", false),
+            ("::/0", false),
+            ("10.1.2.4/32", false),
+        ] {
             assert_eq!(range(net).unwrap().contains(&address("::ffff:10.1.2.3").unwrap()), inside, "{net}");
         }
         for wrong in ["", "10.0.0.0/33", "10.0.0", "example.org", "10.0.0.0/8 "] {

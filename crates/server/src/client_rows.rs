@@ -3,7 +3,7 @@
 use crate::{error::Result, pages::Window};
 use heliograph_store::{Row, Tx, args};
 use heliograph_wire::{
-    clients::Client,
+    clients::{Client, ClientLink},
     id::{AppId, ClientId, ConversationId, IntegrationId, UserId},
     participants::ClientAssociation,
     problem::Missing,
@@ -38,12 +38,13 @@ pub fn insert(tx: &mut Tx<'_>, app: AppId, user: UserId, client: &Client, addres
     Ok(())
 }
 
-/// Writes down what may change of a client.
+/// Writes down what may change of a client. What its link was asked for with is of no use once that is settled.
 pub fn save(tx: &mut Tx<'_>, app: AppId, user: UserId, client: &Client) -> Result<()> {
     let (info, raw) = (json(&client.info)?, json(&client.raw)?);
     tx.execute(
         "UPDATE client SET status = $4, external_id = $5, last_seen = $6, linked_at = $7, display_name = $8,
-         avatar_url = $9, info = $10, raw = $11 WHERE app_id = $1 AND user_id = $2 AND id = $3",
+         avatar_url = $9, info = $10, raw = $11, link = CASE WHEN $4 = 'pending' THEN link END
+         WHERE app_id = $1 AND user_id = $2 AND id = $3",
         args![
             app.text().as_str(),
             user.text().as_str(),
@@ -125,6 +126,41 @@ pub fn is_linked(tx: &Tx<'_>, app: AppId, user: UserId, integration: Integration
     Ok(!rows.is_empty())
 }
 
+/// Writes down what a pending client was asked for with.
+pub fn save_link(tx: &mut Tx<'_>, app: AppId, user: UserId, id: ClientId, link: &ClientLink) -> Result<()> {
+    tx.execute(
+        "UPDATE client SET link = $4 WHERE app_id = $1 AND user_id = $2 AND id = $3",
+        args![app.text().as_str(), user.text().as_str(), id.text().as_str(), &serde_json::to_string(link)?],
+    )?;
+    Ok(())
+}
+
+/// What a client was asked for with, as long as it is pending.
+pub fn link(tx: &Tx<'_>, app: AppId, user: UserId, id: ClientId) -> Result<Option<ClientLink>> {
+    let rows = tx.query(
+        "SELECT link FROM client WHERE app_id = $1 AND user_id = $2 AND id = $3",
+        args![app.text().as_str(), user.text().as_str(), id.text().as_str()],
+    )?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(row.opt_text(0)?.map(serde_json::from_str).transpose()?)
+}
+
+/// The clients, whoever's, that wait to be linked to an address of a channel; the latest first.
+pub fn waiting_for(
+    tx: &Tx<'_>,
+    app: AppId,
+    integration: IntegrationId,
+    address: &str,
+) -> Result<Vec<(UserId, Client)>> {
+    let rows = tx.query(
+        "SELECT id, type, status, integration_id, external_id, last_seen, linked_at, display_name, avatar_url, info, raw,
+         user_id FROM client WHERE app_id = $1 AND integration_id = $2 AND address = $3 AND status = 'pending'
+         ORDER BY id DESC",
+        args![app.text().as_str(), integration.text().as_str(), address],
+    )?;
+    rows.iter().map(|row| Ok((row.parse(11)?, kept(row)?))).collect()
+}
+
 /// The clients, whoever's, that are linked to an address of a channel.
 pub fn linked_to(
     tx: &Tx<'_>,
@@ -167,10 +203,12 @@ pub fn use_now(tx: &mut Tx<'_>, app: AppId, user: UserId, client: ClientId) -> R
     Ok(())
 }
 
-/// Notes that a user was heard of by a client, now: it comes first in their conversations.
+/// Notes that a user was heard of by a client, now: it comes first in their conversations, and one that was left is in
+/// use again.
 pub fn seen_now(tx: &mut Tx<'_>, app: AppId, user: UserId, client: ClientId) -> Result<Timestamp> {
     tx.execute(
-        "UPDATE client SET last_seen = $4 WHERE app_id = $1 AND user_id = $2 AND id = $3",
+        "UPDATE client SET last_seen = $4, status = CASE WHEN status = 'inactive' THEN 'active' ELSE status END
+         WHERE app_id = $1 AND user_id = $2 AND id = $3",
         args![app.text().as_str(), user.text().as_str(), client.text().as_str(), tx.now()],
     )?;
     tx.execute(

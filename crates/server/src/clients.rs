@@ -4,10 +4,10 @@
 use crate::{
     apps,
     call::{Call, page_title},
-    client_rows as rows, conversations,
+    client_rows as rows, content, conversations,
     error::{Error, Result},
     events::{self, Subscribers},
-    integrations,
+    integrations, media, messages,
     pages::{Window, links},
     participants,
     router::Builder,
@@ -21,8 +21,8 @@ use heliograph_wire::{
     content::Content,
     conversations::{ConversationTruncated, ConversationType},
     events::EventUser,
-    id::{AppId, ClientId, ConversationId, IntegrationId},
-    messages::Source,
+    id::{AppId, ClientId, ConversationId, IntegrationId, UserId},
+    messages::{AuthorType, Source},
     op::{Nothing, Operation},
     problem::Missing,
     time::Timestamp,
@@ -36,10 +36,21 @@ use serde_json::{Map, Value};
 
 /// The operations of this file.
 pub fn routes(on: &mut Builder<'_>) {
-    on.on(create).on(list).on(remove).on(report);
+    on.on(create).on(list).on(remove).on(link).on(report);
 }
 
-async fn create(call: Call<CreateClient>) -> Result<ClientReply> {
+async fn create(mut call: Call<CreateClient>) -> Result<ClientReply> {
+    prepare(&mut call.body.confirmation)?;
+    let content = call.body.confirmation.message.as_mut().map(|message| &mut message.content);
+    let files = content.map(media::named).unwrap_or_default();
+    if !files.is_empty() {
+        // No address is asked for somebody who may not write here.
+        call.ask(|tx, path| apps::require(tx, path.app_id)).await?;
+        let known = media::ask(&call.state, call.path.app_id, files).await?;
+        if let Some(message) = &mut call.body.confirmation.message {
+            media::describe(&mut message.content, &known);
+        }
+    }
     call.write(make).await
 }
 
@@ -49,6 +60,19 @@ async fn list(call: Call<ListClients>) -> Result<ClientList> {
 
 async fn remove(call: Call<RemoveClient>) -> Result<Nothing> {
     call.write(take_away).await
+}
+
+async fn link(call: Call<GetClientLink>) -> Result<ClientLinkReply> {
+    call.read(|tx, call| {
+        let app = call.path.app_id;
+        let user = users::find(tx, app, &call.path.user, call.query.brand_id.as_deref())?;
+        rows::find(tx, app, user.key.id, call.path.client_id)?;
+        let mut link = rows::link(tx, app, user.key.id, call.path.client_id)?.ok_or(Missing::RESOURCE)?;
+        let target = rows::first_conversation(tx, app, user.key.id, call.path.client_id)?;
+        link.target = target.map(|id| LinkTarget { conversation_id: id.to_string() });
+        Ok(ClientLinkReply { link })
+    })
+    .await
 }
 
 async fn report(call: Call<ReportClient>) -> Result<ClientReply> {
@@ -131,25 +155,14 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateClient>) -> Result<ClientReply> {
     let criteria = &call.body.match_criteria;
     let integration = integration_of(tx, app, criteria)?;
     let conversation = target(tx, app, &user, &call.body.target)?;
-    check_confirmation(&call.body.confirmation)?;
     let address = criteria.address();
     if rows::is_linked(tx, app, user.key.id, integration, &address)? {
         return Err(Error::Conflict("Client already exists"));
     }
-    let client = Client {
-        id: ClientId::new(tx.id()),
-        r#type: criteria.channel(),
-        status: ClientStatus::Pending,
-        integration_id: Some(integration),
-        external_id: None,
-        last_seen: None,
-        linked_at: None,
-        display_name: None,
-        avatar_url: None,
-        info: None,
-        raw: None,
-    };
+    let client =
+        Client { integration_id: Some(integration), ..Client::pending(ClientId::new(tx.id()), criteria.channel()) };
     rows::insert(tx, app, user.key.id, &client, Some(&address))?;
+    rows::save_link(tx, app, user.key.id, client.id, &to_be_sent(tx, app, &call.body)?)?;
     // One that is not to be the first of its conversation sorts after all that were ever used.
     let used_at = if criteria.primary() { tx.now() } else { 0 };
     rows::subscribe(tx, app, conversation.id, user.key.id, client.id, used_at)?;
@@ -181,8 +194,10 @@ fn target(tx: &Tx<'_>, app: AppId, user: &User, target: &LinkTarget) -> Result<C
     Ok(conversation)
 }
 
-fn check_confirmation(confirmation: &Confirmation) -> Result<()> {
-    let Some(message) = &confirmation.message else {
+/// Holds how a user is asked against the rules, and completes what they are told.
+fn prepare(confirmation: &mut Confirmation) -> Result<()> {
+    const PLACE: &str = "confirmation.message";
+    let Some(message) = &mut confirmation.message else {
         return match confirmation.r#type {
             ConfirmationType::UserActivity => {
                 Err(Error::invalid("confirmation should have required property 'message'"))
@@ -190,15 +205,42 @@ fn check_confirmation(confirmation: &Confirmation) -> Result<()> {
             ConfirmationType::Immediate | ConfirmationType::Prompt => Ok(()),
         };
     };
+    if message.author.r#type != AuthorType::Business {
+        return Err(Error::invalid("author.type should be business").at(PLACE));
+    }
+    if message.destination.is_some() {
+        return Err(Error::invalid("destination should NOT be given: it goes to the new client").at(PLACE));
+    }
     let actions = match &message.content {
         Content::Text(text) => text.actions.as_deref(),
         Content::Image(image) => image.actions.as_deref(),
-        _ => return Err(Error::invalid("confirmation.message.content.type should be text or image")),
+        _ => return Err(Error::invalid("content.type should be text or image").at(PLACE)),
     };
     if actions.unwrap_or_default().iter().any(|action| !matches!(action, Action::Link(_))) {
-        return Err(Error::invalid("confirmation.message.content.actions should all be of type link"));
+        return Err(Error::invalid("content.actions should all be of type link").at(PLACE));
     }
-    Ok(())
+    let metadata = message.metadata.take().unwrap_or_default().without_nulls();
+    if metadata.too_large() {
+        return Err(Error::invalid("metadata is limited to 4096 bytes in size.").at(PLACE));
+    }
+    message.metadata = Some(metadata).filter(|m| !m.is_empty());
+    content::prepare(message).map_err(|error| error.at(PLACE))
+}
+
+/// The link as whoever runs the channel is told of it: with all that is to be sent. Its target is looked up when it is
+/// asked for, because it may be gone by then.
+fn to_be_sent(tx: &Tx<'_>, app: AppId, asked: &NewClient) -> Result<ClientLink> {
+    let NewClient { match_criteria, confirmation, target: _ } = asked.clone();
+    let mut link = ClientLink { match_criteria, confirmation, target: None };
+    if let MatchCriteria::Mailgun(mail) = &mut link.match_criteria {
+        let name = apps::find(tx, app)?.display_name;
+        mail.subject = Some(mail.subject.as_deref().unwrap_or(DEFAULT_SUBJECT).replace("{appName}", &name));
+    }
+    if let Some(message) = &mut link.confirmation.message {
+        message.author = messages::author_of_business(&message.author)?;
+        message.content = messages::kept_content(tx, app, &message.content)?;
+    }
+    Ok(link)
 }
 
 fn page(tx: &Tx<'_>, call: &Call<ListClients>) -> Result<ClientList> {
@@ -229,11 +271,13 @@ fn note(tx: &mut Tx<'_>, call: &Call<ReportClient>) -> Result<ClientReply> {
     let (mut client, address) = rows::find(tx, app, user.key.id, call.path.client_id)?;
     let report = &call.body;
     let expected = match report.outcome {
-        ClientOutcome::Blocked => ClientStatus::Active,
+        ClientOutcome::Blocked | ClientOutcome::Left => ClientStatus::Active,
         ClientOutcome::Unblocked => ClientStatus::Blocked,
+        ClientOutcome::Returned => ClientStatus::Inactive,
         _ => ClientStatus::Pending,
     };
-    if client.r#type == ClientType::Sdk || client.status != expected {
+    let of_sdks = matches!(report.outcome, ClientOutcome::Left | ClientOutcome::Returned);
+    if (client.r#type == ClientType::Sdk && !of_sdks) || client.status != expected {
         let expected = rows::text_of(&expected)?;
         return Err(Error::invalid(format!(
             "outcome should be reported of a channel's client whose status is {expected}"
@@ -251,6 +295,12 @@ fn note(tx: &mut Tx<'_>, call: &Call<ReportClient>) -> Result<ClientReply> {
         ClientOutcome::Confirmed => {
             confirm(tx, &subject, &mut client, address)?;
             ClientUpdateReason::Confirmed
+        }
+        ClientOutcome::Left | ClientOutcome::Returned => {
+            let there = report.outcome == ClientOutcome::Returned;
+            client.status = if there { ClientStatus::Active } else { ClientStatus::Inactive };
+            rows::save(tx, app, subject.user.key.id, &client)?;
+            return Ok(ClientReply { client });
         }
         ClientOutcome::Matched => ClientUpdateReason::Matched,
         ClientOutcome::Blocked => {
@@ -297,6 +347,69 @@ fn confirm(tx: &mut Tx<'_>, subject: &Subject<'_>, client: &mut Client, address:
     rows::use_now(tx, subject.app, subject.user.key.id, client.id)
 }
 
+/// A user whose link only waits for a sign of life has written from the address that it is for: it is confirmed. Answers
+/// whose it is.
+pub fn confirm_by_activity(
+    tx: &mut Tx<'_>,
+    state: &State,
+    app: AppId,
+    integration: IntegrationId,
+    named: Option<&User>,
+    report: &ClientReport,
+) -> Result<Option<User>> {
+    let Some(address) = &report.external_id else { return Ok(None) };
+    for (owner, mut client) in rows::waiting_for(tx, app, integration, address)? {
+        let link = rows::link(tx, app, owner, client.id)?;
+        // Whoever is asked for a yes has not said it by writing something.
+        let asked = link.is_none_or(|link| link.confirmation.r#type == ConfirmationType::Prompt);
+        if asked || named.is_some_and(|user| user.key.id != owner) {
+            continue;
+        }
+        let user = users::by_id(tx, app, owner)?.ok_or(Missing::USER)?;
+        let subject = Subject { state, subscribers: Subscribers::of(tx, app)?, app, user };
+        take_over(&mut client, report);
+        confirm(tx, &subject, &mut client, None)?;
+        rows::save(tx, app, owner, &client)?;
+        subject.tell_updated(tx, &client, ClientUpdateReason::Confirmed)?;
+        return Ok(Some(subject.user));
+    }
+    Ok(None)
+}
+
+/// Makes a client of a user who has written on a channel: nobody has to be asked.
+pub fn make_linked(
+    tx: &mut Tx<'_>,
+    app: AppId,
+    user: &User,
+    r#type: ClientType,
+    integration: IntegrationId,
+    report: &ClientReport,
+) -> Result<()> {
+    let now = Some(Timestamp(tx.now()));
+    let mut client = Client {
+        status: ClientStatus::Active,
+        integration_id: Some(integration),
+        last_seen: now,
+        linked_at: now,
+        ..Client::pending(ClientId::new(tx.id()), r#type)
+    };
+    take_over(&mut client, report);
+    rows::insert(tx, app, user.key.id, &client, None)
+}
+
+/// Writes down what a channel tells of a user it has told of before.
+pub fn bring_up_to_date(
+    tx: &mut Tx<'_>,
+    app: AppId,
+    user: UserId,
+    mut client: Client,
+    report: &ClientReport,
+) -> Result<()> {
+    let before = client.clone();
+    take_over(&mut client, report);
+    if client == before { Ok(()) } else { rows::save(tx, app, user, &client) }
+}
+
 /// Has the SDKs of a user take part in a conversation; a user who has none gets the client that all of them share.
 pub fn subscribe_sdk(
     tx: &mut Tx<'_>,
@@ -318,19 +431,12 @@ pub fn sdk_of(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User) -> Result
 }
 
 fn make_sdk(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User) -> Result<Client> {
-    let now = Timestamp(tx.now());
+    let now = Some(Timestamp(tx.now()));
     let client = Client {
-        id: ClientId::new(tx.id()),
-        r#type: ClientType::Sdk,
         status: ClientStatus::Active,
-        integration_id: None,
-        external_id: None,
-        last_seen: Some(now),
-        linked_at: Some(now),
-        display_name: None,
-        avatar_url: None,
-        info: None,
-        raw: None,
+        last_seen: now,
+        linked_at: now,
+        ..Client::pending(ClientId::new(tx.id()), ClientType::Sdk)
     };
     rows::insert(tx, app, user.key.id, &client, None)?;
     let subject = Subject { state, subscribers: Subscribers::of(tx, app)?, app, user: user.clone() };

@@ -24,7 +24,19 @@ const MAX_ALT_TEXT: usize = 128;
 pub fn prepare(post: &mut MessagePost) -> Result<()> {
     check_author(post)?;
     check_schema(post)?;
-    match &mut post.content {
+    complete(&mut post.content)
+}
+
+/// The same for what a user wrote on a channel. A form that was filled in is held against its form later, in the store.
+pub fn prepare_of_user(content: &mut Content) -> Result<()> {
+    if !may_be_of_user(content) && !matches!(content, Content::FormResponse(_)) {
+        return Err(only_of_business(format!("content.type {}", content.kind())));
+    }
+    complete(content)
+}
+
+fn complete(content: &mut Content) -> Result<()> {
+    match content {
         Content::Text(text) => complete_text(text)?,
         Content::File(file) | Content::Image(ImageMessage { file, .. }) => complete_file(file)?,
         Content::Carousel(carousel) => {
@@ -42,7 +54,15 @@ pub fn prepare(post: &mut MessagePost) -> Result<()> {
         }
         Content::Template(_) | Content::FormResponse(_) => {}
     }
-    complete_actions(&mut post.content)
+    complete_actions(content)
+}
+
+const fn may_be_of_user(content: &Content) -> bool {
+    matches!(content, Content::Text(_) | Content::Image(_) | Content::File(_) | Content::Location(_))
+}
+
+fn only_of_business(what: impl std::fmt::Display) -> Error {
+    Error::invalid(format!("{what} can only be sent by author.type business"))
 }
 
 /// Who may say what: a user writes, and the business offers choices.
@@ -58,17 +78,14 @@ fn check_author(post: &MessagePost) -> Result<()> {
             false => Err(Error::invalid("author.subtypes[0] should be equal to one of the allowed values")),
         };
     }
-    let refused = match &post.content {
-        Content::Text(_) | Content::Image(_) | Content::File(_) | Content::Location(_) => None,
-        content => Some(format!("content.type {}", content.kind())),
-    };
-    let refused = refused
+    let refused = (!may_be_of_user(&post.content))
+        .then(|| format!("content.type {}", post.content.kind()))
         .or((!subtypes.is_empty()).then(|| "author.subtypes".to_owned()))
         .or(post.destination.as_ref().map(|_| "destination".to_owned()))
         .or(post.r#override.as_ref().map(|_| "override".to_owned()))
         .or(post.references.as_ref().map(|_| "references".to_owned()));
     match refused {
-        Some(what) => Err(Error::invalid(format!("{what} can only be sent by author.type business"))),
+        Some(what) => Err(only_of_business(what)),
         None => Ok(()),
     }
 }
@@ -235,6 +252,9 @@ fn clean(metadata: &mut Option<Metadata>, place: std::fmt::Arguments<'_>) -> Res
 
 /// The content with its card numbers masked; nothing if it holds none.
 pub fn masked(content: &Content) -> Option<Content> {
+    if let Content::FormResponse(response) = content {
+        return masked_response(response).map(Content::FormResponse);
+    }
     let (text, html) = match content {
         Content::Text(text) => (&text.text, &text.html_text),
         Content::File(file) | Content::Image(ImageMessage { file, .. }) => (&file.text, &file.html_text),
@@ -256,4 +276,15 @@ pub fn masked(content: &Content) -> Option<Content> {
     *in_text = text.or(in_text.take());
     *in_html = html.or(in_html.take());
     Some(content)
+}
+
+fn masked_response(response: &FormResponseMessage) -> Option<FormResponseMessage> {
+    let mut masked = response.clone();
+    masked.text_fallback = Some(card_numbers::masked(response.text_fallback.as_deref()?)?);
+    for one in &mut masked.fields {
+        if let Some(text) = one.field.text.as_deref().and_then(card_numbers::masked) {
+            one.field.text = Some(text);
+        }
+    }
+    Some(masked)
 }

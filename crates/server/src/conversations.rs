@@ -6,6 +6,7 @@ use crate::{
     control,
     error::{Error, Result},
     events::{self, Subscribers},
+    messages,
     pages::{Window, links},
     participants,
     router::Builder,
@@ -17,8 +18,8 @@ use heliograph_store::{Row, Tx, args};
 use heliograph_wire::{
     conversations::*,
     events::{ConversationCreatePayload, ConversationRemovePayload, CreationReason, EventUser, MemberPayload},
-    id::{AppId, ConversationId, UserId},
-    messages::Source,
+    id::{AppId, ClientId, ConversationId, IntegrationId, UserId},
+    messages::{MAX_PER_CONVERSATION, Source},
     metadata::Metadata,
     op::{Nothing, Operation},
     patch::Patch,
@@ -74,10 +75,17 @@ pub struct Kept {
     pub control_lost: bool,
 }
 
+impl Kept {
+    /// Whether there is room for no further message.
+    pub fn is_full(&self) -> bool {
+        self.message_count >= MAX_PER_CONVERSATION
+    }
+}
+
 fn make(tx: &mut Tx<'_>, call: &Call<CreateConversation>) -> Result<ConversationReply> {
     let app = call.path.app_id;
-    let board = Board::of(tx, app)?;
     let new = call.body.clone();
+    let active = controlled_at_first(tx, app, None)?;
     let invited = invited(tx, app, &new)?;
     let personal = new.r#type == ConversationType::Personal;
     let is_default = match invited.first().filter(|_| personal) {
@@ -90,7 +98,7 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateConversation>) -> Result<Conversation
             id: ConversationId::new(tx.id()),
             r#type: new.r#type,
             metadata: some(checked(new.metadata.unwrap_or_default().without_nulls())?),
-            active_switchboard_integration: board.as_ref().and_then(control::at_first),
+            active_switchboard_integration: active,
             pending_switchboard_integration: None,
         },
         is_default,
@@ -105,18 +113,66 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateConversation>) -> Result<Conversation
     for (user, subscribe) in &invited {
         participants::add(tx, &call.state, app, conversation.key.id, user, 0, *subscribe)?;
     }
-    let users: Vec<&User> = invited.iter().map(|(user, _)| user).collect();
-    let user = users.first().filter(|_| personal);
+    let user = invited.first().map(|(user, _)| user).filter(|_| personal);
+    tell_of_creation(tx, &call.state, app, &conversation.key, CreationReason::None, &Source::api(), user)?;
+    Ok(ConversationReply { conversation })
+}
+
+/// The conversation of a user who has none yet and writes on a channel. It is their default one.
+pub fn begin(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User, source: &Source) -> Result<Kept> {
+    let now = Timestamp(tx.now());
+    let conversation = Conversation {
+        key: ConversationTruncated {
+            id: ConversationId::new(tx.id()),
+            r#type: ConversationType::Personal,
+            metadata: None,
+            active_switchboard_integration: controlled_at_first(tx, app, source.integration_id)?,
+            pending_switchboard_integration: None,
+        },
+        is_default: true,
+        display_name: None,
+        description: None,
+        icon_url: None,
+        business_last_read: None,
+        last_updated_at: Some(now),
+        created_at: now,
+    };
+    insert(tx, app, &conversation)?;
+    participants::add(tx, state, app, conversation.key.id, user, 0, false)?;
+    tell_of_creation(tx, state, app, &conversation.key, CreationReason::Message, source, Some(user))?;
+    find(tx, app, conversation.key.id)
+}
+
+fn tell_of_creation(
+    tx: &mut Tx<'_>,
+    state: &State,
+    app: AppId,
+    conversation: &ConversationTruncated,
+    creation_reason: CreationReason,
+    source: &Source,
+    user: Option<&User>,
+) -> Result<()> {
     let subscribers = Subscribers::of(tx, app)?;
-    events::record(tx, &call.state, &subscribers, Trigger::ConversationCreate, Some(&conversation.key), |to| {
+    events::record(tx, state, &subscribers, Trigger::ConversationCreate, Some(conversation), |to| {
         ConversationCreatePayload {
-            conversation: conversation.key.clone(),
-            creation_reason: CreationReason::None,
-            source: Source::api(),
+            conversation: conversation.clone(),
+            creation_reason,
+            source: to.source(source),
             user: user.map(|user| EventUser::of(user, to.full_user)),
         }
-    })?;
-    Ok(ConversationReply { conversation })
+    })
+}
+
+/// Who has control of a new conversation.
+fn controlled_at_first(
+    tx: &Tx<'_>,
+    app: AppId,
+    by: Option<IntegrationId>,
+) -> Result<Option<SwitchboardIntegrationSummary>> {
+    match Board::of(tx, app)? {
+        Some(board) => control::at_first(tx, app, &board, by),
+        None => Ok(None),
+    }
 }
 
 /// The users a new conversation begins with, and whether their SDKs show it.
@@ -300,8 +356,8 @@ fn save(tx: &mut Tx<'_>, app: AppId, conversation: &Conversation) -> Result<()> 
 
 /// Deletes a conversation with all it holds.
 pub fn delete_rows(tx: &mut Tx<'_>, app: AppId, id: ConversationId) -> Result<()> {
+    messages::delete_rows_of(tx, app, id)?;
     for statement in [
-        "DELETE FROM message WHERE app_id = $1 AND conversation_id = $2",
         "DELETE FROM client_conversation WHERE app_id = $1 AND conversation_id = $2",
         "DELETE FROM participant WHERE app_id = $1 AND conversation_id = $2",
         "DELETE FROM conversation WHERE app_id = $1 AND id = $2",
@@ -325,6 +381,20 @@ pub fn find(tx: &Tx<'_>, app: AppId, id: ConversationId) -> Result<Kept> {
     let shown = kept(row, board.as_ref())?;
     let control_lost = row.opt_text(10)?.is_some() && shown.key.active_switchboard_integration.is_none();
     Ok(Kept { shown, message_count: row.int(12)?, posted: row.int(13)?, board, control_lost })
+}
+
+/// The personal conversation that a user is in on a channel: of those that its client takes part in the one with the
+/// latest message, or else their default one.
+pub fn on_channel(tx: &Tx<'_>, app: AppId, user: UserId, client: Option<ClientId>) -> Result<Option<ConversationId>> {
+    let rows = tx.query(
+        "SELECT c.id FROM participant p JOIN conversation c ON c.app_id = p.app_id AND c.id = p.conversation_id
+         LEFT JOIN client_conversation l ON l.app_id = c.app_id AND l.conversation_id = c.id AND l.client_id = $3
+         WHERE p.app_id = $1 AND p.user_id = $2 AND c.type = 'personal'
+         ORDER BY CASE WHEN l.used_at IS NULL THEN c.is_default ELSE 2 END DESC, c.last_updated_at DESC, c.id DESC
+         LIMIT 1",
+        args![app.text().as_str(), user.text().as_str(), client.map(|id| id.to_string()).unwrap_or_default().as_str()],
+    )?;
+    Ok(rows.first().map(|row| row.parse(0)).transpose()?)
 }
 
 /// The conversations of a user, the latest first. A cursor names a conversation; its place in the order is looked up.

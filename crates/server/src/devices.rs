@@ -126,7 +126,17 @@ pub fn latest(tx: &Tx<'_>, app: AppId, user: UserId, integration: IntegrationId)
     rows.first().map(kept).transpose()
 }
 
-fn find(tx: &Tx<'_>, app: AppId, user: UserId, id: DeviceId) -> Result<Device> {
+/// Notes that a user was heard of on a device, now.
+pub fn seen_now(tx: &mut Tx<'_>, app: AppId, user: UserId, id: DeviceId) -> Result<Timestamp> {
+    tx.execute(
+        "UPDATE device SET last_seen = $4 WHERE app_id = $1 AND user_id = $2 AND id = $3",
+        args![app.text().as_str(), user.text().as_str(), id.text().as_str(), tx.now()],
+    )?;
+    Ok(Timestamp(tx.now()))
+}
+
+/// A device of a user.
+pub fn find(tx: &Tx<'_>, app: AppId, user: UserId, id: DeviceId) -> Result<Device> {
     let rows = tx.query(
         "SELECT id, type, guid, client_id, status, integration_id, last_seen, push_notification_token, info, app_version
          FROM device WHERE app_id = $1 AND user_id = $2 AND id = $3",

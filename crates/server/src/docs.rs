@@ -7,15 +7,16 @@ use crate::{
 };
 use heliograph_reference::{Document, pages, postman, yaml};
 use http::{
-    HeaderMap, Method, Response,
+    HeaderMap, Method, Response, StatusCode,
     header::{
-        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue, REFERRER_POLICY,
+        ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue, LOCATION, REFERRER_POLICY,
         X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
     },
 };
 use serde_json::Value;
 
 const YAML: &str = "application/yaml; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json; charset=utf-8";
 
 /// Answers a path of this file; none for any other.
@@ -24,6 +25,8 @@ pub fn answer(state: &State, method: &Method, path: &str, headers: &HeaderMap) -
         return None;
     }
     Some(match path {
+        // Whoever opens the server's address in a browser wants to know what it is.
+        "/" if wants_page(headers) => to_docs(),
         "/openapi.yaml" => respond(YAML, yaml::write(document(state))),
         "/postman_collection.json" => respond(JSON, collection(state, headers).to_string()),
         path if path == "/docs" || path.starts_with("/docs/") => {
@@ -32,6 +35,18 @@ pub fn answer(state: &State, method: &Method, path: &str, headers: &HeaderMap) -
         }
         _ => return None,
     })
+}
+
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// Relative, so that it holds behind whatever path a proxy puts before it.
+fn to_docs() -> Response<Body> {
+    let mut response = respond(TEXT, String::new());
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().insert(LOCATION, const { HeaderValue::from_static("docs") });
+    response
 }
 
 fn document(state: &State) -> &Value {

@@ -83,6 +83,16 @@ impl Error {
         Self::Invalid(vec![title.into()])
     }
 
+    /// The same about a part of the request that stands at this place in it.
+    pub fn at(self, place: &str) -> Self {
+        match self {
+            Self::Invalid(titles) => {
+                Self::Invalid(titles.into_iter().map(|title| format!("{place}.{title}")).collect())
+            }
+            other => other,
+        }
+    }
+
     /// The one table from reasons to statuses and codes.
     pub fn status(&self) -> (StatusCode, &'static str) {
         match self {

@@ -7,6 +7,7 @@ use heliograph_wire::{
     conversations::{ConversationTruncated, SwitchboardIntegrationSummary},
     events::Event,
     id::{AppId, EventId, IntegrationId},
+    messages::Source,
     time::Timestamp,
     webhooks::Trigger,
 };
@@ -22,8 +23,7 @@ pub struct Subscriber {
     paused: bool,
     /// Whether it wants users in full.
     pub full_user: bool,
-    /// Whether it wants to know by which client and device.
-    pub full_source: bool,
+    full_source: bool,
 }
 
 /// The webhooks of an app.
@@ -70,6 +70,11 @@ impl Subscriber {
     /// The column holds a JSON list of names, so a name stands in quotes.
     fn wants(&self, trigger: Trigger) -> bool {
         self.triggers.split('"').any(|name| name == trigger.name())
+    }
+
+    /// By what way something came, as far as the webhook wants to know.
+    pub fn source(&self, source: &Source) -> Source {
+        if self.full_source { source.clone() } else { source.in_short() }
     }
 
     /// Whether it belongs to this integration.

@@ -1,22 +1,25 @@
 //! Idempotency: a POST may name itself in the header `Idempotency-Key`. Whatever it changes is changed once, however
 //! often it arrives within a day: its answer is kept by the transaction that makes the change, and given again.
 //!
-//! The name belongs to the caller's key in one app. A refusal is not kept: it changed nothing.
+//! The name belongs to the caller's key in one app; of who exchanges a code, to the OAuth client. A refusal is not kept:
+//! it changed nothing. Of a body that is streamed, the handler says by a hash what it was.
 
 use crate::{
-    auth::Caller,
     error::{Error, Result},
     state::State,
     vault::{Place, Vault},
 };
-use heliograph_store::{Error as StoreError, Tx, args, clock};
+use heliograph_store::{Error as StoreError, Row, Tx, args, clock};
 use heliograph_wire::{op::Operation, path::PathParams};
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use std::{
     fmt::Write,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
@@ -24,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 /// Names a request.
 const NAME: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that an answer was given before.
-pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// How many characters a name may have.
 const MAX_NAME: usize = 255;
 /// How long an answer is kept, in milliseconds.
@@ -51,15 +54,18 @@ pub struct Once {
     app: String,
     caller: String,
     name: String,
-    fingerprint: String,
+    /// Of all that is asked, save a body that is not read before its handler reads it.
+    asked: String,
+    /// Of such a body.
+    streamed: OnceLock<String>,
     replayed: AtomicBool,
 }
 
 impl Once {
-    /// From the name, who calls, and all that is asked.
+    /// From the name, who calls (by a key's or an OAuth client's id), and all that is asked.
     pub fn new<O: Operation>(
         name: &str,
-        caller: &Caller,
+        caller: &str,
         path: &O::Path,
         query: &O::Query,
         body: &O::Body,
@@ -68,16 +74,37 @@ impl Once {
         let app = path.app_id().map(|app| app.to_string()).unwrap_or_default();
         Ok(Self {
             app,
-            caller: caller.key_id().to_owned(),
+            caller: caller.to_owned(),
             name: digest(name.as_bytes()),
-            fingerprint: digest(&asked),
+            asked: digest(&asked),
+            streamed: OnceLock::new(),
             replayed: AtomicBool::new(false),
         })
     }
 
-    /// Whether the answer is one that was given before.
-    pub fn was_replayed(&self) -> bool {
-        self.replayed.load(Ordering::Relaxed)
+    /// Says what was in the body that the handler read: this is a hash of it.
+    pub fn read(&self, body: &[u8]) {
+        // A request has one body.
+        let _ = self.streamed.set(hexadecimal(body));
+    }
+
+    /// Whether an answer is kept under this name, to whatever request.
+    pub fn is_taken(&self, tx: &Tx<'_>) -> Result<bool> {
+        Ok(self.row(tx)?.is_some())
+    }
+
+    fn fingerprint(&self) -> String {
+        match self.streamed.get() {
+            Some(body) => digest([self.asked.as_str(), body].join(" ").as_bytes()),
+            None => self.asked.clone(),
+        }
+    }
+
+    /// Says so in an answer that was given before.
+    pub fn mark(&self, headers: &mut HeaderMap) {
+        if self.replayed.load(Ordering::Relaxed) {
+            headers.insert(REPLAYED, const { HeaderValue::from_static("true") });
+        }
     }
 
     /// Runs a rule, unless it ran for this request before: then its outcome of that time.
@@ -96,36 +123,39 @@ impl Once {
         Ok(outcome)
     }
 
-    fn row(&self) -> String {
+    fn find<T: DeserializeOwned>(&self, tx: &Tx<'_>, vault: &Vault) -> Result<Option<T>> {
+        let Some(row) = self.row(tx)? else { return Ok(None) };
+        if row.text(0)? != self.fingerprint() {
+            return Err(Error::Reused);
+        }
+        let place = Place { table: "idempotency", app: &self.app, row: &self.place() };
+        Ok(Some(serde_json::from_str(&vault.open(tx, place, row.text(1)?)?)?))
+    }
+
+    fn place(&self) -> String {
         [self.caller.as_str(), &self.name].join(" ")
     }
 
     // ---- Rows
 
-    fn find<T: DeserializeOwned>(&self, tx: &Tx<'_>, vault: &Vault) -> Result<Option<T>> {
+    /// What is kept under this name, if its time is not over.
+    fn row(&self, tx: &Tx<'_>) -> Result<Option<Row>> {
         let rows = tx.query(
-            "SELECT fingerprint, answer, expires_at FROM idempotency WHERE app_id = $1 AND caller = $2 AND name = $3",
-            args![&self.app, &self.caller, &self.name],
+            "SELECT fingerprint, answer FROM idempotency
+             WHERE app_id = $1 AND caller = $2 AND name = $3 AND expires_at > $4",
+            args![&self.app, &self.caller, &self.name, tx.now()],
         )?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        if row.int(2)? <= tx.now() {
-            return Ok(None);
-        }
-        if row.text(0)? != self.fingerprint {
-            return Err(Error::Reused);
-        }
-        let place = Place { table: "idempotency", app: &self.app, row: &self.row() };
-        Ok(Some(serde_json::from_str(&vault.open(tx, place, row.text(1)?)?)?))
+        Ok(rows.into_iter().next())
     }
 
     fn keep(&self, tx: &mut Tx<'_>, vault: &Vault, outcome: &str) -> Result<()> {
-        let place = Place { table: "idempotency", app: &self.app, row: &self.row() };
+        let place = Place { table: "idempotency", app: &self.app, row: &self.place() };
         let (sealed, now) = (vault.seal(tx, place, outcome)?, tx.now());
         let kept = tx.execute(
             "INSERT INTO idempotency (app_id, caller, name, fingerprint, answer, expires_at)
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (app_id, caller, name) DO UPDATE
              SET fingerprint = $4, answer = $5, expires_at = $6 WHERE idempotency.expires_at <= $7",
-            args![&self.app, &self.caller, &self.name, &self.fingerprint, &sealed, now + KEPT_MS, now],
+            args![&self.app, &self.caller, &self.name, &self.fingerprint(), &sealed, now + KEPT_MS, now],
         )?;
         // Somebody else asked the same just now: run again, and find their answer.
         if kept == 0 { Err(StoreError::Contention.into()) } else { Ok(()) }
@@ -133,7 +163,11 @@ impl Once {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         // Writing into a String cannot fail.
         let _ = write!(text, "{byte:02x}");
         text

@@ -14,6 +14,7 @@ use heliograph_wire::{
     audit::AuditActor, contract, id::AppId, key_life::*, op::Scope, patch::Patch, problem::Missing, secret,
     time::Timestamp,
 };
+use std::net::IpAddr;
 use zeroize::Zeroizing;
 
 // ---- Handlers
@@ -170,8 +171,10 @@ impl Kept {
 }
 
 /// Disables a key because this secret of it leaked. If it is the one before the current, only that one ends.
-pub fn disable_leaked(tx: &mut Tx<'_>, state: &State, id: &str, old_one: bool) -> Result<()> {
+pub fn disable_leaked(tx: &mut Tx<'_>, state: &State, id: &str, old_one: bool, reporter: IpAddr) -> Result<()> {
     let Some(mut kept) = find(tx, id)? else { return Ok(()) };
+    let app = text(kept.life.app_id);
+    let before = audit::life_of_key(tx, &app, id)?;
     if old_one {
         (kept.old_secret, kept.life.old_secret_until) = (None, None);
     } else if kept.life.enabled {
@@ -179,10 +182,11 @@ pub fn disable_leaked(tx: &mut Tx<'_>, state: &State, id: &str, old_one: bool) -
     }
     save(tx, state, &kept)?;
     // Whoever reports a secret shows no credential.
-    let actor = AuditActor { kind: "reporter".to_owned(), ..AuditActor::default() };
-    let change =
-        audit::Change { operation: "ReportLeakedKeys", actor, subject: Some(id.to_owned()), ..Default::default() };
-    audit::record(tx, &state.vault, &text(kept.life.app_id), &change)
+    let (kind, address) = ("reporter".to_owned(), Some(reporter.to_string()));
+    let actor = AuditActor { kind, address, ..AuditActor::default() };
+    let (subject, after) = (Some(id.to_owned()), audit::life_of_key(tx, &app, id)?);
+    let change = audit::Change { operation: "ReportLeakedKeys", actor, subject, before, after };
+    audit::record(tx, &state.vault, &app, &change)
 }
 
 /// Limits that hold something: each address a range, each operation one that the key's scope may call.
@@ -286,5 +290,7 @@ fn save(tx: &mut Tx<'_>, state: &State, kept: &Kept) -> Result<()> {
         ],
     )?;
     keys::forget_after_commit(tx, state);
+    let state = state.clone();
+    tx.after_commit(move || state.key_watch.notify_one());
     Ok(())
 }

@@ -5,7 +5,8 @@
 //! makes an app takes the new master key, and a server that does not know it reads its source again.
 
 use crate::{
-    admin, audit,
+    admin,
+    audit::{self, Change},
     error::{Error, Result},
     settings::{Settings, StartError},
     vault::{Vault, Wrapping},
@@ -235,8 +236,19 @@ pub async fn prune(settings: &Settings) -> Result<Vec<String>, StartError> {
     let usage = status(settings).await?;
     let unused = |id: &str| usage.iter().any(|one| one.id == id && one.data_keys == 0 && !one.in_use);
     let keys: Vec<Key> = source.read()?.into_iter().filter(|key| !unused(&Wrapping::new(key).id)).collect();
+    let gone: Vec<String> = usage.iter().filter(|one| unused(&one.id)).map(|one| one.id.clone()).collect();
     replace(path, &keys).map_err(|error| StartError::File { path: path.clone(), error })?;
-    Ok(usage.iter().filter(|one| unused(&one.id)).map(|one| one.id.clone()).collect())
+    let (store, vault) = admin::open(settings).await?;
+    let told = gone.clone();
+    let tell = move |tx: &mut Tx<'_>| -> Result<()> {
+        told.iter().try_for_each(|id| {
+            let subject = Some(id.clone());
+            audit::by_operator(tx, &vault, Change { operation: "master-key prune", subject, ..Change::default() })
+        })
+    };
+    store.write(tell).await?;
+    store.close();
+    Ok(gone)
 }
 
 // ---- Rules
@@ -247,7 +259,8 @@ fn rewrap_some(tx: &mut Tx<'_>, vault: &Vault) -> Result<bool> {
     let apps = old(tx, &newest)?;
     // The server's own comes first: what is made from now on is made under the new key.
     if apps.first().is_some_and(String::is_empty) {
-        audit::by_operator(tx, vault, "master-key rotate", &newest.id)?;
+        let subject = Some(newest.id.clone());
+        audit::by_operator(tx, vault, Change { operation: "master-key rotate", subject, ..Change::default() })?;
     }
     for app in &apps {
         vault.rewrap(tx, app, &newest)?;

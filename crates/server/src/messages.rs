@@ -8,7 +8,7 @@ use crate::{
     events::{self, Subscribers},
     media, names,
     pages::{From, Window, links},
-    participants,
+    participants, quotes,
     router::Builder,
     state::State,
     users,
@@ -17,6 +17,7 @@ use heliograph_store::{Cells, Tx, args};
 use heliograph_wire::{
     apps::AppSettings,
     content::Content,
+    conversations::ConversationTruncated,
     events::{EventUser, MessagePayload},
     id::{AppId, ConversationId, MessageId, UserId},
     messages::*,
@@ -69,87 +70,102 @@ async fn delete(call: Call<DeleteMessage>) -> Result<Nothing> {
 
 // ---- Rules
 
-/// Posts a message: it, its conversation's new state and the calls of webhooks are one change.
+/// Posts what the body holds.
 fn add(tx: &mut Tx<'_>, call: &Call<PostMessage>) -> Result<Vec<u8>> {
     let (app, id) = (call.path.app_id, call.path.conversation_id);
-    let mut conversation = conversations::find(tx, app, id)?;
+    let conversation = conversations::find(tx, app, id)?;
     // Asked for before there is work: on PostgreSQL a transaction may run from the start again to get an answer.
     let subscribers = Subscribers::of(tx, app)?;
     let body = &call.body;
     let speaker = speaker(tx, app, id, &body.author)?;
-    let user = speaker.as_ref().map(|speaker| &speaker.user);
     if let Some(destination) = &body.destination {
         destination::check(tx, app, &conversation.shown, destination)?;
     }
-    if conversation.message_count >= MAX_PER_CONVERSATION {
+    let draft = Draft {
+        author: shown(&body.author, speaker.as_ref())?,
+        user: speaker.as_ref().map(|speaker| &speaker.user),
+        content: &body.content,
+        source: Source::api(),
+        quoted_message: None,
+        metadata: body.metadata.as_ref(),
+        references: body.references.as_deref(),
+    };
+    let Posted { json, .. } = publish(tx, &call.state, app, &subscribers, conversation, draft)?;
+    Ok(format!("{{\"messages\":[{json}]}}").into_bytes())
+}
+
+/// A message that is about to be posted.
+pub struct Draft<'m> {
+    /// Who speaks, as it is shown.
+    pub author: Author,
+    /// The user who speaks, if one does.
+    pub user: Option<&'m User>,
+    /// What is said.
+    pub content: &'m Content,
+    /// By what way it came, with client and device.
+    pub source: Source,
+    /// What it answers.
+    pub quoted_message: Option<QuotedMessage>,
+    /// Custom properties.
+    pub metadata: Option<&'m Metadata>,
+    /// What it draws on.
+    pub references: Option<&'m [Reference]>,
+}
+
+/// A message that was posted.
+pub struct Posted {
+    /// The message.
+    pub message: Message,
+    /// The same as it is kept and answered.
+    json: String,
+    /// Its conversation, as the message has left it.
+    pub conversation: ConversationTruncated,
+}
+
+/// Posts a message: it, its conversation's new state and the calls of webhooks are one change.
+pub fn publish(
+    tx: &mut Tx<'_>,
+    state: &State,
+    app: AppId,
+    subscribers: &Subscribers,
+    mut conversation: conversations::Kept,
+    draft: Draft<'_>,
+) -> Result<Posted> {
+    let id = conversation.shown.key.id;
+    if conversation.is_full() {
         return Err(Error::Locked(format!("Message limit of {MAX_PER_CONVERSATION} per conversation reached.")));
     }
-    let metadata = body.metadata.clone().unwrap_or_default().without_nulls();
+    let metadata = draft.metadata.cloned().unwrap_or_default().without_nulls();
     if metadata.too_large() {
         return Err(Error::invalid("Message metadata is limited to 4096 bytes in size."));
     }
     let message = Message {
         id: MessageId::new(tx.id()),
         received: Timestamp(tx.now()),
-        author: shown(&body.author, speaker.as_ref())?,
+        author: draft.author,
         activity: None,
-        content: kept_content(tx, app, &body.content)?,
-        source: Source::api(),
-        quoted_message: None,
+        content: kept_content(tx, app, draft.content)?,
+        source: draft.source.in_short(),
+        quoted_message: draft.quoted_message,
         metadata: Some(metadata).filter(|m: &Metadata| !m.is_empty()),
         deleted: None,
-        references: body.references.clone(),
+        references: draft.references.map(<[_]>::to_vec),
     };
     let json = serde_json::to_string(&message)?;
     append(tx, app, id, message.id, &json)?;
     attachments::bind(tx, app, id, message.id, &message.content)?;
-    touch(tx, app, id, user.is_none())?;
-    control::on_activity(tx, app, &mut conversation, user.is_some())?;
-    if let Some(user) = user {
+    touch(tx, app, id, draft.user.is_none())?;
+    control::on_activity(tx, app, &mut conversation, draft.user.is_some(), draft.source.integration_id)?;
+    if let Some(user) = draft.user {
         participants::mark_read(tx, app, id, user.key.id, conversation.posted + 1)?;
     }
-    tell(tx, &call.state, &subscribers, &conversation, &message, user, &json)?;
-    Ok(format!("{{\"messages\":[{json}]}}").into_bytes())
+    let told = Told { message: &message, json: &json, user: draft.user, source: &draft.source };
+    tell(tx, state, subscribers, &conversation.shown.key, &told)?;
+    Ok(Posted { message, json, conversation: conversation.shown.key })
 }
 
-/// Has a user say the text of a postback action that they chose on a channel, for apps that want it in the conversation.
-/// One that is full stays as it is.
-pub fn echo(
-    tx: &mut Tx<'_>,
-    state: &State,
-    app: AppId,
-    conversation: &conversations::Kept,
-    user: &User,
-    text: String,
-    source: Source,
-) -> Result<()> {
-    if conversation.message_count >= MAX_PER_CONVERSATION {
-        return Ok(());
-    }
-    let id = conversation.shown.key.id;
-    let author = Author::user(user.key.id);
-    let MessagePost { author, content, .. } = MessagePost::text(author, text);
-    let message = Message {
-        id: MessageId::new(tx.id()),
-        received: Timestamp(tx.now()),
-        author: shown(&author, speaker(tx, app, id, &author)?.as_ref())?,
-        activity: None,
-        content,
-        source,
-        quoted_message: None,
-        metadata: None,
-        deleted: None,
-        references: None,
-    };
-    let json = serde_json::to_string(&message)?;
-    append(tx, app, id, message.id, &json)?;
-    touch(tx, app, id, false)?;
-    participants::mark_read(tx, app, id, user.key.id, conversation.posted + 1)?;
-    tell(tx, state, &Subscribers::of(tx, app)?, conversation, &message, Some(user), &json)
-}
-
-/// Card numbers are masked unless the app wants them. Only a message that holds one asks the app.
-fn kept_content(tx: &Tx<'_>, app: AppId, content: &Content) -> Result<Content> {
+/// Card numbers are masked unless the app wants them. Only content that holds one asks the app.
+pub fn kept_content(tx: &Tx<'_>, app: AppId, content: &Content) -> Result<Content> {
     match content::masked(content) {
         Some(masked) if apps::find(tx, app)?.settings.mask_credit_card_numbers != Some(false) => Ok(masked),
         _ => Ok(content.clone()),
@@ -174,6 +190,17 @@ fn speaker(tx: &Tx<'_>, app: AppId, conversation: ConversationId, author: &Autho
     Ok(Some(Speaker { user, settings }))
 }
 
+/// A user of the conversation who speaks on a channel, as the message shows them.
+pub fn author_of(tx: &Tx<'_>, app: AppId, conversation: ConversationId, user: UserId) -> Result<Author> {
+    let author = Author::user(user);
+    shown(&author, speaker(tx, app, conversation, &author)?.as_ref())
+}
+
+/// The business, as a message shows it.
+pub fn author_of_business(given: &Author) -> Result<Author> {
+    shown(given, None)
+}
+
 /// Who spoke, as the message shows it.
 fn shown(given: &Author, speaker: Option<&Speaker>) -> Result<Author> {
     let mut author = Author { user_external_id: None, brand_id: None, user_id: None, ..given.clone() };
@@ -194,10 +221,19 @@ fn shown(given: &Author, speaker: Option<&Speaker>) -> Result<Author> {
     Ok(author)
 }
 
+/// A message as webhooks are told of it.
+struct Told<'m> {
+    message: &'m Message,
+    json: &'m str,
+    user: Option<&'m User>,
+    /// In full.
+    source: &'m Source,
+}
+
 /// A message in a webhook's payload: if a user speaks, the author tells who.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Told<'m> {
+enum Payload<'m> {
     AsIs(&'m RawValue),
     WithUser(serde_json::Value),
 }
@@ -206,24 +242,22 @@ fn tell(
     tx: &mut Tx<'_>,
     state: &State,
     subscribers: &Subscribers,
-    conversation: &conversations::Kept,
-    message: &Message,
-    user: Option<&User>,
-    json: &str,
+    conversation: &ConversationTruncated,
+    told: &Told<'_>,
 ) -> Result<()> {
-    let raw: &RawValue = serde_json::from_str(json)?;
-    let key = &conversation.shown.key;
-    let tree = user.map(|_| serde_json::to_value(message)).transpose()?;
-    events::record(tx, state, subscribers, Trigger::ConversationMessage, Some(key), |to| {
-        let message = match (user, &tree) {
+    let raw: &RawValue = serde_json::from_str(told.json)?;
+    let tree = told.user.map(|_| serde_json::to_value(told.message)).transpose()?;
+    events::record(tx, state, subscribers, Trigger::ConversationMessage, Some(conversation), |to| {
+        let message = match (told.user, &tree) {
             (Some(user), Some(tree)) => {
                 let mut tree = tree.clone();
                 tree["author"]["user"] = serde_json::to_value(EventUser::of(user, to.full_user)).unwrap_or_default();
-                Told::WithUser(tree)
+                tree["source"] = serde_json::to_value(to.source(told.source)).unwrap_or_default();
+                Payload::WithUser(tree)
             }
-            _ => Told::AsIs(raw),
+            _ => Payload::AsIs(raw),
         };
-        MessagePayload { conversation: key.clone(), message }
+        MessagePayload { conversation: conversation.clone(), message }
     })
 }
 
@@ -281,8 +315,8 @@ fn clear(tx: &mut Tx<'_>, call: &Call<DeleteAllMessages>) -> Result<Nothing> {
 /// Deletes all messages of a conversation, which stays.
 pub fn delete_all_of(tx: &mut Tx<'_>, state: &State, app: AppId, conversation: ConversationId) -> Result<()> {
     attachments::remove_with_messages(tx, state, app, conversation)?;
+    delete_rows_of(tx, app, conversation)?;
     let (app, id) = (app.text(), conversation.text());
-    tx.execute("DELETE FROM message WHERE app_id = $1 AND conversation_id = $2", args![app.as_str(), id.as_str()])?;
     tx.execute(
         "UPDATE conversation SET message_count = 0 WHERE app_id = $1 AND id = $2",
         args![app.as_str(), id.as_str()],
@@ -294,6 +328,7 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteMessage>) -> Result<Nothing> {
     let (app, conversation) = (call.path.app_id, call.path.conversation_id);
     conversations::find(tx, app, conversation)?;
     attachments::remove_with_message(tx, &call.state, app, conversation, call.path.message_id)?;
+    quotes::forget(tx, app, conversation, call.path.message_id)?;
     participants::forget_unread(tx, app, conversation, count_from(tx, app, conversation, call.path.message_id)?)?;
     let (app, conversation, id) = (app.text(), conversation.text(), call.path.message_id.text());
     let gone = tx.execute(
@@ -311,6 +346,19 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteMessage>) -> Result<Nothing> {
 }
 
 // ---- Rows
+
+/// Deletes the messages of a conversation, and what is kept beside them.
+pub fn delete_rows_of(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId) -> Result<()> {
+    for statement in [
+        "DELETE FROM message WHERE app_id = $1 AND conversation_id = $2",
+        "DELETE FROM message_external_id WHERE app_id = $1 AND conversation_id = $2",
+        "DELETE FROM message_quote WHERE app_id = $1 AND conversation_id = $2",
+        "DELETE FROM message_ref WHERE app_id = $1 AND conversation_id = $2",
+    ] {
+        tx.execute(statement, args![app.text().as_str(), conversation.text().as_str()])?;
+    }
+    Ok(())
+}
 
 /// How many messages there are from this one on.
 fn count_from(tx: &Tx<'_>, app: AppId, conversation: ConversationId, id: MessageId) -> Result<i64> {

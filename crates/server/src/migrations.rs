@@ -14,4 +14,7 @@ pub const ALL: &[Migration] = &[
     Migration { version: 8, name: "key life", sql: include_str!("../migrations/0008_key_life.sql") },
     Migration { version: 9, name: "audit", sql: include_str!("../migrations/0009_audit.sql") },
     Migration { version: 10, name: "webhook signing", sql: include_str!("../migrations/0010_webhook_signing.sql") },
+    Migration { version: 11, name: "channel messages", sql: include_str!("../migrations/0011_channel_messages.sql") },
+    Migration { version: 12, name: "long queues", sql: include_str!("../migrations/0012_long_queues.sql") },
+    Migration { version: 13, name: "key notices", sql: include_str!("../migrations/0013_key_notices.sql") },
 ];

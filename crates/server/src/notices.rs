@@ -35,6 +35,9 @@ async fn set(call: Call<SetNotices>) -> Result<NoticesReply> {
             }
             None => webhooks::make_for_the_app(tx, &call.state, app, &call.body.target)?,
         }
+        // What has happened before and is still so is told to whoever listens from now on.
+        let state = call.state.clone();
+        tx.after_commit(move || state.key_watch.notify_one());
         Ok(NoticesReply { notices: kept(tx, &call.state, app)?.ok_or(Missing::RESOURCE)? })
     })
     .await
@@ -60,6 +63,11 @@ fn kept(tx: &Tx<'_>, state: &State, app: AppId) -> Result<Option<Notices>> {
 /// Tells that a webhook was paused. It is not told to the webhook itself.
 pub fn webhook_paused(tx: &mut Tx<'_>, state: &State, app: &str, webhook: &str, since: Timestamp) -> Result<()> {
     tell(tx, state, app, WEBHOOK_PAUSED, webhook, &json!({ "webhook": { "id": webhook }, "failingSince": since }))
+}
+
+/// Tells that a key ends soon.
+pub fn key_expiring(tx: &mut Tx<'_>, state: &State, app: &str, payload: &Value) -> Result<()> {
+    tell(tx, state, app, KEY_EXPIRING, "", payload)
 }
 
 fn tell(tx: &mut Tx<'_>, state: &State, app: &str, kind: &str, but: &str, payload: &Value) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::{
 };
 use heliograph_store::{Row, Tx, args};
 use heliograph_wire::{
-    conversations::ConversationType,
+    conversations::{ConversationTruncated, ConversationType},
     id::{AppId, ConversationId, ParticipantId, UserId},
     op::{Nothing, Operation},
     participants::*,
@@ -212,13 +212,17 @@ fn user_of(tx: &Tx<'_>, app: AppId, conversation: ConversationId, participant: &
     Ok(rows.first().map(|row| row.parse(0)).transpose()?)
 }
 
-/// The user of a personal conversation: the only one there is.
-pub fn only(tx: &Tx<'_>, app: AppId, conversation: ConversationId) -> Result<Option<UserId>> {
+/// The user of a conversation that is personal: the only one there is.
+pub fn sole_user(tx: &Tx<'_>, app: AppId, conversation: &ConversationTruncated) -> Result<Option<User>> {
+    if conversation.r#type != ConversationType::Personal {
+        return Ok(None);
+    }
     let rows = tx.query(
         "SELECT user_id FROM participant WHERE app_id = $1 AND conversation_id = $2 LIMIT 1",
-        args![app.text().as_str(), conversation.text().as_str()],
+        args![app.text().as_str(), conversation.id.text().as_str()],
     )?;
-    Ok(rows.first().map(|row| row.parse(0)).transpose()?)
+    let Some(row) = rows.first() else { return Ok(None) };
+    users::by_id(tx, app, row.parse(0)?)
 }
 
 /// A user's part in a conversation, if they take part; without the clients by which they do.

@@ -3,15 +3,15 @@
 use crate::{
     activities, app_keys, apps, attachments, audit,
     call::{Answer, Endpoint, Rules, Streamed, endpoint, raw_endpoint, streamed_endpoint},
-    channel_events, channels, clients, control, conversations, deliveries, devices, explain, integration_keys,
-    integrations, key_life, key_policy, leaks, messages, notices, oauth,
+    channel_events, channel_messages, channels, clients, control, conversations, deliveries, devices, explain,
+    integration_keys, integrations, key_life, key_policy, leaks, messages, notices, oauth,
     open::{Visit, open_endpoint},
     participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhook_events, webhook_health,
     webhook_proxies, webhook_signing, webhooks,
 };
-use heliograph_wire::{check::Checker, op::Operation};
+use heliograph_wire::{check::Checker, op::Operation, openapi::query_schema};
 use http::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// What a path answers, by method.
 pub struct Route {
@@ -68,6 +68,7 @@ impl Router {
         activities::routes(&mut builder);
         channels::routes(&mut builder);
         channel_events::routes(&mut builder);
+        channel_messages::routes(&mut builder);
         control::routes(&mut builder);
         switchboards::routes(&mut builder);
         switchboard_integrations::routes(&mut builder);
@@ -175,20 +176,6 @@ impl Builder<'_> {
             query: query.map(|schema| Checker::compile(&schema, schemas).coercing()),
         }
     }
-}
-
-/// The query's parameters as one object.
-fn query_schema(parameters: &Value) -> Option<Value> {
-    let in_query = parameters.as_array()?.iter().filter(|p| p["in"] == "query");
-    let properties: Map<String, Value> =
-        in_query.map(|p| (p["name"].as_str().unwrap_or_default().to_owned(), p["schema"].clone())).collect();
-    let required: Vec<&Value> = parameters
-        .as_array()?
-        .iter()
-        .filter(|p| p["in"] == "query" && p["required"] == true)
-        .map(|p| &p["name"])
-        .collect();
-    (!properties.is_empty()).then(|| json!({ "type": "object", "properties": properties, "required": required }))
 }
 
 /// A template whose parameters are called by their place: paths that name one place differently are still one path.

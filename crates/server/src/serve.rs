@@ -3,6 +3,7 @@
 use crate::{
     admin::account_key,
     attachments::{self, Files},
+    audit,
     auth::KeyCache,
     blobs::Blobs,
     client_address::Proxies,
@@ -17,6 +18,7 @@ use crate::{
     metrics::Metrics,
     migrations,
     oauth::removal,
+    open_files::OpenFiles,
     retention::{self, Bell},
     router::Router,
     settings::{Settings, StartError},
@@ -25,7 +27,7 @@ use crate::{
     webhook_signing,
 };
 use bytes::Bytes;
-use heliograph_http::{DoorLimits, Outbound, OutboundOptions, parse_target};
+use heliograph_http::{Outbound, OutboundOptions, parse_target};
 use heliograph_store::Store;
 use heliograph_wire::{key_life::KeyMode, openapi};
 use std::{
@@ -35,8 +37,9 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
+    time::Duration,
 };
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// What a server tells once it answers.
@@ -66,6 +69,7 @@ pub async fn serve(
     started: impl FnOnce(&Started) + Send,
 ) -> Result<(), StartError> {
     check_public_url(&settings)?;
+    let open_files = OpenFiles::raise(settings.postgres_connections)?;
     let failed = |error| StartError::Listen { address: settings.listen.clone(), error };
     let listener = TcpListener::bind(&settings.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
@@ -83,29 +87,26 @@ pub async fn serve(
     let files = Files::new(Blobs::open(&settings)?);
     let document = openapi::document(settings.public_url.as_deref().unwrap_or("/"));
     let (state, notes) =
-        assemble(&settings, address, store.clone(), vault, files, document.to_string().into(), stop.clone())?;
+        assemble(&settings, open_files, address, store.clone(), vault, files, document.to_string().into(), stop.clone())?;
     webhook_signing::complete(&state).await?;
     Dispatcher::prepare(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
     let url = format!("http://{address}");
     let router = Router::new(&document);
     drop(document);
-    let door = heliograph_http::serve(listener, Edge::new(state.clone(), router), DoorLimits::default(), stop.clone());
+    let door = heliograph_http::serve(listener, Edge::new(state.clone(), router), open_files.door(), stop.clone());
     let last_request = CancellationToken::new();
     let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
-    let clearing = tokio::spawn(attachments::run(state.clone(), stop.clone()));
-    let retiring = tokio::spawn(idempotency::run(state.clone(), stop.clone()));
-    let noting = tokio::spawn(key_uses::run(state.clone(), stop.clone()));
-    let watching = tokio::spawn(key_watch::run(state.clone(), stop.clone()));
-    let forgetting = tokio::spawn(sweep::run(state.clone(), stop.clone()));
-    let telling = tokio::spawn(removal::run(state.clone(), stop.clone()));
-    let sweeping = tokio::spawn(retention::run(state.clone(), stop));
+    let mut beside = background(&state, settings.audit_time, &stop);
+    let OpenFiles { allowed, connections, calls } = open_files;
+    tracing::info!(allowed, connections, calls, "open files");
     tracing::info!(%address, "listening");
     notes.iter().for_each(|note| tracing::warn!("{note}"));
     started(&Started { url, first_key, notes });
     // Delivery goes on until the last request is answered: it may still cause events. A task ends early only by a
     // panic, which is in the log.
-    let _ = tokio::join!(door, clearing, forgetting, telling, sweeping, noting, watching, retiring);
+    let _ = door.await;
+    while beside.join_next().await.is_some() {}
     last_request.cancel();
     let _ = delivery.await;
     attachments::finish(&state).await;
@@ -115,6 +116,22 @@ pub async fn serve(
     closing.await.map_err(|error| StartError::Database(error.to_string()))
 }
 
+/// What goes on beside the requests, until the server is told to stop.
+fn background(state: &State, audit_time: Option<Duration>, stop: &CancellationToken) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(attachments::run(state.clone(), stop.clone()));
+    tasks.spawn(idempotency::run(state.clone(), stop.clone()));
+    tasks.spawn(key_uses::run(state.clone(), stop.clone()));
+    tasks.spawn(key_watch::run(state.clone(), stop.clone()));
+    tasks.spawn(sweep::run(state.clone(), stop.clone()));
+    tasks.spawn(removal::run(state.clone(), stop.clone()));
+    tasks.spawn(retention::run(state.clone(), stop.clone()));
+    if let Some(time) = audit_time {
+        tasks.spawn(audit::run(state.clone(), time, stop.clone()));
+    }
+    tasks
+}
+
 fn check_public_url(settings: &Settings) -> Result<(), StartError> {
     let Some(url) = &settings.public_url else { return Ok(()) };
     parse_target(url).map(drop).map_err(|rule| StartError::Setting(format!("the public URL {rule}")))
@@ -122,6 +139,7 @@ fn check_public_url(settings: &Settings) -> Result<(), StartError> {
 
 fn assemble(
     settings: &Settings,
+    open_files: OpenFiles,
     address: SocketAddr,
     store: Store,
     vault: Vault,
@@ -129,7 +147,7 @@ fn assemble(
     document: Bytes,
     stopping: CancellationToken,
 ) -> Result<(State, Vec<String>), StartError> {
-    let mut notes = Vec::new();
+    let mut notes = Vec::from_iter(open_files.note());
     // A server behind a proxy listens on loopback too; its public address tells that it is not for this machine alone.
     let alone = address.ip().is_loopback() && settings.public_url.is_none();
     if alone && settings.allow_private_targets.is_none() {
@@ -145,6 +163,7 @@ fn assemble(
     let outbound = Outbound::new(OutboundOptions {
         allow_private: settings.allow_private_targets.unwrap_or(alone),
         proxy,
+        max_connections: open_files.calls,
         user_agent: concat!("Heliograph/", env!("CARGO_PKG_VERSION")).to_owned(),
         ..OutboundOptions::default()
     });
@@ -160,9 +179,9 @@ fn assemble(
         document,
         reference: OnceLock::new(),
     };
-    let dispatcher = Dispatcher::new(outbound.clone(), settings.delivery_options(), node, store.engine());
+    let dispatcher = Dispatcher::new(outbound.clone(), settings.delivery_options(open_files.calls), node, store.engine());
     let (keys, metrics) = (KeyCache::default(), Metrics::default());
-    let (retention, removals) = (Bell::default(), Notify::new());
+    let (retention, removals, key_watch) = (Bell::default(), Notify::new(), Notify::new());
     let limits = Limits::new(settings.rate_limit_key, settings.rate_limit_app);
     let parts = Parts {
         store,
@@ -173,6 +192,7 @@ fn assemble(
         limits,
         retention,
         removals,
+        key_watch,
         files,
         proxies: Proxies::new(settings.trusted_proxies.clone()),
         failures: Failures::new(settings.failure_limit_address, settings.failure_limit_key),
@@ -194,7 +214,7 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), StartError> {
 /// Makes the account key that a new database begins with, and writes it down for its owner alone.
 async fn first_key(store: &Store, vault: &Arc<Vault>, mode: KeyMode, data: &Path) -> Result<FirstKey, StartError> {
     let vault = Arc::clone(vault);
-    let key = store.write(move |tx| account_key(tx, &vault, mode, None, "First key")).await?;
+    let key = store.write(move |tx| account_key(tx, &vault, mode, None, "First key", &[])).await?;
     let file = data.join("first-key.json");
     let text = serde_json::json!({ "keyId": key.id, "secret": *key.secret }).to_string();
     let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&file);

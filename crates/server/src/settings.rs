@@ -54,6 +54,8 @@ pub struct Settings {
     pub webhook_log_size: usize,
     /// After how long with nothing but failures a webhook is paused, if ever.
     pub webhook_pause_after: Option<Duration>,
+    /// For how long the audit log is kept; by default for ever.
+    pub audit_time: Option<Duration>,
     /// How often one key may ask; by default without limit.
     pub rate_limit_key: Option<RateLimit>,
     /// How often all callers of one app together may ask; by default without limit.
@@ -109,6 +111,7 @@ impl Default for Settings {
             webhook_log_time: Duration::from_secs(3 * 24 * 3600),
             webhook_log_size: 10_000,
             webhook_pause_after: None,
+            audit_time: None,
             rate_limit_key: None,
             rate_limit_app: None,
             key_mode: KeyMode::Compat,
@@ -147,14 +150,15 @@ impl Settings {
         }
     }
 
-    /// What is decided of deliveries.
-    pub(crate) fn delivery_options(&self) -> delivery::Options {
+    /// What is decided of deliveries, where so many connections may be open for them.
+    pub(crate) fn delivery_options(&self, connections: usize) -> delivery::Options {
         delivery::Options {
             gaps: self.webhook_retry_gaps.clone(),
             ordered: self.webhook_order,
             events_per_call: self.webhook_events_per_call,
             journal: Journal { keep_for: self.webhook_log_time, keep: self.webhook_log_size },
             pause_after: self.webhook_pause_after,
+            calls: delivery::most_calls(connections),
         }
     }
 

@@ -33,6 +33,8 @@ pub struct Parts {
     pub retention: Bell,
     /// Who tells partners that they are out.
     pub removals: Notify,
+    /// Who tells that the end of a key is near.
+    pub key_watch: Notify,
     /// Uploaded files.
     pub files: Files,
     /// Which proxies are believed.

@@ -1,6 +1,8 @@
 //! Making one user of two: what the one lacks comes from the other, who then is no more.
 
-use crate::{apps, attachments, client_rows, conversations, error::Result, events, user_sync::Place, users};
+use crate::{
+    apps, attachments, channels, client_rows, conversations, error::Result, events, quotes, user_sync::Place, users,
+};
 use heliograph_store::{Tx, args};
 use heliograph_wire::{
     clients::Client,
@@ -191,6 +193,8 @@ fn absorb(
         "UPDATE message SET conversation_id = $3 WHERE app_id = $1 AND conversation_id = $2",
         args![app_id.as_str(), old.as_str(), new.as_str()],
     )?;
+    quotes::move_to(tx, app, theirs.key.id, into.key.id)?;
+    channels::move_to(tx, app, theirs.key.id, into.key.id)?;
     attachments::move_to(tx, app, theirs.key.id, into.key.id)?;
     conversations::delete_rows(tx, app, theirs.key.id)
 }

@@ -86,11 +86,7 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateUser>) -> Result<UserReply> {
     {
         return Err(ALREADY_THERE);
     }
-    let mut profile = Profile {
-        locale: Some(DEFAULT_LOCALE.to_owned()),
-        locale_origin: Some(DEFAULT_LOCALE_ORIGIN.to_owned()),
-        ..Profile::default()
-    };
+    let mut profile = fresh_profile();
     merge(&mut profile, new.profile.unwrap_or_default());
     let user = User {
         key: UserTruncated {
@@ -109,6 +105,36 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateUser>) -> Result<UserReply> {
     };
     insert(tx, app, &user)?;
     Ok(UserReply { user })
+}
+
+/// What is known of everybody.
+fn fresh_profile() -> Profile {
+    Profile {
+        locale: Some(DEFAULT_LOCALE.to_owned()),
+        locale_origin: Some(DEFAULT_LOCALE_ORIGIN.to_owned()),
+        ..Profile::default()
+    }
+}
+
+/// Makes a user of somebody who writes on a channel, and of whom only that is known.
+pub fn of_channel(tx: &mut Tx<'_>, app: AppId, name: Option<String>, avatar_url: Option<String>) -> Result<User> {
+    let user = User {
+        key: UserTruncated {
+            id: UserId::new(tx.id()),
+            authenticated: false,
+            external_id: None,
+            zendesk_id: None,
+            brand_id: None,
+        },
+        signed_up_at: Timestamp(tx.now()),
+        to_be_retained: None,
+        has_payment_info: false,
+        identities: Vec::new(),
+        profile: Profile { given_name: name, avatar_url, ..fresh_profile() },
+        metadata: Metadata::default(),
+    };
+    insert(tx, app, &user)?;
+    Ok(user)
 }
 
 fn checked(metadata: Metadata) -> Result<Metadata> {

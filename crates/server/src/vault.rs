@@ -261,4 +261,18 @@ mod tests {
         assert!(open(&XChaCha20Poly1305::new(&[8; 32].into()), HERE, &sealed).is_err());
         assert!(!sealed.contains("secret") && open(&key, HERE, "short").is_err());
     }
+
+    #[test]
+    fn what_was_changed_in_any_bit_does_not_open() {
+        let key = XChaCha20Poly1305::new(&[7; 32].into());
+        let sealed = BASE64.decode(seal(&key, HERE, b"secret", [9; 24]).unwrap()).unwrap();
+        for bit in 0..sealed.len() * 8 {
+            let mut changed = sealed.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(open(&key, HERE, &BASE64.encode(&changed)).is_err(), "{bit}");
+        }
+        for length in 0..sealed.len() {
+            assert!(open(&key, HERE, &BASE64.encode(&sealed[..length])).is_err(), "{length}");
+        }
+    }
 }

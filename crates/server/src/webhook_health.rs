@@ -1,6 +1,7 @@
 //! How webhooks are delivered to and how their targets fare: told, changed, paused, resumed, tried out.
 
 use crate::{
+    audit,
     auth::Caller,
     call::Call,
     deliveries,
@@ -193,6 +194,10 @@ pub fn note(tx: &mut Tx<'_>, state: &State, app: &str, webhook: &str, change: Ch
             )?;
             if paused > 0 {
                 notices::webhook_paused(tx, state, app, webhook, Timestamp(since))?;
+                let (actor, subject) = (audit::the_server(), Some(webhook.to_owned()));
+                let after = Some(json!({ "pausedAtMs": at.to_string() }));
+                let change = audit::Change { operation: PauseWebhook::ID, actor, subject, before: None, after };
+                audit::record(tx, &state.vault, app, &change)?;
                 let (state, webhook) = (state.clone(), webhook.to_owned());
                 tx.after_commit(move || {
                     tracing::warn!(webhook, "a webhook is paused: nothing has arrived there for too long");
@@ -245,6 +250,12 @@ fn find(tx: &Tx<'_>, app: AppId, id: WebhookId) -> Result<Option<Kept>> {
 fn set_paused(tx: &mut Tx<'_>, app: &str, webhook: &str, at: i64) -> Result<()> {
     tx.execute("UPDATE webhook SET paused_at = $3 WHERE app_id = $1 AND id = $2", args![app, webhook, at])?;
     Ok(())
+}
+
+/// The webhooks at which nothing has arrived since some failure.
+pub fn failing(tx: &Tx<'_>) -> Result<Vec<String>> {
+    let mut rows = tx.query("SELECT id FROM webhook WHERE failing_since IS NOT NULL AND paused_at IS NULL", &[])?;
+    rows.iter_mut().map(|row| Ok(row.take_text(0)?)).collect()
 }
 
 /// Whether a webhook is paused.

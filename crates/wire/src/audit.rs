@@ -80,7 +80,8 @@ pub struct AuditEvent {
 #[schemars(rename = "auditActor")]
 pub struct AuditActor {
     /// The kind of key: `account`, `service account`, `app`, `integration` or `OAuth`. `OAuth client` is a partner that
-    /// exchanged a consent, `operator` somebody at the server's own command line, `reporter` whoever reported a leaked secret.
+    /// exchanged a consent, `operator` somebody at the server's own command line or with a link made there, `reporter`
+    /// whoever reported a leaked secret, `server` the server itself, which did what it was set to do.
     pub kind: String,
     /// The id of the key or of the OAuth client.
     #[serde(default, skip_serializing_if = "Option::is_none")]

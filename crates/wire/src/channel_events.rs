@@ -2,6 +2,7 @@
 //! and the webhooks are told as if the channel were the server's own.
 
 use crate::{
+    channels::InteractiveDataRef,
     conversations::ConversationTruncated,
     events::EventUser,
     id::{IntegrationId, MessageId},
@@ -17,8 +18,8 @@ use serde_json::{Map, Value};
 
 operations! { "Channel events"
     /// Reports what happened in a conversation on a channel: that a message reached it or its user or got lost, that the
-    /// user chose a postback action, came by a referral, types, or sent what is to be passed on as it is. The webhooks
-    /// with the trigger are told.
+    /// user chose a postback action, came by a referral, reads, types, or sent what is to be passed on as it is. The
+    /// webhooks with the trigger are told.
     ReportChannelEvent = POST "/heliograph/v1/apps/{appId}/conversations/{conversationId}/channelEvents" [Account App Integration]
         (ConversationPath, Nothing, ChannelReport) -> 200 Nothing | 400 404;
 }
@@ -65,6 +66,9 @@ pub enum ChannelEvent {
     /// The user came by a referral.
     #[serde(rename = "referral")]
     Referral(Referral),
+    /// The user has read what there is.
+    #[serde(rename = "conversation:read")]
+    Read(Nothing),
     /// The user begins to type.
     #[serde(rename = "typing:start")]
     TypingStart(Nothing),
@@ -188,6 +192,20 @@ pub struct ReferralDetails {
 pub struct Passthrough {
     /// The channel's message, in the channel's own words.
     pub payload: Map<String, Value>,
+    /// The data that it merely refers to, for whoever fetches it by DownloadMessageRef.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub download: Option<Referred>,
+}
+
+/// Data that a message merely refers to.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "channelDownload")]
+pub struct Referred {
+    /// Apple's reference, as it stands in the payload.
+    pub interactive_data_ref: InteractiveDataRef,
+    /// What it leads to, in the channel's own words.
+    pub data: Map<String, Value>,
 }
 
 /// `conversation:message:delivery:channel`, `…:user` and `…:failure`

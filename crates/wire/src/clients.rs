@@ -22,6 +22,9 @@ operations! { "Clients"
     /// Lists the clients of a user, in the order in which they were made, pending ones too.
     ListClients = GET "/v2/apps/{appId}/users/{userIdOrExternalId}/clients" [Account App Integration]
         (UserPath, ClientsQuery, Nothing) -> 200 ClientList | 400 404;
+    /// Fetches what a pending client was asked for with, and what its user is to be sent: for whoever runs the channel.
+    GetClientLink = GET "/heliograph/v1/apps/{appId}/users/{userIdOrExternalId}/clients/{clientId}/link" [Account App Integration]
+        (ClientPath, BrandQuery, Nothing) -> 200 ClientLinkReply | 404;
     /// Removes a client from its user and from all conversations. The client of the SDKs stays.
     RemoveClient = DELETE "/v2/apps/{appId}/users/{userIdOrExternalId}/clients/{clientId}" [Account App Integration]
         (ClientPath, BrandQuery, Nothing) -> 200 Nothing | 400 404;
@@ -125,6 +128,25 @@ pub struct Client {
     pub raw: Option<Map<String, Value>>,
 }
 
+impl Client {
+    /// One of which nothing is known yet.
+    pub const fn pending(id: ClientId, r#type: ClientType) -> Self {
+        Self {
+            id,
+            r#type,
+            status: ClientStatus::Pending,
+            integration_id: None,
+            external_id: None,
+            last_seen: None,
+            linked_at: None,
+            display_name: None,
+            avatar_url: None,
+            info: None,
+            raw: None,
+        }
+    }
+}
+
 /// One client.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "clientResponse")]
@@ -172,6 +194,29 @@ pub struct NewClient {
     pub target: LinkTarget,
 }
 
+/// What a pending client was asked for with.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "clientLink")]
+pub struct ClientLink {
+    /// Who the user is on the channel.
+    pub match_criteria: MatchCriteria,
+    /// How the user is to be asked. The message is as it is to be sent: HTML for Markdown, text for channels that show
+    /// nothing else.
+    pub confirmation: Confirmation,
+    /// The conversation that the client is to take part in, if it is still there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<LinkTarget>,
+}
+
+/// One link.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "clientLinkResponse")]
+pub struct ClientLinkReply {
+    /// The link.
+    pub link: ClientLink,
+}
+
 /// Who a user is on a channel.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -193,6 +238,9 @@ fn required_outside_of_variants(schema: &mut Schema) {
     variants.into_iter().flatten().filter_map(|variant| variant.try_into().ok()).for_each(required_outside);
 }
 
+/// The subject of mails that nobody gives one.
+pub const DEFAULT_SUBJECT: &str = "New message from {appName}";
+
 /// A user's address for mail.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -209,7 +257,7 @@ pub struct MailCriteria {
     pub address: String,
     /// The subject of the mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("default" = "New message from {appName}"))]
+    #[schemars(extend("default" = DEFAULT_SUBJECT))]
     pub subject: Option<String>,
 }
 
@@ -275,7 +323,8 @@ impl MatchCriteria {
 pub struct Confirmation {
     /// Whether and how they are asked.
     pub r#type: ConfirmationType,
-    /// What they are told: a text or an image, with links at most. It does not become part of the conversation.
+    /// What they are told, by the business: a text or an image, with links at most. It does not become part of the
+    /// conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<MessagePost>,
 }
@@ -345,6 +394,10 @@ pub enum ClientOutcome {
     Blocked,
     /// The user wants messages again.
     Unblocked,
+    /// The user is not there any more: they have signed out, or uninstalled the app. No webhook is told.
+    Left,
+    /// The user is there again. No webhook is told.
+    Returned,
     /// The user could not be linked. The client goes.
     LinkFailed,
     /// The user did not want to be linked. The client goes.

@@ -89,6 +89,7 @@ impl JsonSchema for Integration {
         variants.push(partner_schema());
         schemars::json_schema!({
             "description": "An integration. Its type says which fields it has.",
+            "type": "object",
             "required": ["type"],
             "oneOf": variants,
             "discriminator": { "propertyName": "type" },

@@ -10,6 +10,7 @@ pub mod apps;
 pub mod attachments;
 pub mod audit;
 pub mod channel_events;
+pub mod channel_messages;
 pub mod channels;
 pub mod check;
 pub mod clients;
@@ -63,6 +64,7 @@ pub fn contract() -> Vec<op::Description> {
         conversations::OPERATIONS,
         channels::OPERATIONS,
         channel_events::OPERATIONS,
+        channel_messages::OPERATIONS,
         participants::OPERATIONS,
         messages::OPERATIONS,
         activities::OPERATIONS,

@@ -294,6 +294,11 @@ impl Source {
             device: None,
         }
     }
+
+    /// Without client and device, as it is shown wherever these are not asked for.
+    pub fn in_short(&self) -> Self {
+        Self { client: None, device: None, ..self.clone() }
+    }
 }
 
 /// Something that happened, told as a message.

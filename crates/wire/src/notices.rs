@@ -1,7 +1,13 @@
 //! Notices: what the server itself tells the owner of an app, such as that a webhook was paused. They are delivered as
 //! webhooks are, to a target of the app's own. Beyond the public contract.
 
-use crate::{id::WebhookId, op::Nothing, operations, path::AppPath};
+use crate::{
+    id::{IntegrationId, WebhookId},
+    op::Nothing,
+    operations,
+    path::AppPath,
+    time::Timestamp,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +26,38 @@ operations! { "Notices"
 
 /// The type of the notice that a webhook was paused because nothing arrived there any more.
 pub const WEBHOOK_PAUSED: &str = "heliograph:webhook:paused";
+
+/// The type of the notice that a key ends soon.
+pub const KEY_EXPIRING: &str = "heliograph:key:expiring";
+/// Within how many days of a key's end its app's owner is told: once for each, as long as the end is not moved.
+pub const KEY_EXPIRING_DAYS: [i64; 3] = [14, 7, 1];
+
+/// What the notice that a key ends soon carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "keyExpiring")]
+pub struct KeyExpiring {
+    /// The key.
+    pub key: KeyRef,
+    /// Its end is within so many days: 14, 7 or 1.
+    pub within_days: i64,
+}
+
+/// A key, as a notice tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "keyExpiringKey")]
+pub struct KeyRef {
+    /// Its id.
+    pub id: String,
+    /// Its name for people.
+    pub display_name: String,
+    /// The custom integration it belongs to, if it is one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration_id: Option<IntegrationId>,
+    /// When it stops to work.
+    pub expires_at: Timestamp,
+}
 
 /// Where notices are to go.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -1,10 +1,11 @@
 //! What an operation is: a row of the contract.
 
-use crate::path::PathParams;
+use crate::{path::PathParams, problem::Missing};
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::any::TypeId;
+use serde_json::Value;
+use std::{any::TypeId, borrow::Cow};
 
 /// Whose credential may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,6 +88,12 @@ pub struct Description {
     pub body: Option<SchemaOf>,
     /// The schema of its answer.
     pub reply: SchemaOf,
+    /// Reads the values of its path into their types, and writes them again.
+    pub read_path: fn(&[Cow<'_, str>]) -> Result<Vec<String>, Missing>,
+    /// Reads a query into its type, and writes it again.
+    pub read_query: fn(Value) -> serde_json::Result<Value>,
+    /// Reads a body into its type, and writes it again.
+    pub read_body: fn(Value) -> serde_json::Result<Value>,
 }
 
 /// Turns a row into a value.
@@ -105,6 +112,9 @@ pub fn describe<O: Operation>(tag: &'static str, module: &'static str) -> Descri
         query: some(is_nothing::<O::Query>(), |g| g.subschema_for::<O::Query>()),
         body: some(is_nothing::<O::Body>(), |g| g.subschema_for::<O::Body>()),
         reply: |g| g.subschema_for::<O::Reply>(),
+        read_path: |segments| Ok(O::Path::read(segments)?.write()),
+        read_query: |value| serde_json::to_value(serde_json::from_value::<O::Query>(value)?),
+        read_body: |value| serde_json::to_value(serde_json::from_value::<O::Body>(value)?),
     }
 }
 

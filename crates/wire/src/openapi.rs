@@ -159,12 +159,28 @@ fn responses(operation: &Description, generator: &mut SchemaGenerator, refusal: 
     // Who needs no credential is not refused for one, and not counted by it.
     let open = operation.scopes.is_empty();
     let common = common.iter().filter(|status| !(open && [401, 403, 429].contains(*status)));
-    for &status in operation.refusals.iter().chain(common) {
+    // Two different requests under one Idempotency-Key.
+    let named = operation.method == http::Method::POST && !open && operation.id != "UploadAttachment";
+    for &status in operation.refusals.iter().chain(common).chain(named.then_some(&422)) {
         let description =
             http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Refused");
         responses[status.to_string()] = json!({ "description": description, "content": content(refusal.clone()) });
     }
     responses
+}
+
+/// The parameters of an operation that stand in its query, as the schema of one object.
+pub fn query_schema(parameters: &Value) -> Option<Value> {
+    let in_query = parameters.as_array()?.iter().filter(|p| p["in"] == "query");
+    let properties: Map<String, Value> =
+        in_query.map(|p| (p["name"].as_str().unwrap_or_default().to_owned(), p["schema"].clone())).collect();
+    let required: Vec<&Value> = parameters
+        .as_array()?
+        .iter()
+        .filter(|p| p["in"] == "query" && p["required"] == true)
+        .map(|p| &p["name"])
+        .collect();
+    (!properties.is_empty()).then(|| json!({ "type": "object", "properties": properties, "required": required }))
 }
 
 #[cfg(test)]

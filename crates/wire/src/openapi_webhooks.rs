@@ -6,8 +6,8 @@ use crate::{
     channel_events::{DeliveryPayload, PassthroughPayload, PostbackPayload, ReferralPayload},
     control::ControlPayload,
     events::{
-        AppRef, ConversationCreatePayload, ConversationRemovePayload, MemberPayload, MessagePayload, UserRemovePayload,
-        WebhookRef,
+        AppRef, ConversationCreatePayload, ConversationRemovePayload, EventUser, MemberPayload, MessagePayload,
+        UserRemovePayload, WebhookRef,
     },
     id::EventId,
     messages::Message,
@@ -37,7 +37,7 @@ fn payload(trigger: Trigger, generator: &mut SchemaGenerator) -> Value {
         Trigger::ConversationCreate => schema::<ConversationCreatePayload>(generator),
         Trigger::ConversationJoin | Trigger::ConversationLeave => schema::<MemberPayload>(generator),
         Trigger::ConversationRemove => schema::<ConversationRemovePayload>(generator),
-        Trigger::ConversationMessage => schema::<MessagePayload<Message>>(generator),
+        Trigger::ConversationMessage => message(generator),
         Trigger::ConversationRead | Trigger::ConversationTyping => schema::<ActivityPayload>(generator),
         Trigger::AcceptControl
         | Trigger::AcceptControlFailure
@@ -56,6 +56,13 @@ fn payload(trigger: Trigger, generator: &mut SchemaGenerator) -> Value {
         Trigger::ConversationReferral => schema::<ReferralPayload>(generator),
         Trigger::PassthroughMessaging => schema::<PassthroughPayload>(generator),
     }
+}
+
+/// A message as it is answered, save that a user who speaks is told of in the author.
+fn message(generator: &mut SchemaGenerator) -> Value {
+    let inside = |name: &str, schema: Value| json!({ "type": "object", "properties": { name: schema } });
+    let author = inside("author", inside("user", schema::<EventUser>(generator)));
+    json!({ "allOf": [schema::<MessagePayload<Message>>(generator), inside("message", author)] })
 }
 
 fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {

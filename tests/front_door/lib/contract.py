@@ -86,21 +86,52 @@ class Contract:
         template, operation = known
         where = f"{method} {template} -> {status}"
         self.seen.add(operation.get("operationId"))
-        described = next((key for key in (str(status), "default") if key in operation["responses"]), None)
-        if described is None:
-            assert status >= 400, f"{where}: the document does not know this status"
-            return
+        described = str(status)
+        assert described in operation["responses"], f"{where}: the document does not know this status: {str(body)[:300]}"
         self.demand(self.validator(method, template, described), body, f"{where}: not as the document says")
+        response = operation["responses"][described]
+        schema = response.get("content", {}).get("application/json", {}).get("schema")
+        if schema is not None:
+            unknown = list(self.unknown([schema], body))
+            assert not unknown, f"{where}: the document does not know {unknown}"
 
     def check_event(self, event):
         """Fails when a webhook is sent what the document does not promise."""
         kind = event["type"]
         assert kind in self.document.get("webhooks", {}), f"{kind}: the document does not know this event"
+        media = self.document["webhooks"][kind]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        unknown = list(self.unknown([media["properties"]["events"]["items"]], event))
+        assert not unknown, f"{kind}: the document does not know {unknown}"
         if kind not in self.events:
             media = "post/requestBody/content/application~1json/schema/properties/events/items"
             self.events[kind] = Draft202012Validator(
                 {"$ref": f"{DOCUMENT}#/webhooks/{pointer(kind)}/{media}"}, registry=self.registry)
         self.demand(self.events[kind], event, f"{kind}: not as the document says")
+
+    def unknown(self, schemas, value, place="$"):
+        """The places in a value that none of its schemas tells of."""
+        schemas = [part for schema in schemas for part in self.parts(schema)]
+        if isinstance(value, list):
+            items = [schema["items"] for schema in schemas if "items" in schema]
+            for at, item in enumerate(value if items else ()):
+                yield from self.unknown(items, item, f"{place}[{at}]")
+        if isinstance(value, dict) and any("properties" in schema for schema in schemas):
+            others = [schema["additionalProperties"] for schema in schemas if schema.get("additionalProperties")]
+            for name, inner in value.items():
+                known = [schema["properties"][name] for schema in schemas if name in schema.get("properties", {})]
+                if known:
+                    yield from self.unknown(known, inner, f"{place}.{name}")
+                elif not others:
+                    yield f"{place}.{name}"
+
+    def parts(self, schema):
+        """A schema and all that it is made of."""
+        if not isinstance(schema, dict):
+            return []
+        inner = [self.resolve(schema["$ref"])] if "$ref" in schema else []
+        for word in ("allOf", "oneOf", "anyOf"):
+            inner += schema.get(word, [])
+        return [schema, *(part for one in inner for part in self.parts(one))]
 
     def validator(self, method, template, status):
         """The validator of one documented answer (made once)."""

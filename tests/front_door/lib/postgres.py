@@ -36,10 +36,10 @@ def fresh_database():
     return urlunsplit(urlsplit(admin_url())._replace(path=f"/{name}"))
 
 
-def run(url, statement):
+def run(url, statement, timeout=60):
     """Runs a statement; returns what it printed."""
     command = [tool("psql"), "-qXAt", url, "-v", "ON_ERROR_STOP=1", "-c", statement]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=timeout).stdout.strip()
 
 
 def dump(url):

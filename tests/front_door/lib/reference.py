@@ -19,8 +19,19 @@ def modern(node):
         return [modern(item) for item in node]
     if not isinstance(node, dict):
         return node
-    made = {name: modern(value) for name, value in node.items() if name != "nullable"}
+    made = {name: modern(value) for name, value in node.items() if name not in ("nullable", "discriminator")}
+    if "oneOf" in node and "mapping" in node.get("discriminator", {}):
+        made |= told_apart(node["discriminator"])
+        del made["oneOf"]
     return {"anyOf": [made, {"type": "null"}]} if node.get("nullable") is True else made
+
+
+def told_apart(discriminator):
+    """One of several schemas, of which a property tells which it is. (Held against all of them, many a value would fit
+    several: they say little of what they lack.)"""
+    tag, variants = discriminator["propertyName"], discriminator["mapping"]
+    chosen = [{"if": {"properties": {tag: {"const": value}}}, "then": {"$ref": place}} for value, place in variants.items()]
+    return {"required": [tag], "properties": {tag: {"enum": list(variants)}}, "allOf": chosen}
 
 
 class Reference:

@@ -36,6 +36,10 @@ def run(*arguments, env=None, timeout=START_S, **options):
         capture_output=True, text=True, timeout=timeout, check=False, **options)
 
 
+# The servers that were started, by port.
+RUNNING = {}
+
+
 class Server:
     """One server. Its folder keeps the data, the master key and what it printed."""
 
@@ -44,6 +48,16 @@ class Server:
         self.data = self.folder / "data"
         self.database_url = postgres.fresh_database() if store == "postgres" else None
         self.process, self.url, self._contract, self.shown_once = None, None, None, None
+
+    @classmethod
+    def beside(cls, one, folder, *flags):
+        """Another server on the same PostgreSQL and with the same master key; it has still to be started."""
+        key = ["--master-key-file", str(one.folder / "data-master.key")]
+        two = cls(one.store, folder, *flags, *key)
+        two.database_url = one.database_url
+        two.data.mkdir(parents=True)
+        (two.data / "first-key.json").write_text((one.data / "first-key.json").read_text())
+        return two
 
     def place(self):
         """The flags that say where the data is: the same for `serve` and for `admin`."""
@@ -61,6 +75,7 @@ class Server:
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=self.folder,
                 env=clean_environment(**self.env))
         self.url = self.wait_ready(offset)
+        RUNNING[self.port] = self
         self.shown_once = self.first_key["secret"]
         secrets.note(self.shown_once)
         return self

@@ -1,10 +1,13 @@
 //! `heliograph deliveries`.
 
 use super::{Call, Limit, id};
-use crate::output::{self, Outcome};
+use crate::{
+    connection,
+    output::{self, Outcome},
+};
 use clap::{Args, Subcommand};
 use heliograph_client::{
-    Client,
+    Client, Error,
     deliveries::{
         DeliveriesQuery, Delivery, DeliveryFilter, DeliveryList, DeliveryStatus, GetDelivery, ListDeliveries, Replay,
         ReplayDeliveries, ReplayDelivery,
@@ -20,7 +23,7 @@ use std::{collections::HashMap, time::Duration};
 
 /// How often `tail` looks.
 const LOOK: Duration = Duration::from_secs(1);
-/// How many of the latest deliveries `tail` looks at.
+/// How many of the latest deliveries `tail` looks at again.
 const LATEST: u32 = 100;
 
 /// What can be done with deliveries.
@@ -168,23 +171,49 @@ impl Call for Verb {
     }
 }
 
-/// Prints each delivery anew whenever it looks different from before.
+/// Prints each delivery anew whenever it looks different from before. A server that is away for a while is asked again.
 async fn tail(client: &Client, json: bool, of: &Of, filter: &DeliveryFilter) -> Outcome {
-    let page = Page { after: None, before: None, size: Some(LATEST) };
-    let query = DeliveriesQuery { page: Some(page), filter: Some(filter.clone()) };
     let mut shown: HashMap<EventId, String> = HashMap::new();
+    let mut newest = None;
     loop {
-        let list: DeliveryList = client.call::<ListDeliveries>(&of.path(), &query, &NONE).await?;
-        let mut seen = HashMap::with_capacity(list.deliveries.len());
-        for delivery in list.deliveries.into_iter().rev() {
-            let line = if json { serde_json::to_string(&delivery)? } else { line(&delivery) };
-            if shown.get(&delivery.id) != Some(&line) {
-                output::print(&line)?;
+        match latest(client, of, filter, newest).await {
+            Ok(deliveries) => {
+                newest = deliveries.first().map(|first| first.id).max(newest);
+                let mut seen = HashMap::with_capacity(deliveries.len());
+                for delivery in deliveries.into_iter().rev() {
+                    let line = if json { serde_json::to_string(&delivery)? } else { line(&delivery) };
+                    if shown.get(&delivery.id) != Some(&line) {
+                        output::print(&line)?;
+                    }
+                    seen.insert(delivery.id, line);
+                }
+                shown = seen;
             }
-            seen.insert(delivery.id, line);
+            Err(error) if connection::passes(&error) => eprintln!("heliograph: {error}; trying again"),
+            Err(error) => return Err(error.into()),
         }
-        shown = seen;
         tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The latest deliveries, and all that came after `newest`, however many. The latest first.
+async fn latest(
+    client: &Client,
+    of: &Of,
+    filter: &DeliveryFilter,
+    newest: Option<EventId>,
+) -> Result<Vec<Delivery>, Error> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = Page { after, before: None, size: Some(LATEST) };
+        let query = DeliveriesQuery { page: Some(page), filter: Some(filter.clone()) };
+        let list: DeliveryList = client.call::<ListDeliveries>(&of.path(), &query, &NONE).await?;
+        let known = list.deliveries.last().is_none_or(|last| newest.is_none_or(|newest| last.id <= newest));
+        found.extend(list.deliveries);
+        after = list.meta.after_cursor.filter(|_| list.meta.has_more && !known);
+        if after.is_none() {
+            return Ok(found);
+        }
     }
 }
 

@@ -17,12 +17,13 @@ use crate::{
     router::Builder,
     state::State,
 };
-use heliograph_store::{Row, Tx, args, clock::now_ms};
+use heliograph_store::{Error as StoreError, Row, Tx, args, clock::now_ms};
 use heliograph_wire::{
     attachments::*,
     content::Content,
     id::{AppId, ConversationId, MessageId},
     op::Nothing,
+    path::AppPath,
     problem::Missing,
 };
 use http::Uri;
@@ -62,31 +63,51 @@ pub struct Kept {
     pub size: u64,
 }
 
-/// First the file is in its place, then its row says so: a row without a file is never seen.
+/// First the file is in its place, then its row says so: a row without a file is never seen. A request under a name that
+/// was used before puts nothing anywhere: its file is looked at, and it is answered as it was then or refused.
 async fn take_in(call: Call<UploadAttachment>, request: &mut Streamed) -> Result<AttachmentReply> {
-    let (state, base) = (call.state.clone(), base(&call.url()).to_owned());
-    let (app, query) = (call.path.app_id, call.query.clone());
-    let conversation = call.read(|tx, call| named_conversation(tx, call.path.app_id, &call.query)).await?;
+    let (state, once) = (call.state.clone(), call.once());
+    let (query, asked) = (call.query.clone(), once.clone());
+    let look = move |tx: &Tx<'_>, path: &AppPath| {
+        let conversation = named_conversation(tx, path.app_id, &query)?;
+        Ok((conversation, asked.as_ref().map_or(Ok(false), |once| once.is_taken(tx))?))
+    };
+    let (conversation, taken) = call.ask(look).await?;
+    let key = Key { app: call.path.app_id, id: AttachmentId::new(now_ms(), randomness()?) };
+    let place = (!taken).then_some((&state.files.blobs, key));
+    let file = upload::receive(upload::Intent { place, hash: once.is_some() }, request).await?;
+    if let (Some(once), Some(hash)) = (&once, &file.hash) {
+        once.read(hash);
+    }
+    let url = format!("{}{}", base(&call.url()), key.id.path(&file.name));
+    let written = call.write(move |tx, call| {
+        apps::require(tx, key.app)?;
+        named_conversation(tx, key.app, &call.query)?;
+        // What was kept under the name has had its time since: there is no file yet, and the next try will bring one.
+        if taken {
+            return Err(StoreError::Contention.into());
+        }
+        insert(tx, key, &file, call.query.container.is_some(), conversation)?;
+        let attachment = Attachment { media_url: url.clone(), media_type: file.media_type.to_owned() };
+        Ok(AttachmentReply { attachment })
+    });
+    let outcome = written.await;
+    let in_use = match &outcome {
+        Ok(reply) => AttachmentId::in_url(&reply.attachment.media_url) == Some(key.id),
+        // The row may be there after all: the sweep looks at that.
+        Err(Error::Store(_)) => true,
+        Err(_) => false,
+    };
+    if !in_use && !taken {
+        state.files.forget(Gone::File(key));
+    }
+    outcome
+}
+
+fn randomness() -> Result<[u8; 10]> {
     let mut random = [0; 10];
     getrandom::fill(&mut random).map_err(|error| Error::Internal(format!("no randomness: {error}")))?;
-    let key = Key { app, id: AttachmentId::new(now_ms(), random) };
-    let file = upload::receive(&state.files.blobs, key, request).await?;
-    let attachment =
-        Attachment { media_url: format!("{base}{}", key.id.path(&file.name)), media_type: file.media_type.to_owned() };
-    let written = state.store.write(move |tx| {
-        apps::require(tx, app)?;
-        named_conversation(tx, app, &query)?;
-        insert(tx, key, &file, query.container.is_some(), conversation)
-    });
-    match written.await {
-        Ok(()) => Ok(AttachmentReply { attachment }),
-        // The row may be there after all: the sweep looks at that.
-        Err(error @ Error::Store(_)) => Err(error),
-        Err(error) => {
-            state.files.forget(Gone::File(key));
-            Err(error)
-        }
-    }
+    Ok(random)
 }
 
 /// The conversation an upload names, if it names one.

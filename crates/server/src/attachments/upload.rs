@@ -15,6 +15,7 @@ use http::{
 use http_body_util::{BodyExt, Limited};
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use percent_encoding::percent_decode_str;
+use sha2::{Digest, Sha256};
 use std::{io, time::Duration};
 use tokio::time::timeout;
 
@@ -37,10 +38,21 @@ pub struct Received {
     pub media_type: &'static str,
     /// How many bytes it has.
     pub size: u64,
+    /// The SHA-256 of its name and its bytes, if that was asked for. Not of the form: its boundaries are others each time.
+    pub hash: Option<[u8; 32]>,
+}
+
+/// What is to be done with a file.
+#[derive(Clone, Copy)]
+pub struct Intent<'b> {
+    /// Where it is put. Nowhere if it is only to be seen whether it is one that was sent before.
+    pub place: Option<(&'b Blobs, Key)>,
+    /// Whether it is hashed.
+    pub hash: bool,
 }
 
 /// Reads the form and puts its file in its place.
-pub async fn receive(blobs: &Blobs, key: Key, request: &mut Streamed) -> Result<Received> {
+pub async fn receive(intent: Intent<'_>, request: &mut Streamed) -> Result<Received> {
     if length(&request.headers).is_some_and(|length| length > MAX_BYTES + FORM_BYTES) {
         return Err(TOO_LARGE);
     }
@@ -50,7 +62,7 @@ pub async fn receive(blobs: &Blobs, key: Key, request: &mut Streamed) -> Result<
     let limits = SizeLimit::new().whole_stream(MAX_BYTES + FORM_BYTES).for_field(FIELD, MAX_BYTES);
     let pieces = (&mut request.body).into_data_stream();
     let form = Multipart::with_constraints(pieces, boundary, Constraints::new().size_limit(limits));
-    timeout(WHOLE_TIMEOUT, read(blobs, key, form)).await.unwrap_or(Err(Error::Slow))
+    timeout(WHOLE_TIMEOUT, read(intent, form)).await.unwrap_or(Err(Error::Slow))
 }
 
 /// Reads what is left of a refused request.
@@ -67,7 +79,7 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn read(blobs: &Blobs, key: Key, mut form: Multipart<'_>) -> Result<Received> {
+async fn read(intent: Intent<'_>, mut form: Multipart<'_>) -> Result<Received> {
     let mut arrived = None;
     while let Some(field) = soon(form.next_field()).await? {
         if field.name() != Some(FIELD) {
@@ -76,16 +88,18 @@ async fn read(blobs: &Blobs, key: Key, mut form: Multipart<'_>) -> Result<Receiv
         if arrived.is_some() {
             return Err(bad("source should be one file"));
         }
-        arrived = Some(keep(blobs, key, field).await?);
+        arrived = Some(keep(intent, field).await?);
     }
     let (received, draft) = arrived.ok_or_else(|| bad("should have required property 'source'"))?;
     // The form is complete, and so is the file.
-    draft.finish().await.map_err(broken)?;
+    if let Some(draft) = draft {
+        draft.finish().await.map_err(broken)?;
+    }
     Ok(received)
 }
 
 /// Looks at the beginning of a file, and writes it as it comes if it is one that is taken in.
-async fn keep(blobs: &Blobs, key: Key, mut field: Field<'_>) -> Result<(Received, Draft)> {
+async fn keep(intent: Intent<'_>, mut field: Field<'_>) -> Result<(Received, Option<Draft>)> {
     let name = tidy(&given_name(&field).ok_or_else(|| bad("source should be a file"))?);
     let extension = types::extension(&name)?;
     let mut head = BytesMut::new();
@@ -95,15 +109,25 @@ async fn keep(blobs: &Blobs, key: Key, mut field: Field<'_>) -> Result<(Received
         head.extend_from_slice(&piece);
     }
     let media_type = types::media_type(extension, &head[..head.len().min(types::HEAD)])?;
-    let mut draft = blobs.create(key).await.map_err(broken)?;
+    let mut draft = match intent.place {
+        Some((blobs, key)) => Some(blobs.create(key).await.map_err(broken)?),
+        None => None,
+    };
+    // No name has a null in it.
+    let mut hash = intent.hash.then(|| Sha256::new().chain_update(&name).chain_update([0]));
     let mut size = 0;
     let mut next = Some(head.freeze());
     while let Some(piece) = next {
         size += piece.len() as u64;
-        write(&mut draft, piece).await?;
+        if let Some(hash) = &mut hash {
+            hash.update(&piece);
+        }
+        if let Some(draft) = &mut draft {
+            write(draft, piece).await?;
+        }
         next = soon(field.chunk()).await?;
     }
-    Ok((Received { name, media_type, size }, draft))
+    Ok((Received { name, media_type, size, hash: hash.map(|hash| hash.finalize().into()) }, draft))
 }
 
 async fn write(draft: &mut Draft, piece: Bytes) -> Result<()> {

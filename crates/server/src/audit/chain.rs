@@ -32,8 +32,10 @@ struct Detail {
 pub struct Verdict {
     /// The app, or '' for the server itself.
     pub chain: String,
-    /// How many events it has.
+    /// How many events it had so far.
     pub events: u64,
+    /// How many of them, from the first on, were removed by pruning.
+    pub pruned: u64,
     /// The code of the last one: whoever wrote it down elsewhere sees from it whether the end was cut off since.
     pub mac: String,
     /// Where it is broken, if it is.
@@ -52,6 +54,24 @@ pub enum Broken {
     /// There are events after the one that is said to be the last, or there should be.
     #[error("the end of the log is not where it should be")]
     End,
+}
+
+/// The operation of the event that stands for what was pruned.
+pub const PRUNE: &str = "audit prune";
+
+/// What stands for events that were removed because they had had their time. It is the `after` of an event of the same
+/// chain, so that nobody without the master key can claim that something was pruned.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pruning {
+    /// The last event that was removed.
+    pub through: String,
+    /// Its code: the event after it is authenticated together with it.
+    pub mac: String,
+    /// How many were removed by this pruning.
+    pub events: u64,
+    /// All of them were made before this moment.
+    pub before: Timestamp,
 }
 
 /// Adds an event to a chain. Callers that do so at the same moment meet at the chain's end, and one of them goes again.
@@ -80,52 +100,85 @@ pub fn append(tx: &mut Tx<'_>, vault: &Vault, chain: &str, change: &Change) -> R
     Ok(())
 }
 
-/// Walks a chain from its beginning, and says whether each event is as it was written and in its place.
+/// Walks a chain from its first event that was not pruned, and says whether each is as it was written and in its place.
 pub fn verify(tx: &Tx<'_>, vault: &Vault, chain: &str) -> Result<Verdict> {
-    let (mut count, mut mac) = (0, String::new());
-    let broken = loop {
+    let from = beginning(tx, chain)?;
+    let pruned = from.count;
+    let (reached, broken) = walk(tx, vault, chain, from, u64::MAX)?;
+    let end = head(tx, chain)?.map(|(count, mac)| Reached { count, mac }).unwrap_or_default();
+    let broken = broken.or_else(|| (end != reached).then_some(Broken::End));
+    Ok(Verdict { chain: chain.to_owned(), events: reached.count, pruned, mac: reached.mac, broken })
+}
+
+/// How far a walk has come: so many events, and the code of the last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// How many events.
+    pub count: u64,
+    /// The code of the last of them.
+    pub mac: String,
+}
+
+/// Where a chain begins: at its first event, or after what its last pruning removed. That the pruning is genuine is seen
+/// when the walk comes to its event, which is part of the chain.
+pub fn beginning(tx: &Tx<'_>, chain: &str) -> Result<Reached> {
+    match last_pruning(tx, chain)? {
+        Some(Pruning { through, mac, .. }) => Ok(Reached { count: number(&through)?, mac }),
+        None => Ok(Reached::default()),
+    }
+}
+
+/// Goes on from there until after the event of this number, or until the end, and says what is broken on the way.
+pub fn walk(tx: &Tx<'_>, vault: &Vault, chain: &str, mut at: Reached, until: u64) -> Result<(Reached, Option<Broken>)> {
+    // Nothing lies before a beginning: what was pruned is gone.
+    let stray = tx.query(
+        "SELECT id FROM audit_event WHERE app_id = $1 AND id <= $2 ORDER BY id LIMIT 1",
+        args![chain, &place(at.count)],
+    )?;
+    if let Some(row) = stray.first() {
+        let stray = number(row.text(0)?)?;
+        return Ok((at, Some(Broken::Altered(stray))));
+    }
+    while at.count < until {
+        let step = STEP.min(i64::try_from(until - at.count).unwrap_or(STEP));
         let rows = tx.query(
             "SELECT id, created_at, operation, actor_id, subject_id, detail, mac FROM audit_event
              WHERE app_id = $1 AND id > $2 ORDER BY id LIMIT $3",
-            args![chain, &place(count), STEP],
+            args![chain, &place(at.count), step],
         )?;
         if rows.is_empty() {
-            let end = head(tx, chain)?.unwrap_or_default();
-            break (end != (count, mac.clone())).then_some(Broken::End);
+            break;
         }
-        match follow(tx, vault, chain, &rows, (&mut count, &mut mac))? {
-            None => {}
-            broken => break broken,
+        if let Some(broken) = follow(tx, vault, chain, &rows, &mut at)? {
+            return Ok((at, Some(broken)));
         }
-    };
-    Ok(Verdict { chain: chain.to_owned(), events: count, mac, broken })
+    }
+    Ok((at, None))
 }
 
-fn follow(
-    tx: &Tx<'_>,
-    vault: &Vault,
-    chain: &str,
-    rows: &[Row],
-    (count, mac): (&mut u64, &mut String),
-) -> Result<Option<Broken>> {
+fn follow(tx: &Tx<'_>, vault: &Vault, chain: &str, rows: &[Row], at: &mut Reached) -> Result<Option<Broken>> {
     for row in rows {
         let (id, now) = (row.text(0)?, row.int(1)?.to_string());
-        if id != place(*count + 1) {
-            return Ok(Some(Broken::Missing(*count + 1)));
+        if id != place(at.count + 1) {
+            return Ok(Some(Broken::Missing(at.count + 1)));
         }
-        let parts = [mac.as_str(), id, &now, row.text(2)?, row.text(3)?, row.text(4)?, row.text(5)?];
+        let parts = [at.mac.as_str(), id, &now, row.text(2)?, row.text(3)?, row.text(4)?, row.text(5)?];
         if vault.authenticate(tx, chain, &parts)? != row.text(6)? {
-            return Ok(Some(Broken::Altered(*count + 1)));
+            return Ok(Some(Broken::Altered(at.count + 1)));
         }
-        *count += 1;
-        row.text(6)?.clone_into(mac);
+        at.count += 1;
+        row.text(6)?.clone_into(&mut at.mac);
     }
     Ok(None)
 }
 
 /// A place in a chain as its id: such ids sort as numbers do, and are cursors of a list like all others.
-fn place(number: u64) -> String {
+pub fn place(number: u64) -> String {
     format!("{number:024x}")
+}
+
+fn number(place: &str) -> Result<u64> {
+    u64::from_str_radix(place, 16).map_err(|_| Error::Internal("a place in the audit log is no number".into()))
 }
 
 // ---- Rows
@@ -133,9 +186,40 @@ fn place(number: u64) -> String {
 /// The last event of a chain, and its code.
 fn head(tx: &Tx<'_>, chain: &str) -> Result<Option<(u64, String)>> {
     let rows = tx.query("SELECT id, mac FROM audit_head WHERE app_id = $1", args![chain])?;
+    rows.first().map(|row| Ok((number(row.text(0)?)?, row.text(1)?.to_owned()))).transpose()
+}
+
+/// The last pruning of a chain, if it does not begin with its first event.
+fn last_pruning(tx: &Tx<'_>, chain: &str) -> Result<Option<Pruning>> {
+    let whole = tx.query("SELECT 1 FROM audit_event WHERE app_id = $1 AND id = $2", args![chain, &place(1)])?;
+    if !whole.is_empty() {
+        return Ok(None);
+    }
+    let rows = tx.query(
+        "SELECT detail FROM audit_event WHERE app_id = $1 AND operation = $2 ORDER BY id DESC LIMIT 1",
+        args![chain, PRUNE],
+    )?;
     let Some(row) = rows.first() else { return Ok(None) };
-    let number = u64::from_str_radix(row.text(0)?, 16);
-    Ok(Some((number.map_err(|_| Error::Internal("a chain has a strange end".into()))?, row.text(1)?.to_owned())))
+    // One that cannot be read was altered: the walk will say so.
+    Ok(serde_json::from_str::<Detail>(row.text(0)?).ok().and_then(|detail| serde_json::from_value(detail.after?).ok()))
+}
+
+/// How many events from the first on were made before a moment, in milliseconds since 1970, counting no more than `most`.
+pub fn older(tx: &Tx<'_>, chain: &str, from: u64, moment: i64, most: u64) -> Result<u64> {
+    let rows = tx.query(
+        "SELECT id FROM audit_event WHERE app_id = $1 AND created_at >= $2 ORDER BY id LIMIT 1",
+        args![chain, moment],
+    )?;
+    let first_kept = match rows.first() {
+        Some(row) => number(row.text(0)?)?,
+        None => head(tx, chain)?.map_or(from, |(last, _)| last) + 1,
+    };
+    Ok(first_kept.saturating_sub(from + 1).min(most))
+}
+
+/// Takes away what comes before and with the event of this number.
+pub fn remove_through(tx: &mut Tx<'_>, chain: &str, through: u64) -> Result<u64> {
+    Ok(tx.execute("DELETE FROM audit_event WHERE app_id = $1 AND id <= $2", args![chain, &place(through)])?)
 }
 
 /// All chains that there are, or should be.

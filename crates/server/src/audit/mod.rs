@@ -6,9 +6,11 @@
 //! leave one out. The making and the deletion of apps stand in the server's own chain, which outlives them.
 
 mod chain;
+mod prune;
 mod subjects;
 
 pub use chain::{Broken, Verdict};
+pub use prune::{Pruned, prune, run};
 
 use crate::{
     admin,
@@ -25,6 +27,7 @@ use heliograph_store::{Tx, args};
 use heliograph_wire::{audit::*, op::Operation, path::PathParams};
 use serde::Serialize;
 use serde_json::Value;
+use std::net::IpAddr;
 use subjects::Told;
 
 /// How many events are read at once.
@@ -116,23 +119,48 @@ pub fn record(tx: &mut Tx<'_>, vault: &Vault, chain: &str, change: &Change) -> R
     append(tx, vault, chain, change)
 }
 
-/// What somebody at the server's own command line changed.
-pub fn by_operator(tx: &mut Tx<'_>, vault: &Vault, operation: &'static str, subject: &str) -> Result<()> {
-    let actor = AuditActor { kind: "operator".to_owned(), ..AuditActor::default() };
-    let change = Change { operation, actor, subject: Some(subject.to_owned()), ..Change::default() };
-    record(tx, vault, SERVER, &change)
+/// Enters what somebody at the server's own command line changed of the server.
+pub fn by_operator(tx: &mut Tx<'_>, vault: &Vault, change: Change) -> Result<()> {
+    record(tx, vault, SERVER, &Change { actor: operator(), ..change })
+}
+
+/// Somebody at the server's own command line.
+pub fn operator() -> AuditActor {
+    AuditActor { kind: "operator".to_owned(), ..AuditActor::default() }
+}
+
+/// The server itself, which does what it was set to do.
+pub fn the_server() -> AuditActor {
+    AuditActor { kind: "server".to_owned(), ..AuditActor::default() }
+}
+
+/// Whoever has this key, from there.
+pub fn holder(caller: &Caller, address: IpAddr) -> AuditActor {
+    AuditActor {
+        kind: caller.kind().noun().to_owned(),
+        id: Some(caller.key_id().to_owned()),
+        service_account_id: caller.service_account().map(str::to_owned),
+        address: Some(address.to_string()),
+    }
+}
+
+/// What the log tells of a key at this moment.
+pub fn life_of_key(tx: &Tx<'_>, app: &str, id: &str) -> Result<Option<Value>> {
+    let told = subjects::of("UpdateKey").map_or(Ok(Vec::new()), |subject| subject.look(tx, app, id))?;
+    Ok(told.into_iter().next().and_then(|told| told.fields))
 }
 
 /// Runs a rule that writes, and enters what it did.
 pub fn audited<O: Operation, T: Serialize>(
     tx: &mut Tx<'_>,
     call: &Call<O>,
-    rule: fn(&mut Tx<'_>, &Call<O>) -> Result<T>,
+    rule: impl FnOnce(&mut Tx<'_>, &Call<O>) -> Result<T>,
 ) -> Result<T> {
     if !subjects::is_audited(O::ID) {
         return rule(tx, call);
     }
-    let named = named::<O>(&call.path, &call.caller);
+    let in_body = subjects::in_body(O::ID, || serde_json::to_value(&call.body).unwrap_or_default());
+    let named = in_body.or_else(|| named::<O>(&call.path, &call.caller));
     let app = match call.path.app_id().or(call.caller.app()) {
         Some(app) => app.to_string(),
         None => app_of_key(tx, named.as_deref().unwrap_or_default())?,
@@ -145,7 +173,7 @@ pub fn audited<O: Operation, T: Serialize>(
     let (before, after) = difference(before, after);
     let change = Change {
         operation: O::ID,
-        actor: actor(call),
+        actor: holder(&call.caller, call.state.proxies.client(&call.parts)),
         subject: before.as_ref().or(after.as_ref()).map(|told| told.id.clone()).or(id),
         before: before.and_then(|told| told.fields),
         after: after.and_then(|told| told.fields),
@@ -182,13 +210,4 @@ fn made<T: Serialize>(outcome: &T) -> Result<Option<String>> {
     let outcome = serde_json::to_value(outcome)?;
     let resources = outcome.as_object().into_iter().flat_map(|answer| answer.values());
     Ok(resources.filter_map(|resource| resource["id"].as_str()).next().map(str::to_owned))
-}
-
-fn actor<O: Operation>(call: &Call<O>) -> AuditActor {
-    AuditActor {
-        kind: call.caller.kind().noun().to_owned(),
-        id: Some(call.caller.key_id().to_owned()),
-        service_account_id: call.caller.service_account().map(str::to_owned),
-        address: Some(call.state.proxies.client(&call.parts).to_string()),
-    }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use heliograph_store::{Arg, Row, Tx};
+use heliograph_wire::attachments::AttachmentId;
 use serde_json::{Map, Value};
 
 /// Everyday data: what an app is there for. It would fill the log, and it has times and authors of its own.
@@ -18,6 +19,7 @@ pub const EXEMPT: &[(&str, &str)] = &[
     ("RemoveClient", "everyday data"),
     ("ReportClient", "what a channel reports"),
     ("ReportChannelEvent", "what a channel reports"),
+    ("DeliverChannelMessage", "a message has its own time and author"),
     ("AnnounceDevice", "what a channel reports"),
     ("PassControl", "webhooks tell who answers in a conversation"),
     ("OfferControl", "webhooks tell who answers in a conversation"),
@@ -58,8 +60,23 @@ pub fn of(operation: &str) -> Option<&'static Subject> {
         "CreateSwitchboardIntegration" | "UpdateSwitchboardIntegration" | "DeleteSwitchboardIntegration" => &PART,
         "CreateOAuthClient" | "UpdateOAuthClient" | "DeleteOAuthClient" => &OAUTH_CLIENT,
         "DeleteUser" | "DeleteUserPersonalInformation" => &USER,
+        "UpdateKeyPolicy" => &KEY_POLICY,
+        "ReportLeakedKeys" => &KEY_LIFE,
+        "RotateWebhookSigning" => &SIGNING,
+        "SetWebhookProxy" | "DeleteWebhookProxy" => &PROXY,
+        "UpdateWebhookHealth" | "PauseWebhook" | "ResumeWebhook" => &WEBHOOK_HEALTH,
+        "SetNotices" | "DeleteNotices" => &NOTICES,
+        "RevokeAccess" => &INTEGRATION,
         _ => return None,
     })
+}
+
+/// The id of what an operation changes, where neither its path nor its answer has it but its body.
+pub fn in_body(operation: &str, body: impl FnOnce() -> Value) -> Option<String> {
+    match operation {
+        "DeleteAttachment" => Some(AttachmentId::in_url(body()["mediaUrl"].as_str()?)?.to_string()),
+        _ => None,
+    }
 }
 
 const APP: Subject = Subject {
@@ -74,10 +91,20 @@ const KEY: Subject = Subject {
 };
 const KEY_LIFE: Subject = Subject {
     sql: "SELECT id, display_name, CAST(expires_at AS TEXT), CAST(disabled_at AS TEXT), disabled_reason,
-          CAST(rotated_at AS TEXT), limits FROM api_key WHERE id = $2 AND app_id = $1",
-    fields: &["displayName", "expiresAtMs", "disabledAtMs", "disabledReason", "rotatedAtMs", "limits"],
+          CAST(rotated_at AS TEXT), CAST(old_until AS TEXT), limits FROM api_key WHERE id = $2 AND app_id = $1",
+    fields: &[
+        "displayName",
+        "expiresAtMs",
+        "disabledAtMs",
+        "disabledReason",
+        "rotatedAtMs",
+        "oldSecretUntilMs",
+        "limits",
+    ],
     names_app: true,
 };
+const KEY_POLICY: Subject =
+    Subject { sql: "SELECT app_id, mode FROM key_policy WHERE app_id = $1", fields: &["mode"], names_app: false };
 const INTEGRATION: Subject = Subject {
     sql: "SELECT id, type, status, display_name, fields FROM integration WHERE app_id = $1 AND id = $2",
     fields: &["type", "status", "displayName", "fields"],
@@ -89,6 +116,30 @@ const WEBHOOK: Subject = Subject {
           FROM webhook WHERE app_id = $1 AND id = $2",
     fields: &["integrationId", "target", "triggers", "includeFullUser", "includeFullSource"],
     names_app: true,
+};
+const WEBHOOK_HEALTH: Subject = Subject {
+    sql: "SELECT id, CAST(ordered AS TEXT), CAST(events_per_call AS TEXT), CAST(paused_at AS TEXT)
+          FROM webhook WHERE app_id = $1 AND id = $2",
+    fields: &["ordered", "eventsPerCall", "pausedAtMs"],
+    names_app: true,
+};
+const SIGNING: Subject = Subject {
+    sql: "SELECT id, CAST(signing_since AS TEXT), CAST(former_signing_until AS TEXT)
+          FROM webhook WHERE app_id = $1 AND id = $2",
+    fields: &["signingSinceMs", "formerSecretUntilMs"],
+    names_app: true,
+};
+/// Its address is sealed together with its credential.
+const PROXY: Subject = Subject {
+    sql: "SELECT id, CASE WHEN proxy IS NULL THEN 'none' ELSE 'set' END FROM webhook WHERE app_id = $1 AND id = $2",
+    fields: &["proxy"],
+    names_app: true,
+};
+/// The webhook that belongs to no integration.
+const NOTICES: Subject = Subject {
+    sql: "SELECT app_id, target FROM webhook WHERE app_id = $1 AND integration_id = ''",
+    fields: &["target"],
+    names_app: false,
 };
 const SWITCHBOARD: Subject = Subject {
     sql: "SELECT id, CAST(enabled AS TEXT), default_id FROM switchboard WHERE app_id = $1 AND id = $2",
@@ -169,18 +220,8 @@ mod tests {
             "DeleteMessage",
             "DeleteAttachment",
             "SyncUser",
-            "RotateWebhookSigning",
-            "SetWebhookProxy",
-            "DeleteWebhookProxy",
-            "UpdateKeyPolicy",
-            "ReportLeakedKeys",
-            "UpdateWebhookHealth",
-            "PauseWebhook",
-            "ResumeWebhook",
-            "SetNotices",
-            "DeleteNotices",
+            // What is made is told by the id of its integration.
             "GetToken",
-            "RevokeAccess",
         ];
         for id in &bare {
             assert!(known.contains(id), "{id}: give it a subject, or a reason why it is not audited");

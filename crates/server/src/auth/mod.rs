@@ -19,9 +19,10 @@ use heliograph_wire::{
     problem::Missing,
     secret,
 };
-use http::{HeaderValue, header::AUTHORIZATION, request::Parts};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION, request::Parts};
 use life::Secret;
 use std::{net::IpAddr, sync::Arc};
+use zeroize::Zeroizing;
 
 /// The four kinds of key, told apart by the prefix of their ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,28 +146,60 @@ impl Caller {
     }
 }
 
+/// What a request shows to be let in, not yet believed.
+pub enum Shown<'h> {
+    /// The id and the secret of a key; none if they cannot be read.
+    Basic(Option<Pair>),
+    /// A token.
+    Bearer(&'h str),
+}
+
+/// The id and the secret of a key, with the colon between them.
+pub struct Pair(Zeroizing<String>);
+
+impl Pair {
+    fn read(credential: &str) -> Option<Self> {
+        let decoded = Zeroizing::new(BASE64.decode(credential).ok()?);
+        let text = Zeroizing::new(str::from_utf8(&decoded).ok()?.to_owned());
+        text.contains(':').then_some(Self(text))
+    }
+
+    /// The two. A secret may hold colons, an id does not.
+    pub fn halves(&self) -> (&str, &str) {
+        self.0.split_once(':').unwrap_or_default()
+    }
+}
+
+/// What a request shows. Two headers are none: a proxy before this server may have looked at the other one.
+pub fn shown(headers: &HeaderMap) -> Result<Shown<'_>> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let (Some(header), None) = (given.next(), given.next()) else { return Err(Error::Unauthorized) };
+    let (scheme, credential) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(Error::Unauthorized)?;
+    let credential = credential.trim();
+    if scheme.eq_ignore_ascii_case("basic") {
+        Ok(Shown::Basic(Pair::read(credential)))
+    } else if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(Shown::Bearer(credential))
+    } else {
+        Err(Error::Unauthorized)
+    }
+}
+
 /// Finds out who calls.
 pub async fn authenticate(state: &State, parts: &Parts) -> Result<Caller> {
-    let header = parts.headers.get(AUTHORIZATION).and_then(|h| h.to_str().ok()).ok_or(Error::Unauthorized)?;
-    let (scheme, credential) = header.split_once(' ').ok_or(Error::Unauthorized)?;
-    let credential = credential.trim();
-    let caller = if scheme.eq_ignore_ascii_case("basic") {
-        basic(state, parts, credential).await?
-    } else if scheme.eq_ignore_ascii_case("bearer") {
-        bearer(state, parts, credential).await?
-    } else {
-        return Err(Error::Unauthorized);
+    let caller = match shown(&parts.headers)? {
+        Shown::Basic(pair) => basic(state, parts, pair).await?,
+        Shown::Bearer(token) => bearer(state, parts, token).await?,
     };
     state.uses.note(&caller.0, clock::now_ms(), &parts.headers, || state.proxies.client(parts));
     Ok(caller)
 }
 
 /// A stranger learns neither which key ids exist nor which half was wrong.
-async fn basic(state: &State, parts: &Parts, credential: &str) -> Result<Caller> {
+async fn basic(state: &State, parts: &Parts, pair: Option<Pair>) -> Result<Caller> {
     let stranger = |id: Option<&str>| state.failures.count(state.proxies.client(parts), id, Error::Unauthorized);
-    let decoded = BASE64.decode(credential).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let decoded = zeroize::Zeroizing::new(decoded.ok_or_else(|| stranger(None))?);
-    let (id, secret) = decoded.split_once(':').ok_or_else(|| stranger(None))?;
+    let pair = pair.ok_or_else(|| stranger(None))?;
+    let (id, secret) = pair.halves();
     let (key, which) = with_secret(state, id, secret).await?.ok_or_else(|| stranger(Some(id)))?;
     key.life.check(|| state.proxies.client(parts), clock::now_ms(), Error::UnusableKey)?;
     Ok(Caller(key, which))
@@ -186,16 +219,25 @@ pub async fn with_secret(state: &State, id: &str, secret: &str) -> Result<Option
     Ok(which.filter(|_| known).map(|which| (key, which)))
 }
 
-/// Who has this key, by its id and its secret, for a person at a page.
-pub async fn sign_in(state: &State, address: IpAddr, id: &str, secret: &str) -> Result<Option<Caller>> {
+/// Who has this key, by its id and its secret, for a person at a page. That it was used there is noted as at the door.
+pub async fn sign_in(
+    state: &State,
+    (headers, address): (&HeaderMap, IpAddr),
+    id: &str,
+    secret: &str,
+) -> Result<Option<Caller>> {
     let Some((key, which)) = with_secret(state, id, secret).await? else {
         return match state.failures.count(address, Some(id), Error::Unauthorized) {
             Error::Unauthorized => Ok(None),
             too_many => Err(too_many),
         };
     };
-    let usable = key.life.check(|| address, clock::now_ms(), Error::UnusableKey).is_ok();
-    Ok(usable.then_some(Caller(key, which)))
+    let now = clock::now_ms();
+    if key.life.check(|| address, now, Error::UnusableKey).is_err() {
+        return Ok(None);
+    }
+    state.uses.note(&key, now, headers, || address);
+    Ok(Some(Caller(key, which)))
 }
 
 /// Who has this key, for one that was shown before.

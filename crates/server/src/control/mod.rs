@@ -17,7 +17,7 @@ use heliograph_store::{Tx, args};
 use heliograph_wire::{
     control::*,
     conversations::{ConversationTruncated, SwitchboardIntegrationSummary},
-    id::{AppId, ConversationId, SwitchboardIntegrationId},
+    id::{AppId, ConversationId, IntegrationId, SwitchboardIntegrationId},
     metadata::Metadata,
     op::{Nothing, Operation},
     path::ConversationPath,
@@ -193,21 +193,40 @@ fn tell_of_failure(
 }
 
 /// Gives a conversation that nobody controls to whoever answers first, because something happens in it: the user did
-/// something, or what had control is no part of the switchboard any more.
-pub fn on_activity(tx: &mut Tx<'_>, app: AppId, conversation: &mut conversations::Kept, by_user: bool) -> Result<()> {
+/// something (`by` that channel, if it is known), or what had control is no part of the switchboard any more.
+pub fn on_activity(
+    tx: &mut Tx<'_>,
+    app: AppId,
+    conversation: &mut conversations::Kept,
+    by_user: bool,
+    by: Option<IntegrationId>,
+) -> Result<()> {
     let Some(board) = conversation.board.as_ref().filter(|board| board.shown.enabled) else { return Ok(()) };
     let key = &mut conversation.shown.key;
     if key.active_switchboard_integration.is_some() || !(by_user || conversation.control_lost) {
         return Ok(());
     }
-    let of_channel = responder_of_channel(tx, app, key.id)?.and_then(|id| board.named(&id));
+    let of_channel = match responder_of(tx, app, by)? {
+        Some(own) => Some(own),
+        None => responder_of_last_channel(tx, app, key.id)?,
+    };
+    let of_channel = of_channel.and_then(|id| board.named(&id));
     key.active_switchboard_integration = of_channel.or_else(|| board.default_part()).map(|part| part.key.clone());
     save(tx, app, key)
 }
 
-/// Who has control of a conversation from its creation, when it has no channel yet.
-pub fn at_first(board: &Board) -> Option<SwitchboardIntegrationSummary> {
-    board.default_part().filter(|_| board.shown.enabled).map(|part| part.key.clone())
+/// Who has control of a conversation from its creation, by whatever channel it was begun, if by any.
+pub fn at_first(
+    tx: &Tx<'_>,
+    app: AppId,
+    board: &Board,
+    by: Option<IntegrationId>,
+) -> Result<Option<SwitchboardIntegrationSummary>> {
+    if !board.shown.enabled {
+        return Ok(None);
+    }
+    let of_channel = responder_of(tx, app, by)?.and_then(|id| board.named(&id));
+    Ok(of_channel.or_else(|| board.default_part()).map(|part| part.key.clone()))
 }
 
 // ---- Rows
@@ -223,8 +242,18 @@ fn save(tx: &mut Tx<'_>, app: AppId, conversation: &ConversationTruncated) -> Re
     Ok(())
 }
 
+/// The default responder of a channel.
+fn responder_of(tx: &Tx<'_>, app: AppId, channel: Option<IntegrationId>) -> Result<Option<String>> {
+    let Some(channel) = channel else { return Ok(None) };
+    let rows = tx.query(
+        "SELECT default_responder_id FROM integration WHERE app_id = $1 AND id = $2",
+        args![app.text().as_str(), channel.text().as_str()],
+    )?;
+    Ok(rows.first().map(|row| row.opt_text(0)).transpose()?.flatten().map(str::to_owned))
+}
+
 /// The default responder of the channel by which the conversation was last used.
-fn responder_of_channel(tx: &Tx<'_>, app: AppId, conversation: ConversationId) -> Result<Option<String>> {
+fn responder_of_last_channel(tx: &Tx<'_>, app: AppId, conversation: ConversationId) -> Result<Option<String>> {
     let rows = tx.query(
         "SELECT i.default_responder_id FROM client_conversation l
          JOIN client c ON c.app_id = l.app_id AND c.user_id = l.user_id AND c.id = l.client_id

@@ -79,8 +79,12 @@ async fn make(state: &State, shared: &Arc<Shared>, mut call: Vec<Delivery>, repo
     };
     if target.is_paused() {
         report.tell(true, Vec::new(), None);
-        let node = shared.node.clone();
-        return state.store.write(move |tx| hold(tx, &call, &node)).await;
+        let (node, whose) = (shared.node.clone(), (call[0].app.clone(), call[0].webhook.clone()));
+        state.store.write(move |tx| hold(tx, &call, &node)).await?;
+        if shared.goes_by_the_store(&whose.1) {
+            shared.tell(Event::Stored(whose));
+        }
+        return Ok(());
     }
     let at = clock::now_ms();
     let began = Instant::now();
@@ -97,15 +101,22 @@ async fn make(state: &State, shared: &Arc<Shared>, mut call: Vec<Delivery>, repo
         // The lane goes on with its next call while this one's rows wait for a commit.
         report.tell(arrived, Vec::new(), None);
     }
+    // What arrived does not stand in line behind what did not.
+    let _place = if retry.is_some() { shared.retries.acquire().await.ok() } else { None };
     settle(state, shared, call, attempt, verdicts, &back, &report.lines).await?;
     report.tell(arrived, back, retry);
     Ok(())
 }
 
-/// Keeps what a paused webhook misses. It may have been resumed since somebody looked.
+/// Keeps what a paused webhook misses, and has what follows looked at: it is kept, too. The webhook may have been resumed
+/// since somebody looked.
 fn hold(tx: &mut Tx<'_>, call: &[Delivery], node: &str) -> Result<()> {
-    let paused = webhook_health::is_paused(tx, &call[0].app, &call[0].webhook)?;
-    call.iter().try_for_each(|one| if paused { outbox::hold(tx, one) } else { outbox::give_back(tx, one, node) })
+    let (app, webhook) = (&call[0].app, &call[0].webhook);
+    if !webhook_health::is_paused(tx, app, webhook)? {
+        return call.iter().try_for_each(|one| outbox::give_back(tx, one, node));
+    }
+    call.iter().try_for_each(|one| outbox::hold(tx, one))?;
+    lines(call).iter().try_for_each(|line| outbox::wake(tx, app, webhook, line))
 }
 
 /// What was done, and what came of it.

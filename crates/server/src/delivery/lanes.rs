@@ -7,37 +7,34 @@
 //! store is empty.
 //!
 //! How many calls a lane makes side by side follows its target: more with each that arrives, half with each that does
-//! not. Those that do badly, and those not yet known, may not take up all the calls that a node makes.
+//! not. Those that do badly, and those not yet known, may take neither all the calls that a node makes nor all that it
+//! holds in memory. What is known of a target (`standing.rs`) outlives its lane, which is forgotten whenever nothing waits.
+//!
+//! A lane for which something waits in the store rings. Those that ring are asked for in their turn (`fetch.rs`), as far as
+//! there is room for what comes.
 
 use super::{
-    Shared, attempt,
+    MAX_IN_HAND, Shared, attempt,
+    fetch::{Answer, Ask, Fetched, fetch},
     lane::Lane,
-    outbox::{self, Claimed, Delivery},
+    outbox::{self, Delivery},
+    standing::{Calls, Record, Records, Standing},
 };
-use crate::{error::Result, state::State};
-use heliograph_store::clock;
+use crate::state::State;
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How many calls one target gets side by side: at first, and at most.
-const FIRST_CALLS: usize = 8;
-const MAX_CALLS: usize = 64;
-/// How many calls a node makes side by side: in all, and to targets of which nothing good is known.
-const MAX_CALLS_IN_ALL: usize = 2048;
-const MAX_UNKNOWN_CALLS: usize = 1536;
-const MAX_BAD_CALLS: usize = 1024;
-/// Who takes longer than this does badly.
-const SLOW: Duration = Duration::from_secs(2);
 /// From this length a lane is full: new deliveries wait in the store.
 const FULL: usize = 512;
-/// How many deliveries are claimed for a lane at once.
+/// How many deliveries are claimed for a lane at once, and for one whose target is not known to be good.
 const FETCH: usize = 128;
-/// How many webhooks are claimed for in one transaction.
+const FETCH_FEW: usize = 8;
+/// For how many webhooks of one standing is claimed at once.
 const FETCH_WEBHOOKS: usize = 64;
 /// How often the store is asked for what is due when nothing else asks: a bell that was missed costs this much.
 const TICK: Duration = Duration::from_secs(1);
@@ -49,21 +46,17 @@ pub enum Event {
     /// Something waits in the store for this webhook.
     Stored(Target),
     /// The store was asked.
-    Fetched(Vec<Fetched>),
+    Fetched(Answer),
     /// A call is over.
     Done(Done),
     /// So many deliveries of a webhook that were in hand are in the store again.
     GivenBack(Target, usize),
+    /// At these webhooks nothing had arrived when the server began.
+    Failing(Vec<String>),
 }
 
 /// A webhook and its app.
 pub type Target = (String, String);
-
-/// What the store had for a webhook.
-pub struct Fetched {
-    target: Target,
-    claimed: Claimed,
-}
 
 /// How a call ended.
 pub struct Done {
@@ -81,24 +74,16 @@ pub struct Done {
     pub retry: Option<Duration>,
 }
 
-/// What is known of a target.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Standing {
-    #[default]
-    Unknown,
-    Good,
-    Bad,
-}
-
 struct Entry {
     app: String,
     lane: Lane,
     calls: usize,
-    limit: usize,
-    standing: Standing,
+    record: Record,
     stored: bool,
     /// More is known to be in the store, and to be due.
     rung: bool,
+    /// Whether it stands among those that are asked for next.
+    listed: bool,
     /// Deliveries that are neither here nor free in the store yet.
     on_the_way_back: usize,
     /// Whether it waits for the node to have a call free.
@@ -110,10 +95,13 @@ struct Lanes<'a> {
     shared: &'a Arc<Shared>,
     tracker: &'a TaskTracker,
     lanes: HashMap<String, Entry>,
-    /// The calls under way, by the standing of their targets.
-    calls: [usize; 3],
-    /// The lanes that wait for one, likewise.
+    /// Of those that have no lane.
+    records: Records,
+    calls: Calls,
+    /// The lanes that wait for a call, by the standing of their targets.
     parked: [VecDeque<String>; 3],
+    /// The lanes that wait for the store to be asked, likewise.
+    bells: [VecDeque<String>; 3],
     polling: bool,
     next_poll: Instant,
     next_tick: Instant,
@@ -133,8 +121,10 @@ pub async fn run(
         shared,
         tracker,
         lanes: HashMap::new(),
-        calls: [0; 3],
+        records: Records::default(),
+        calls: Calls::new(shared.options.calls),
         parked: Default::default(),
+        bells: Default::default(),
         polling: false,
         next_poll: now,
         next_tick: now,
@@ -153,27 +143,24 @@ impl Lanes<'_> {
     fn on(&mut self, event: Event) {
         match event {
             Event::Offered(delivery) => self.offered(delivery),
-            Event::Stored(target) => {
-                self.store_from_now_on(&target).rung = true;
-                self.next_poll = Instant::now();
-            }
-            Event::Fetched(fetched) => self.fetched(fetched),
+            Event::Stored(target) => self.ring(&target),
+            Event::Fetched(answer) => self.fetched(answer),
             Event::Done(done) => self.done(done),
+            Event::Failing(webhooks) => {
+                webhooks.into_iter().for_each(|webhook| self.records.keep(webhook, Record::FAILING));
+            }
             Event::GivenBack(target, count) => {
-                let entry = self.store_from_now_on(&target);
-                entry.on_the_way_back -= count;
-                entry.rung = true;
-                self.next_poll = Instant::now();
+                self.entry(&target).on_the_way_back -= count;
+                self.ring(&target);
             }
         }
     }
 
     fn entry(&mut self, (app, webhook): &Target) -> &mut Entry {
-        if !self.lanes.contains_key(webhook) {
-            let stored = self.shared.is_stored(webhook);
-            self.lanes.insert(webhook.clone(), Entry::new(app.clone(), stored));
-        }
-        self.lanes.entry(webhook.clone()).or_insert_with(|| Entry::new(app.clone(), false))
+        let (records, shared) = (&mut self.records, self.shared);
+        self.lanes
+            .entry(webhook.clone())
+            .or_insert_with(|| Entry::new(app.clone(), shared.is_stored(webhook), records.take(webhook)))
     }
 
     fn store_from_now_on(&mut self, target: &Target) -> &mut Entry {
@@ -183,6 +170,12 @@ impl Lanes<'_> {
         let entry = self.entry(target);
         entry.stored = true;
         entry
+    }
+
+    /// Something of this lane waits in the store.
+    fn ring(&mut self, target: &Target) {
+        self.store_from_now_on(target).rung = true;
+        self.pump(&target.1);
     }
 
     /// What comes in by hand while its lane is stored may have something before it in the store: it goes back there.
@@ -222,10 +215,10 @@ impl Lanes<'_> {
     fn done(&mut self, done: Done) {
         let Done { webhook, through, back, arrived, took, retry } = done;
         let Some(entry) = self.lanes.get_mut(&webhook) else { return };
-        let before = entry.standing;
-        entry.learn(arrived, took);
-        self.calls[before as usize] -= entry.calls + 1;
-        self.calls[entry.standing as usize] += entry.calls;
+        self.calls.remove(entry.record.standing, entry.calls);
+        entry.calls -= 1;
+        entry.record.learn(arrived, took);
+        self.calls.add(entry.record.standing, entry.calls);
         through.iter().for_each(|line| entry.lane.go_on(line));
         let target = (entry.app.clone(), webhook);
         if let Some(pause) = retry {
@@ -236,8 +229,8 @@ impl Lanes<'_> {
             self.give_back(target.clone(), behind);
         }
         self.pump(&target.1);
-        for standing in [Standing::Good, Standing::Unknown, Standing::Bad] {
-            while self.has_room(standing)
+        for standing in Standing::ALL {
+            while self.calls.has_room(standing)
                 && let Some(webhook) = self.parked[standing as usize].pop_front()
             {
                 if let Some(entry) = self.lanes.get_mut(&webhook) {
@@ -248,160 +241,143 @@ impl Lanes<'_> {
         }
     }
 
-    fn has_room(&self, standing: Standing) -> bool {
-        let [unknown, good, bad] = self.calls;
-        match standing {
-            Standing::Good => unknown + good + bad < MAX_CALLS_IN_ALL,
-            Standing::Unknown => unknown + bad < MAX_UNKNOWN_CALLS,
-            Standing::Bad => bad < MAX_BAD_CALLS && unknown + bad < MAX_UNKNOWN_CALLS,
-        }
-    }
-
-    /// Makes as many calls of a lane as it may; a lane with nothing to do is forgotten.
+    /// Makes as many calls of a lane as it may, and has more fetched; a lane with nothing to do is forgotten.
     fn pump(&mut self, webhook: &str) {
         let most = self.shared.events_per_call(webhook);
-        while let Some(standing) = self.lanes.get(webhook).filter(|entry| entry.wants_a_call()).map(|e| e.standing) {
-            let room = self.has_room(standing);
-            let Some(entry) = self.lanes.get_mut(webhook) else { return };
-            if !room {
+        while let Some(entry) = self.lanes.get_mut(webhook).filter(|entry| entry.wants_a_call(&self.calls)) {
+            let standing = entry.record.standing;
+            if !self.calls.has_room(standing) {
                 if !std::mem::replace(&mut entry.parked, true) {
                     self.parked[standing as usize].push_back(webhook.to_owned());
                 }
                 break;
             }
             entry.calls += 1;
-            self.calls[standing as usize] += 1;
+            self.calls.add(standing, 1);
             let call = entry.lane.next(most);
             self.tracker.spawn(attempt::run(self.state.clone(), Arc::clone(self.shared), call));
         }
-        let Some(entry) = self.lanes.get(webhook) else { return };
-        if entry.rung && entry.lane.len() < FETCH {
-            self.next_poll = Instant::now();
+        let Some(entry) = self.lanes.get_mut(webhook) else { return };
+        if entry.rung && !entry.listed && entry.lane.len() < entry.fetches(most) {
+            entry.listed = true;
+            self.bells[entry.record.standing as usize].push_back(webhook.to_owned());
         }
-        if entry.is_idle() {
-            self.lanes.remove(webhook);
+        if entry.is_idle()
+            && let Some((webhook, entry)) = self.lanes.remove_entry(webhook)
+        {
+            self.records.keep(webhook, entry.record);
         }
-    }
-
-    fn fetched(&mut self, fetched: Vec<Fetched>) {
-        self.polling = false;
-        self.next_poll = self.next_tick;
-        for Fetched { target, claimed } in fetched {
-            let entry = self.entry(&target);
-            claimed.deliveries.into_iter().for_each(|delivery| entry.lane.push(delivery));
-            // Something may have been stored since the store was asked.
-            let drained = claimed.drained && !entry.rung && entry.on_the_way_back == 0;
-            entry.rung |= claimed.more;
-            if drained && entry.stored {
-                entry.stored = false;
-                self.shared.set_stored(&target.1, false);
-            }
-            self.pump(&target.1);
-        }
-        if self.lanes.values().any(|entry| entry.rung && entry.lane.len() < FETCH) {
+        if Standing::ALL.into_iter().any(|standing| !self.bells[standing as usize].is_empty() && self.may_fetch(standing)) {
             self.next_poll = Instant::now();
         }
     }
 
-    /// Asks the store, in a task of its own, for lanes that have room: those that rang, and now and then all.
+    /// Whether there is room for what is fetched for targets of this standing.
+    fn may_fetch(&self, standing: Standing) -> bool {
+        self.calls.has_room(standing) && self.shared.in_hand.load(Ordering::Relaxed) < standing.share(MAX_IN_HAND)
+    }
+
+    /// Asks the store, in a task of its own, for lanes that ring and have room, and now and then for all.
     fn poll(&mut self) {
-        self.polling = true;
         let now = Instant::now();
         let all = now >= self.next_tick;
         if all {
             self.next_tick = now + TICK;
         }
-        let has_room = |entry: &Entry| entry.lane.len() < FETCH;
-        let mut asked = Vec::new();
-        for (webhook, entry) in self.lanes.iter_mut().filter(|(_, entry)| entry.rung && has_room(entry)) {
-            entry.rung = false;
-            asked.push((entry.app.clone(), webhook.clone()));
+        let asks = self.asks();
+        if asks.is_empty() && !all {
+            self.next_poll = self.next_tick;
+            return;
         }
-        let full = self.lanes.iter().filter(|(_, entry)| !has_room(entry)).map(|(webhook, _)| webhook.clone());
-        let scan = all.then(|| Scan {
-            full: full.collect(),
-            stored: self.lanes.iter().filter(|(_, e)| e.stored).map(|(id, e)| (e.app.clone(), id.clone())).collect(),
-        });
+        self.polling = true;
+        let stored = || self.lanes.iter().filter(|(_, e)| e.stored).map(|(id, e)| (e.app.clone(), id.clone())).collect();
+        let stored = all.then(stored);
         let (state, shared) = (self.state.clone(), Arc::clone(self.shared));
         self.tracker.spawn(async move {
-            let mut fetched = Vec::new();
-            if let Err(error) = fetch(&state, &shared, asked.clone(), scan, &mut fetched).await {
-                tracing::warn!(%error, "could not ask for deliveries; asking again");
-            }
-            let count: usize = fetched.iter().map(|fetched| fetched.claimed.deliveries.len()).sum();
+            let answer = fetch(&state, &shared, asks, stored).await;
+            let count: usize = answer.fetched.iter().map(|fetched| fetched.claimed.deliveries.len()).sum();
             shared.in_hand.fetch_add(count, Ordering::Relaxed);
-            shared.tell(Event::Fetched(fetched));
+            shared.tell(Event::Fetched(answer));
         });
+    }
+
+    /// Takes the next of those that ring, as many as there is room for.
+    fn asks(&mut self) -> Vec<Ask> {
+        let (mut asks, mut coming) = (Vec::new(), self.shared.in_hand.load(Ordering::Relaxed));
+        for standing in Standing::ALL {
+            let most = asks.len() + FETCH_WEBHOOKS;
+            while asks.len() < most
+                && coming < standing.share(MAX_IN_HAND)
+                && self.calls.has_room(standing)
+                && let Some(webhook) = self.bells[standing as usize].pop_front()
+            {
+                let Some(entry) = self.lanes.get_mut(&webhook) else { continue };
+                let limit = entry.fetches(self.shared.events_per_call(&webhook));
+                entry.listed = false;
+                if entry.rung && entry.lane.len() < limit {
+                    entry.rung = false;
+                    coming += limit;
+                    asks.push(Ask { target: (entry.app.clone(), webhook), limit });
+                }
+            }
+        }
+        asks
+    }
+
+    fn fetched(&mut self, answer: Answer) {
+        self.polling = false;
+        self.next_poll = self.next_tick;
+        for target in answer.drained {
+            self.drained(&target);
+            self.pump(&target.1);
+        }
+        for Fetched { target, claimed } in answer.fetched {
+            let entry = self.entry(&target);
+            claimed.deliveries.into_iter().for_each(|delivery| entry.lane.push(delivery));
+            entry.rung |= claimed.more;
+            if claimed.drained {
+                self.drained(&target);
+            }
+            self.pump(&target.1);
+        }
+        answer.due.iter().for_each(|target| self.ring(target));
+    }
+
+    /// The store has nothing more of a lane, unless something was stored since it was asked.
+    fn drained(&mut self, target: &Target) {
+        let entry = self.entry(target);
+        if entry.stored && !entry.rung && entry.on_the_way_back == 0 {
+            entry.stored = false;
+            self.shared.set_stored(&target.1, false);
+        }
     }
 }
 
 impl Entry {
-    fn new(app: String, stored: bool) -> Self {
+    fn new(app: String, stored: bool, record: Record) -> Self {
         Self {
             app,
             lane: Lane::default(),
             calls: 0,
-            limit: FIRST_CALLS,
-            standing: Standing::default(),
+            record,
             stored,
             rung: stored,
+            listed: false,
             on_the_way_back: 0,
             parked: false,
         }
     }
 
-    fn wants_a_call(&self) -> bool {
-        self.calls < self.limit && self.lane.is_ready()
+    fn wants_a_call(&self, calls: &Calls) -> bool {
+        self.lane.is_ready() && self.calls < calls.limit(self.record)
     }
 
-    /// Learns from a call that is over.
-    fn learn(&mut self, arrived: bool, took: Duration) {
-        self.calls -= 1;
-        self.limit = if arrived { (self.limit + 1).min(MAX_CALLS) } else { (self.limit / 2).max(1) };
-        self.standing = if arrived && took < SLOW { Standing::Good } else { Standing::Bad };
+    /// How many deliveries are fetched for it at a time.
+    fn fetches(&self, events_per_call: usize) -> usize {
+        if self.record.standing == Standing::Good { FETCH } else { FETCH_FEW.max(events_per_call) }
     }
 
     fn is_idle(&self) -> bool {
         self.lane.len() == 0 && self.calls == 0 && !self.stored && self.on_the_way_back == 0
     }
-}
-
-/// Which lanes are left out when all are looked at, and which ask whether anything is left for them.
-struct Scan {
-    full: HashSet<String>,
-    stored: Vec<Target>,
-}
-
-/// Takes in hand what is due for these webhooks, and with a scan for all.
-async fn fetch(
-    state: &State,
-    shared: &Shared,
-    mut asked: Vec<Target>,
-    scan: Option<Scan>,
-    fetched: &mut Vec<Fetched>,
-) -> Result<()> {
-    if let Some(scan) = scan {
-        let waiting = state.store.read(outbox::waiting).await?;
-        let now = clock::now_ms();
-        let known: HashSet<&str> = waiting.iter().map(|w| w.webhook.as_str()).collect();
-        let nothing = || Claimed { deliveries: Vec::new(), more: false, drained: true };
-        let drained = scan.stored.into_iter().filter(|(_, webhook)| !known.contains(webhook.as_str()));
-        fetched.extend(drained.map(|target| Fetched { target, claimed: nothing() }));
-        let due = waiting.into_iter().filter(|w| w.due_at <= now && !scan.full.contains(&w.webhook));
-        let due: Vec<Target> = due.map(|w| (w.app, w.webhook)).filter(|target| !asked.contains(target)).collect();
-        asked.extend(due);
-    }
-    for some in asked.chunks(FETCH_WEBHOOKS) {
-        let (some, node) = (some.to_vec(), shared.node.clone());
-        let claimed = state.store.write(move |tx| claim_for(tx, &some, &node)).await?;
-        fetched.extend(claimed);
-    }
-    Ok(())
-}
-
-fn claim_for(tx: &mut heliograph_store::Tx<'_>, targets: &[Target], node: &str) -> Result<Vec<Fetched>> {
-    let claim = |target: &Target| {
-        Ok(Fetched { target: target.clone(), claimed: outbox::claim(tx, &target.0, &target.1, node, FETCH)? })
-    };
-    targets.iter().map(claim).collect()
 }

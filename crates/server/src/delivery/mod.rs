@@ -4,11 +4,13 @@
 //! and delivered at once; the row is under a lease meanwhile, so that another node takes it over if this one dies. What
 //! does not fit in memory, waits for its next attempt, or was left by a dead node is polled for.
 //!
-//! `lanes.rs` decides what is sent next (`lane.rs` keeps the order), `attempt.rs` sends it and settles its row,
+//! `lanes.rs` decides what is sent next (`lane.rs` keeps the order, `standing.rs` knows how targets did, `fetch.rs` asks
+//! the store), `attempt.rs` sends it and settles its row,
 //! `target.rs` knows whom it calls, `outbox.rs` has the statements of the queue, `journal.rs` what the log says,
 //! `policy.rs` says when again, `signature.rs` signs, `nodes.rs` who else delivers, `sweep.rs` clears the log.
 
 mod attempt;
+mod fetch;
 pub mod journal;
 mod lane;
 mod lanes;
@@ -16,10 +18,11 @@ mod nodes;
 pub mod outbox;
 pub mod policy;
 mod signature;
+mod standing;
 pub mod sweep;
 mod target;
 
-use crate::{error::Result, state::State};
+use crate::{error::Result, state::State, webhook_health};
 use bytes::Bytes;
 use heliograph_http::Outbound;
 use heliograph_store::{Engine, Tx, clock};
@@ -27,6 +30,7 @@ use http::HeaderMap;
 use journal::Journal;
 use lanes::{Event, Target as Webhook};
 use nodes::Alone;
+use standing::Standing;
 use std::{
     collections::{HashMap, HashSet},
     sync::{
@@ -36,13 +40,17 @@ use std::{
     time::Duration,
 };
 use target::Target;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How many deliveries a node holds in memory at most; more wait in the store.
 const MAX_IN_HAND: usize = 8192;
 /// How long a node may keep a delivery in hand without settling it: the target's time and some more.
 const LEASE: Duration = Duration::from_secs(45);
+/// How many calls a node makes side by side at most.
+const MAX_CALLS: usize = 2048;
+/// How many calls that are to be made again are written down at a time.
+const MAX_RETRIES: usize = 64;
 /// How long a stopping node waits for the calls it is making.
 const LAST_CALLS: Duration = Duration::from_secs(5);
 
@@ -59,6 +67,14 @@ pub struct Options {
     pub journal: Journal,
     /// After how long with nothing but failures a webhook is paused, if ever.
     pub pause_after: Option<Duration>,
+    /// How many calls are made side by side.
+    pub calls: usize,
+}
+
+/// How many calls are made side by side where so many connections may be open. Some are left for what idles, and for who
+/// calls besides.
+pub fn most_calls(connections: usize) -> usize {
+    MAX_CALLS.min(connections * 3 / 4).max(1)
 }
 
 /// Who delivers webhooks.
@@ -75,6 +91,8 @@ struct Shared {
     /// Webhooks of which something waits in the store: what is new queues behind that.
     stored: RwLock<HashSet<String>>,
     targets: RwLock<HashMap<String, Target>>,
+    /// Who may write that a call is to be made again: many dead targets must not fill the queue of all that is written.
+    retries: Semaphore,
     /// How much was settled since the log was last cleared.
     settled: Mutex<HashMap<Webhook, usize>>,
     alone: Alone,
@@ -93,6 +111,7 @@ impl Dispatcher {
             in_hand: AtomicUsize::new(0),
             stored: RwLock::default(),
             targets: RwLock::default(),
+            retries: Semaphore::new(MAX_RETRIES),
             settled: Mutex::default(),
             alone: Alone::on(engine),
         }))
@@ -150,6 +169,7 @@ impl Dispatcher {
             Engine::Sqlite => state.store.write(|tx| outbox::release(tx, None)).await?,
             Engine::Postgres => nodes::join(state, shared).await?,
         }
+        shared.tell(Event::Failing(state.store.read(webhook_health::failing).await?));
         shared.note_waiting(state).await
     }
 
@@ -184,7 +204,9 @@ pub async fn call_of(state: &State, delivery: &outbox::Delivery) -> Result<Optio
 
 impl Shared {
     fn has_room(&self, webhook: &str) -> bool {
-        self.in_hand.load(Ordering::Relaxed) < MAX_IN_HAND && !self.goes_by_the_store(webhook)
+        // What is handed over may be for targets that hang: room is left for those that are known not to.
+        let room = Standing::Unknown.share(MAX_IN_HAND);
+        self.in_hand.load(Ordering::Relaxed) < room && !self.goes_by_the_store(webhook)
     }
 
     /// Whether what happens for this webhook waits in the store, to be claimed there in its order.

@@ -17,7 +17,10 @@ const WINDOW: i64 = 256;
 const FEW_LINES: usize = 16;
 /// For how long a delivery behind another is set aside. It is woken when that one is settled; the time is for the rare
 /// case that the two just missed each other.
-const ASIDE_MS: i64 = 5 * 60 * 1000;
+const ASIDE_MS: i64 = 60 * 60 * 1000;
+
+/// By how much the clocks of two servers may differ.
+const CLOCKS_MS: i64 = 60 * 1000;
 
 /// An event for a webhook that is to be written down.
 pub struct New<'a> {
@@ -306,13 +309,14 @@ pub fn give_back(tx: &mut Tx<'_>, delivery: &Delivery, node: &str) -> Result<()>
     Ok(())
 }
 
-/// Gives back all that a node, or any, has in hand.
+/// Gives back all that a node, or any, has in hand. Looks at nothing but leases that have not ended: what is due already is
+/// free, whoever had it, and may be very much.
 pub fn release(tx: &mut Tx<'_>, node: Option<&str>) -> Result<()> {
     for Waiting { webhook, .. } in waiting(tx)? {
         tx.execute(
             "UPDATE delivery SET due_at = $2, node = NULL
-             WHERE webhook_id = $1 AND due_at IS NOT NULL AND node IS NOT NULL AND ($3 = '' OR node = $3)",
-            args![&webhook, tx.now(), node.unwrap_or_default()],
+             WHERE webhook_id = $1 AND due_at > $2 AND due_at <= $4 AND node IS NOT NULL AND ($3 = '' OR node = $3)",
+            args![&webhook, tx.now(), node.unwrap_or_default(), lease_end(tx.now()) + CLOCKS_MS],
         )?;
     }
     Ok(())

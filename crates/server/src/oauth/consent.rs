@@ -7,6 +7,7 @@ use super::{
     session::{Person, Session, SignedIn, farewell},
 };
 use crate::{
+    audit::{self, Change},
     auth,
     call::{Answer, typed},
     error::{Error, Result},
@@ -14,8 +15,10 @@ use crate::{
     router::Builder,
     state::State,
 };
+use heliograph_store::Tx;
 use heliograph_wire::{id::AppId, oauth::AuthorizeQuery, query};
 use http::{HeaderMap, Method, StatusCode, header::SET_COOKIE};
+use serde_json::json;
 use subtle::ConstantTimeEq;
 
 /// The pages of this file. Their forms name each other by the last part of the path alone.
@@ -46,8 +49,8 @@ async fn sign_in(visit: PageVisit) -> Result<Answer> {
     let request = request(&visit).await?;
     // What is pasted often has a blank at its end.
     let (id, secret) = (visit.field("key_id").trim(), visit.field("secret").trim());
-    let caller = auth::sign_in(&visit.state, visit.address, id, secret).await?.filter(Person::may_sign_in);
-    let Some(caller) = caller else {
+    let caller = auth::sign_in(&visit.state, (&visit.headers, visit.address), id, secret).await?;
+    let Some(caller) = caller.filter(Person::may_sign_in) else {
         let refused = "There is no key of an account or an app with this id and secret.";
         return Ok(html::sign_in(StatusCode::UNAUTHORIZED, &request.client, &visit.query_text, Some(refused)));
     };
@@ -84,7 +87,17 @@ async fn show_login(visit: PageVisit) -> Result<Answer> {
 async fn login(visit: PageVisit) -> Result<Answer> {
     from_our_own_page(&visit.headers)?;
     let token = visit.field("token").to_owned();
-    let redeemed = visit.state.store.write(move |tx| redeem_login(tx, &token)).await?;
+    let (state, address) = (visit.state.clone(), visit.address);
+    let redeem = move |tx: &mut Tx<'_>| -> Result<Option<Option<AppId>>> {
+        let redeemed = redeem_login(tx, &token)?;
+        if let Some(app) = redeemed {
+            let (actor, subject) = (Person::Operator(app).actor(address), app.map(|app| app.to_string()));
+            let change = Change { operation: "Login", actor, subject, ..Change::default() };
+            audit::record(tx, &state.vault, audit::SERVER, &change)?;
+        }
+        Ok(redeemed)
+    };
+    let redeemed = visit.state.store.write(redeem).await?;
     match redeemed {
         Some(app) => signed_in(&visit.state, SignedIn::Link(app), html::welcome()).await,
         None => Ok(html::stale_link()),
@@ -112,8 +125,13 @@ async fn allow(visit: &PageVisit, request: &Request, person: Person) -> Result<S
         redirect_uri: request.redirect_uri.clone(),
         challenge: request.challenge().map(str::to_owned),
     };
-    let admitted = move |tx: &mut heliograph_store::Tx<'_>| {
+    let (state, address) = (visit.state.clone(), visit.address);
+    let admitted = move |tx: &mut Tx<'_>| {
         person.admit(tx, app)?;
+        let (actor, subject) = (person.actor(address), Some(consent.client_id.clone()));
+        let after = Some(json!({ "redirectUri": consent.redirect_uri }));
+        let change = Change { operation: "Consent", actor, subject, before: None, after };
+        audit::record(tx, &state.vault, app.text().as_str(), &change)?;
         issue_code(tx, &consent)
     };
     Ok(request.back_with_code(&visit.state.store.write(admitted).await?))

@@ -17,6 +17,7 @@ use crate::{
     auth::token::access_token,
     call::{Answer, Call},
     error::{Error, Result},
+    idempotency::{self, Once},
     integrations, keys,
     open::{Visit, json, redirect},
     router::Builder,
@@ -27,11 +28,13 @@ use heliograph_store::{Tx, clock};
 use heliograph_wire::{
     audit::AuditActor,
     oauth::*,
+    oauth_clients::OAuthClient,
     op::{Nothing, Operation},
 };
 use http::StatusCode;
 use request::Request;
 use sha2::{Digest, Sha256};
+use std::{net::IpAddr, sync::Arc};
 use subtle::ConstantTimeEq;
 
 // ---- Handlers
@@ -55,10 +58,26 @@ async fn authorize(visit: Visit<Authorize>) -> Result<Answer> {
 }
 
 async fn token(visit: Visit<GetToken>) -> Result<Answer> {
-    let Visit { state, body, .. } = visit;
-    let store = state.store.clone();
-    let token = store.write(move |tx| exchange(tx, &state, &body)).await?;
-    json(StatusCode::OK, &token)
+    let Visit { state, body, parts, .. } = visit;
+    let (store, address) = (state.store.clone(), state.proxies.client(&parts));
+    let name = idempotency::name::<GetToken>(&parts.headers)?;
+    let once = name.map(|name| Once::new::<GetToken>(name, &body.client_id, &Nothing {}, &Nothing {}, &body));
+    let once = once.transpose()?.map(Arc::new);
+    let asked = once.clone();
+    let exchanging = move |tx: &mut Tx<'_>| {
+        // Before anything is said of the name: it is the partner's alone.
+        let client = clients::with_secret(tx, &body.client_id, &body.client_secret)?.ok_or(Error::Unauthorized)?;
+        let exchange = |tx: &mut Tx<'_>| exchange(tx, &state, &client, &body, address);
+        match &asked {
+            Some(once) => once.run(tx, &state.vault, exchange),
+            None => exchange(tx),
+        }
+    };
+    let mut answer = json(StatusCode::OK, &store.write(exchanging).await?)?;
+    if let Some(once) = once {
+        once.mark(&mut answer.headers);
+    }
+    Ok(answer)
 }
 
 async fn revoke(call: Call<RevokeAccess>) -> Result<Nothing> {
@@ -77,17 +96,27 @@ async fn revoke(call: Call<RevokeAccess>) -> Result<Nothing> {
 
 /// A code becomes a token. What is wrong with either is not said: the partner knows its own part, and nobody else
 /// should learn anything.
-fn exchange(tx: &mut Tx<'_>, state: &State, asked: &TokenRequest) -> Result<AccessToken> {
-    let client = clients::with_secret(tx, &asked.client_id, &asked.client_secret)?.ok_or(Error::Unauthorized)?;
+fn exchange(
+    tx: &mut Tx<'_>,
+    state: &State,
+    client: &OAuthClient,
+    asked: &TokenRequest,
+    address: IpAddr,
+) -> Result<AccessToken> {
     let consent = secrets::redeem_code(tx, &asked.code)?.ok_or(Error::Unauthorized)?;
     let same_address = asked.redirect_uri.as_ref().is_none_or(|uri| *uri == consent.redirect_uri);
     if consent.client_id != client.id || !same_address || !proves(asked, consent.challenge.as_deref()) {
         return Err(Error::Unauthorized);
     }
     apps::require(tx, consent.app)?;
-    let integration = integrations::of_partner(tx, consent.app, &client)?;
+    let integration = integrations::of_partner(tx, consent.app, client)?;
     let key = keys::of_oauth(tx, &state.vault, consent.app, integration, &client.id)?;
-    let actor = AuditActor { kind: "OAuth client".to_owned(), id: Some(client.id.clone()), ..AuditActor::default() };
+    let actor = AuditActor {
+        kind: "OAuth client".to_owned(),
+        id: Some(client.id.clone()),
+        service_account_id: None,
+        address: Some(address.to_string()),
+    };
     let subject = Some(integration.to_string());
     let change = audit::Change { operation: GetToken::ID, actor, subject, ..audit::Change::default() };
     audit::record(tx, &state.vault, consent.app.text().as_str(), &change)?;

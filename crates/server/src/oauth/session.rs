@@ -1,7 +1,7 @@
 //! Who a person at the pages is: kept in a sealed cookie for ten minutes, and nowhere else.
 
 use crate::{
-    apps,
+    apps, audit,
     auth::{Caller, with_key},
     error::{Error, Result},
     state::State,
@@ -9,9 +9,10 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use heliograph_store::{Tx, clock};
-use heliograph_wire::{id::AppId, op::Scope};
+use heliograph_wire::{audit::AuditActor, id::AppId, op::Scope};
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 const COOKIE_NAME: &str = "heliograph_session";
 const LIFE_MS: i64 = 10 * 60 * 1000;
@@ -124,6 +125,14 @@ impl Person {
         };
         let names = apps::names(tx, account, OFFERED)?;
         Ok(if names.len() > OFFERED as usize { Choice::Any } else { Choice::Of(names) })
+    }
+
+    /// Who they are to the audit log.
+    pub fn actor(&self, address: IpAddr) -> AuditActor {
+        match self {
+            Self::Holder(caller) => audit::holder(caller, address),
+            Self::Operator(_) => AuditActor { address: Some(address.to_string()), ..audit::operator() },
+        }
     }
 
     /// Whether they may let partners into this app.

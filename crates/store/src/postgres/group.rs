@@ -3,12 +3,13 @@
 use super::{
     connection::{Connection, Mode, NotCommitted},
     draft::Draft,
+    turns::{Turn, Turns},
 };
 use crate::{
     Error, Tx,
     job::{Job, Verdict},
 };
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 /// How often the jobs run ahead. Whoever has more to ask in a row asks alone.
 const ROUNDS: usize = 8;
@@ -22,8 +23,8 @@ pub(super) enum Apart {
     Unknown(String),
 }
 
-/// Runs the jobs and commits them.
-pub(super) fn commit(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), Apart> {
+/// Runs the jobs and commits them. Their callers are to be told when the turn has come.
+pub(super) fn commit(connection: &Connection, jobs: &mut [Box<dyn Job>], turns: &Arc<Turns>) -> Result<Turn, Apart> {
     connection.start(Mode::Group);
     let drafts = run_ahead(connection, jobs);
     let all_fit =
@@ -32,10 +33,12 @@ pub(super) fn commit(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Resu
         connection.abandon();
         return Err(Apart::Each);
     }
-    connection.commit().map_err(|failed| match failed {
-        NotCommitted::RolledBack(_) => Apart::Each,
-        NotCommitted::Unknown(why) => Apart::Unknown(why),
-    })
+    let turn = turns.take();
+    match connection.commit() {
+        Ok(()) => Ok(turn),
+        Err(NotCommitted::RolledBack(_)) => Err(Apart::Each),
+        Err(NotCommitted::Unknown(why)) => Err(Apart::Unknown(why)),
+    }
 }
 
 /// Runs the jobs side by side, and asks what they ask together.

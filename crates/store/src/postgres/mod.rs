@@ -11,6 +11,7 @@ mod link;
 mod migrate;
 mod pending;
 mod reach;
+mod turns;
 mod worker;
 
 use crate::{Migration, OpenError, Options, job::Queue, stats::Counters};
@@ -30,7 +31,8 @@ pub(crate) fn start(
     let target = connect::Target::new(&options.url)?;
     migrate::run(&target, migrations)?;
     let connected = AtomicUsize::new(0);
-    let shared = Arc::new(Shared { target, lane: lane::Lane::new(), counters: Arc::clone(counters), connected });
+    let (lane, turns, counters) = (lane::Lane::new(), Arc::default(), Arc::clone(counters));
+    let shared = Arc::new(Shared { target, lane, turns, counters, connected });
     let writers = options.connections.div_ceil(WRITERS_SHARE).max(1);
     let readers = options.connections.saturating_sub(writers).max(1);
     let queue = |role, most| Queue::served_by(|jobs| Crew::new(role, most, &shared, jobs));

@@ -6,6 +6,7 @@ use super::{
     crew::{Crew, Role},
     group::{self, Apart},
     lane::Lane,
+    turns::{Turn, Turns},
 };
 use crate::{
     Error, Tx, id,
@@ -34,6 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Shared {
     pub(super) target: Target,
     pub(super) lane: Lane,
+    pub(super) turns: Arc<Turns>,
     pub(super) counters: Arc<Counters>,
     /// How many threads have a connection.
     pub(super) connected: AtomicUsize,
@@ -55,7 +57,23 @@ pub(super) struct Worker {
 /// How an attempt of a single job ended.
 enum Attempt {
     Answer(Result<(), Error>),
+    Committed(Turn),
     Again,
+}
+
+impl Attempt {
+    /// Answers the job, in its turn. Gives it back if it has to go again.
+    fn tell(self, job: Box<dyn Job>) -> Option<Box<dyn Job>> {
+        match self {
+            Self::Answer(outcome) => job.answer(outcome),
+            Self::Committed(turn) => {
+                turn.come();
+                job.answer(Ok(()));
+            }
+            Self::Again => return Some(job),
+        }
+        None
+    }
 }
 
 impl Worker {
@@ -191,6 +209,8 @@ impl Worker {
         match together {
             Some(outcome) => {
                 self.reach = GROUP.min(self.reach + 1);
+                let (turn, outcome) = outcome.map_or_else(|error| (None, Err(error)), |turn| (Some(turn), Ok(())));
+                turn.iter().for_each(Turn::come);
                 for job in group {
                     job.answer(outcome.clone());
                 }
@@ -204,15 +224,16 @@ impl Worker {
     }
 
     /// Runs all jobs in one transaction. `None` when each has to go alone.
-    fn commit_together(&mut self, jobs: &mut [Box<dyn Job>]) -> Option<Result<(), Error>> {
+    fn commit_together(&mut self, jobs: &mut [Box<dyn Job>]) -> Option<Result<Turn, Error>> {
+        let turns = Arc::clone(&self.shared.turns);
         let connection = match self.connection() {
             Ok(connection) => connection,
             Err(error) => return Some(Err(error)),
         };
-        match group::commit(connection, jobs) {
-            Ok(()) => {
+        match group::commit(connection, jobs, &turns) {
+            Ok(turn) => {
                 self.shared.counters.committed(jobs.len());
-                Some(Ok(()))
+                Some(Ok(turn))
             }
             Err(Apart::Each) => None,
             Err(Apart::Unknown(why)) => Some(Err(unknown(&why))),
@@ -221,16 +242,10 @@ impl Worker {
 
     /// Runs a job in a transaction of its own; false when it lost to others and has to go again.
     fn write_alone(&mut self, mut job: Box<dyn Job>) -> bool {
-        match self.attempt(&mut *job) {
-            Attempt::Answer(outcome) => {
-                job.answer(outcome);
-                true
-            }
-            Attempt::Again => {
-                self.shared.lane.join(job);
-                false
-            }
-        }
+        let again = self.attempt(&mut *job).tell(job);
+        let clean = again.is_none();
+        again.into_iter().for_each(|job| self.shared.lane.join(job));
+        clean
     }
 
     /// Serves those who lost, if no other thread is doing so.
@@ -246,8 +261,9 @@ impl Worker {
                     std::thread::sleep(backoff(n));
                 }
                 self.shared.counters.retried();
-                if let Attempt::Answer(outcome) = self.attempt(&mut *job) {
-                    return job.answer(outcome);
+                match self.attempt(&mut *job).tell(job) {
+                    Some(again) => job = again,
+                    None => return,
                 }
             }
             job.answer(Err(Error::Contention));
@@ -256,6 +272,7 @@ impl Worker {
 
     /// Runs the job in a transaction of its own, once.
     fn attempt(&mut self, job: &mut dyn Job) -> Attempt {
+        let turns = Arc::clone(&self.shared.turns);
         let connection = match self.connection() {
             Ok(connection) => connection,
             Err(error) => return Attempt::Answer(Err(error)),
@@ -268,10 +285,11 @@ impl Worker {
             return if again { Attempt::Again } else { Attempt::Answer(Ok(())) };
         }
         // A refusal that wrote nothing commits too: what it read counts only once the server says it was serial.
+        let turn = turns.take();
         match connection.commit() {
             Ok(()) => {
                 self.shared.counters.committed(1);
-                Attempt::Answer(Ok(()))
+                Attempt::Committed(turn)
             }
             Err(NotCommitted::RolledBack(Failure::Refused(Error::Contention) | Failure::Lost(_))) => Attempt::Again,
             Err(NotCommitted::RolledBack(Failure::Refused(error))) => Attempt::Answer(Err(error)),

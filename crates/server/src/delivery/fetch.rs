@@ -1,0 +1,79 @@
+//! What the lanes have the store asked: which webhooks something waits for, and for some of them to take it in hand.
+
+use super::{
+    Shared,
+    lanes::Target,
+    outbox::{self, Claimed},
+};
+use crate::{
+    error::{Error, Result},
+    state::State,
+};
+use futures_util::future::join_all;
+use heliograph_store::clock;
+use std::collections::HashSet;
+
+/// A webhook for which deliveries are to be taken in hand, and how many at most.
+#[derive(Clone)]
+pub struct Ask {
+    pub target: Target,
+    pub limit: usize,
+}
+
+/// What the store had for a webhook.
+pub struct Fetched {
+    pub target: Target,
+    pub claimed: Claimed,
+}
+
+/// What the store answered.
+#[derive(Default)]
+pub struct Answer {
+    /// For those it was asked for.
+    pub fetched: Vec<Fetched>,
+    /// Those for whom something is due.
+    pub due: Vec<Target>,
+    /// Those for whom nothing is left.
+    pub drained: Vec<Target>,
+}
+
+/// Takes in hand what is due for these webhooks. If there are `stored` ones, looks at all: which of those have nothing
+/// left, and for whom something is due. What was found before something failed is in the answer, too.
+pub async fn fetch(state: &State, shared: &Shared, asks: Vec<Ask>, stored: Option<Vec<Target>>) -> Answer {
+    let mut answer = Answer::default();
+    if let Err(error) = ask(state, shared, asks, stored, &mut answer).await {
+        tracing::warn!(%error, "could not ask for deliveries; asking again");
+    }
+    answer
+}
+
+async fn ask(
+    state: &State,
+    shared: &Shared,
+    asks: Vec<Ask>,
+    stored: Option<Vec<Target>>,
+    answer: &mut Answer,
+) -> Result<()> {
+    if let Some(mut stored) = stored {
+        let waiting = state.store.read(outbox::waiting).await?;
+        let now = clock::now_ms();
+        let known: HashSet<&str> = waiting.iter().map(|w| w.webhook.as_str()).collect();
+        stored.retain(|(_, webhook)| !known.contains(webhook.as_str()));
+        answer.drained = stored;
+        let asked: HashSet<&str> = asks.iter().map(|ask| ask.target.1.as_str()).collect();
+        let due = waiting.iter().filter(|w| w.due_at <= now && !asked.contains(w.webhook.as_str()));
+        answer.due = due.map(|w| (w.app.clone(), w.webhook.clone())).collect();
+    }
+    // Each in a transaction of its own, so that nothing else waits for all of them; the store commits them together.
+    let claims = asks.into_iter().map(|Ask { target, limit }| {
+        let node = shared.node.clone();
+        state.store.write(move |tx| {
+            let claimed = outbox::claim(tx, &target.0, &target.1, &node, limit)?;
+            Ok::<_, Error>(Fetched { target: target.clone(), claimed })
+        })
+    });
+    for claimed in join_all(claims).await {
+        answer.fetched.push(claimed?);
+    }
+    Ok(())
+}
