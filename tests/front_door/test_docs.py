@@ -12,6 +12,7 @@ import pytest
 import requests
 import yaml
 from lib import secrets
+from lib.world import MISSING
 
 POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; " \
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -112,6 +113,41 @@ def test_every_page_says_all_there_is_to_know(server):
             for status, code, title in re.findall(
                     r"<tr><td>(\d+)</td><td><code>(.*?)</code> <span>(.*?)</span></td></tr>", page):
                 assert int(status) >= 400 and re.fullmatch("[a-z_]+", code) and title, name
+
+
+def test_pages_tell_the_titles_that_are_answered(server, app):
+    """What a page says that an operation refuses with is what it does refuse with."""
+    user, bot = app.user(), app.custom()
+    board = app.api.post(f"{app.path}/switchboards").ok(201)["switchboard"]
+    boards = f"{app.path}/switchboards/{board['id']}/switchboardIntegrations"
+    talk = app.conversation_path(app.group(user))
+    to_nobody = {"switchboardIntegration": "nobody"}
+    controls = {"pass": to_nobody, "offer": to_nobody, "accept": {}, "release": {}}
+    asked = [(f"{word.title()}Control", app.api.post(f"{talk}/{word}Control", body)) for word, body in controls.items()]
+    for number, part in enumerate([bot, *(app.custom() for _ in range(9))]):
+        part = app.api.post(boards, {"name": f"part-{number}", "integrationId": part.id}).ok(201)["switchboardIntegration"]
+    enabled = {"enabled": True, "defaultSwitchboardIntegrationId": part["id"]}
+    app.api.patch(f"{app.path}/switchboards/{board['id']}", enabled).ok(200)
+    health = f"/heliograph/v1/apps/{app.id}/webhooks/{bot.webhook['id']}"
+    app.api.post(f"{health}/pause").ok(200)
+    stranger = {"author": {"type": "user", "userId": app.user()["id"]}, "type": "typing:start"}
+    asked += [
+        ("CreateUser", app.api.post(f"{app.path}/users", {"externalId": user["externalId"]})),
+        ("CreateSwitchboardIntegration", app.api.post(boards, {"name": "one-more", "integrationId": bot.id})),
+        ("PassControl", app.api.post(f"{talk}/passControl", to_nobody)),
+        ("OfferControl", app.api.post(f"{talk}/offerControl", to_nobody)),
+        ("AcceptControl", app.api.post(f"{talk}/acceptControl", {})),
+        ("TestWebhook", app.api.post(f"{health}/test")),
+        ("DeleteAttachment", app.api.post(f"{app.path}/attachments/remove", {"mediaUrl": f"{server.url}/nothing"})),
+        ("PostActivity", app.api.post(f"{talk}/activity", stranger)),
+        ("RemoveClient", app.api.delete(f"{app.path}/users/{user['id']}/clients/{MISSING}")),
+    ]
+    for operation, answer in asked:
+        page = html.unescape(get(server, f"/docs/operations/{operation}").text)
+        rows = re.findall(r"<tr><td>(\d+)</td><td><code>(.*?)</code> <span>(.*?)</span></td></tr>", page)
+        error = answer.body["errors"][0]
+        fitting = [row for row in rows if (int(row[0]), row[1]) == (answer.status, error["code"])]
+        assert any(row[2] == error["title"] or row[2].startswith("Says") for row in fitting), f"{operation}: {error}, {rows}"
 
 
 def test_yaml_is_the_same_document(server):

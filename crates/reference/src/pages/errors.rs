@@ -31,19 +31,72 @@ const MISSING: &[(&str, Missing)] = &[
     ("switchboardId", Missing::SWITCHBOARD),
     ("switchboardIntegrationId", Missing::SWITCHBOARD_INTEGRATION),
     ("deviceId", Missing::DEVICE),
+    ("clientId", Missing::CLIENT),
 ];
 
-/// The refusals of an operation.
+const NO_SWITCHBOARD: &str = "The app has no enabled switchboard";
+
+/// What single operations refuse with, told more exactly than above.
+const OWN: &[(&str, u16, &str, &str)] = &[
+    ("CreateApp", 402, "payment_required", "Part of the contract. This server never says it: it has no plans."),
+    ("CreateUser", 409, "conflict", "User already exists"),
+    ("UpdateUser", 409, "conflict", "User already exists"),
+    ("CreateClient", 409, "conflict", "Client already exists"),
+    ("CreateOAuthClient", 409, "conflict", "OAuth client already exists"),
+    ("TestWebhook", 409, "conflict", "The webhook is paused"),
+    ("PostMessage", 423, "locked", "Message limit of 30000 per conversation reached."),
+    (
+        "CreateSwitchboardIntegration",
+        400,
+        "too_many_switchboard_integrations",
+        "Switchboard has reached the max number of switchboard integrations (10)",
+    ),
+    ("PassControl", 400, "switchboard_invalid_target", "Says why control cannot go there."),
+    ("OfferControl", 400, "switchboard_invalid_target", "Says why control cannot be offered there."),
+    ("PassControl", 400, "switchboard_invalid_action", NO_SWITCHBOARD),
+    ("OfferControl", 400, "switchboard_invalid_action", NO_SWITCHBOARD),
+    ("AcceptControl", 400, "switchboard_invalid_action", NO_SWITCHBOARD),
+    ("AcceptControl", 400, "switchboard_invalid_action", "There is no pendingSwitchboardIntegration"),
+    ("ReleaseControl", 400, "switchboard_invalid_action", NO_SWITCHBOARD),
+    ("DeleteAttachment", 404, Missing::ATTACHMENT.code, Missing::ATTACHMENT.title),
+    ("LeaveConversation", 404, Missing::MEMBER.code, Missing::MEMBER.title),
+    ("PostActivity", 404, Missing::MEMBER.code, Missing::MEMBER.title),
+    ("DownloadMessageRef", 404, Missing::MEMBER.code, Missing::MEMBER.title),
+    ("ReportChannelEvent", 404, Missing::MEMBER.code, Missing::MEMBER.title),
+];
+
+/// What the header `Idempotency-Key` adds.
+const REUSED: (u16, &str, &str) = (422, "idempotency_key_reused", "This Idempotency-Key was used for another request");
+
+/// The refusals of an operation, by status.
 pub fn of(operation: Operation<'_>) -> Vec<(u16, &'static str, &'static str)> {
-    let mut all = Vec::new();
-    for status in operation.refusals() {
-        if status == 404 {
-            let named = operation.parameters().filter(|p| p.place == "path");
-            let missing = named.filter_map(|p| MISSING.iter().find(|(name, _)| *name == p.name));
-            all.extend(missing.map(|(_, missing)| (404, missing.code, missing.title)));
-        }
-        let known = REFUSALS.iter().filter(|(known, ..)| *known == status);
-        all.extend(known.filter(|(_, code, _)| *code != "invalid_auth" || !operation.scopes().is_empty()));
+    let own = OWN.iter().filter(|(id, ..)| *id == operation.id());
+    let mut all: Vec<_> = own.map(|(_, status, code, title)| (*status, *code, *title)).collect();
+    let statuses = operation.refusals();
+    if statuses.contains(&404) {
+        all.extend(missing(operation).map(|missing| (404, missing.code, missing.title)));
     }
+    for (status, code, title) in REFUSALS.iter().filter(|(status, ..)| statuses.contains(status)) {
+        let told = all.iter().any(|(s, c, _)| (s, c) == (status, code));
+        if !told && (*code != "invalid_auth" || !operation.scopes().is_empty()) {
+            all.push((*status, code, title));
+        }
+    }
+    if takes_idempotency_key(operation) {
+        all.push(REUSED);
+    }
+    all.sort_by_key(|(status, ..)| *status);
     all
+}
+
+fn missing(operation: Operation<'_>) -> impl Iterator<Item = Missing> {
+    let named = operation.parameters().filter(|p| p.place == "path");
+    // A partner is no user's client.
+    let named = named.filter(move |p| p.name != "clientId" || operation.path.contains("/clients/"));
+    named.filter_map(|p| MISSING.iter().find(|(name, _)| *name == p.name).map(|(_, missing)| *missing))
+}
+
+fn takes_idempotency_key(operation: Operation<'_>) -> bool {
+    let json = operation.body().is_some_and(|(media, _)| media == "application/json");
+    operation.method == "POST" && json && !operation.scopes().is_empty()
 }

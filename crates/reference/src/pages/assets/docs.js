@@ -65,7 +65,7 @@ function setUpValues() {
     const { value: name } = input.dataset;
     input.value = recall(name);
     if (name === 'url') input.placeholder = HERE;
-    input.addEventListener('input', () => { keep(name, input.value.trim()); showSamples(); });
+    input.addEventListener('input', () => { keep(name, input.value.trim()); say(''); showSamples(); });
   }
   for (const radio of all('[name=scheme]')) {
     radio.checked = radio.value === (recall('scheme') || 'basic');
