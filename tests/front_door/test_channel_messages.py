@@ -1,6 +1,8 @@
 """What users write on channels, delivered by whoever runs the channel (`DeliverChannelMessage`): real messages, with
 their source, what they quote, forms that were filled in; users, clients and conversations that come to be by it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from lib.reference import reference
 from lib.world import MISSING, new_app
@@ -264,6 +266,16 @@ def test_a_message_is_delivered_once(app):
     body = {"integrationId": channel, "client": {"externalId": PHONE}, "content": TEXT}
     first, second = (app.api.post(path, body, headers=name).ok(201) for _ in range(2))
     assert first == second and app.messages(first["conversation"])["messages"] == [first["message"]]
+
+
+def test_a_stranger_who_writes_a_lot_at_once_is_one(app):
+    channel = whatsapp(app)
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda n: deliver(app, {"type": "text", "text": str(n)}, caller=app.account, integrationId=channel,
+                                               client={"externalId": PHONE}).ok(201), range(16)))
+    for name in ("user", "conversation", "client"):
+        assert len({one[name]["id"] for one in made}) == 1, name
+    assert len(app.messages(made[0]["conversation"])["messages"]) == 16
 
 
 # ---- Quotes
