@@ -324,6 +324,33 @@ def test_what_is_deleted_is_quoted_no_more(app):
         assert app.server.sql(f"SELECT * FROM {table} WHERE conversation_id = '{conversation['id']}'").strip() == ""
 
 
+def test_a_conversation_that_becomes_part_of_another(server):
+    """Where users have one conversation, merging them makes one of two: quotes, the channel's ids and data go along."""
+    app = new_app(server, multiConvoEnabled=False)
+    stays, goes = (app.user(zendeskId=f"{app.id}-{number}") for number in range(2))
+    kept, absorbed = app.personal(stays), app.personal(goes)
+    channel = whatsapp(app)
+    apple = {"type": "apple", "businessId": "9ef4e7a5", "apiSecret": "apple-api-secret-1", "mspId": "f8c3"}
+    apple = app.api.post(f"{app.path}/integrations", apple).ok(201)["integration"]["id"]
+    asked = app.say(absorbed, "Which one?")
+    first = deliver(app, integrationId=channel, userId=goes["id"], client={"externalId": PHONE}, originalMessageId="wamid.1",
+                    quotedMessage={"messageId": asked["id"]}).ok(201)["message"]
+    ref = {name: name for name in ("url", "bid", "key", "signature", "owner")}
+    event = {"type": "passthrough", "payload": {}, "download": {"interactiveDataRef": ref, "data": {"title": "Two"}}}
+    report(app, absorbed, event, integrationId=apple).ok(200)
+    app.api.post(f"{app.path}/users/{goes['zendeskId']}/sync", {"survivingZendeskId": stays["zendeskId"]}).ok(200)
+
+    again = deliver(app, integrationId=channel, client={"externalId": PHONE}, quotedMessage={"externalMessageId": "wamid.1"}).ok(201)
+    assert (again["user"]["id"], again["conversation"]["id"]) == (stays["id"], kept["id"])
+    quoted = again["message"]["quotedMessage"]["message"]
+    assert quoted["id"] == first["id"] and quoted["author"]["userId"] == stays["id"]
+    body = {"userId": stays["id"], "apple": {"interactiveDataRef": ref}}
+    assert app.api.post(f"{app.conversation_path(kept)}/download", body).ok(200) == {"title": "Two"}
+    app.api.delete(f"{app.conversation_path(kept)}/messages/{asked['id']}").ok(200)
+    left = next(one for one in app.messages(kept)["messages"] if one["id"] == first["id"])
+    assert left["quotedMessage"]["message"]["deleted"] is True
+
+
 # ---- Forms
 
 
