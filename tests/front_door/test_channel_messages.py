@@ -125,6 +125,14 @@ def test_a_user_of_an_sdk_gets_its_client(app, sink):
     assert target.wait_event("client:add")["payload"]["reason"] == "sdkLogin"
 
 
+@pytest.mark.parametrize("kind, label", [("whatsapp", "WhatsApp "), ("web", "Web "), ("custom", "")])
+def test_the_name_of_a_user_who_told_none(app, kind, label):
+    user = app.user()
+    channel = app.custom().id if kind == "custom" else app.api.post(f"{app.path}/integrations", {"type": kind}).ok(201)["integration"]["id"]
+    made = deliver(app, integrationId=channel, userId=user["id"], metadata=None).ok(201)["message"]
+    assert made["author"]["displayName"] == f"{label}User {user['id']}"
+
+
 @pytest.mark.parametrize("content", [
     {"type": "text", "text": "Yes", "payload": "YES"},
     {"type": "image", "mediaUrl": "http://127.0.0.1:9/a.png", "text": "Look", "altText": "A cat"},
