@@ -1,10 +1,15 @@
 """What users write on channels, delivered by whoever runs the channel (`DeliverChannelMessage`): real messages, with
 their source, what they quote, forms that were filled in; users, clients and conversations that come to be by it."""
 
+import json
+import os
+import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from lib.reference import reference
+from lib.server import ROOT
 from lib.world import MISSING, new_app
 from test_channel_events import report, web
 
@@ -480,3 +485,27 @@ def test_a_message_confirms_a_link(app, sink, kind, is_theirs):
         assert event["payload"]["reason"] == "confirmed" and event["payload"]["client"]["externalId"] == PHONE
     else:
         assert made["user"]["id"] != user["id"] and clients(app, user) == [pending]
+
+
+# ---- The guide
+
+
+def test_the_guide_works_line_by_line(app):
+    """docs/channels.md, typed into a shell."""
+    user, channel = app.user(), whatsapp(app)
+    conversation = app.personal(user)
+    message, client = app.say(conversation, "Hello"), linking(app, user, conversation, channel, "prompt")
+    text = (ROOT / "docs" / "channels.md").read_text().replace("http://127.0.0.1:8080", app.server.url)
+    blocks = re.findall("^```sh\n(.*?)^```", text, re.S | re.M)
+    lines = 'post() { curl -sS -u "$AUTH" -H \'Content-Type: application/json\' "$1" -d "$2"; }'
+    assert len(blocks) == 5 and lines in blocks[0]
+    # Each answer on a line of its own.
+    script = "set -eu\n" + "\n".join(blocks).replace(lines, lines.replace("; }", "; echo; }"))
+    named = {"KEY_ID": app.key["id"], "SECRET": app.key["secret"], "APP": app.id, "CHANNEL": channel, "WEB": web(app),
+             "CONVERSATION": conversation["id"], "MESSAGE": message["id"], "USER": user["id"], "CLIENT": client["id"]}
+    done = subprocess.run(["bash", "-c", script], env={**os.environ, **named}, capture_output=True, text=True, timeout=60, check=False)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0 and len(answers) == 5, done.stdout + done.stderr
+    integration, delivered, event, linked, device = answers
+    assert integration["integration"]["type"] == "whatsapp" and delivered["message"]["source"]["originalMessageId"] == "wamid.1"
+    assert event == {} and linked["client"]["status"] == "active" and device["device"]["guid"] == "a-browser-of-janes"
