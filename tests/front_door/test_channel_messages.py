@@ -1,6 +1,8 @@
 """What users write on channels, delivered by whoever runs the channel (`DeliverChannelMessage`): real messages, with
 their source, what they quote, forms that were filled in; users, clients and conversations that come to be by it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from lib.reference import reference
 from lib.world import MISSING, new_app
@@ -121,6 +123,14 @@ def test_a_user_of_an_sdk_gets_its_client(app, sink):
     made = deliver(app, integrationId=web(app), userId=user["id"]).ok(201)
     assert made["client"]["type"] == "sdk"
     assert target.wait_event("client:add")["payload"]["reason"] == "sdkLogin"
+
+
+@pytest.mark.parametrize("kind, label", [("whatsapp", "WhatsApp "), ("web", "Web "), ("custom", "")])
+def test_the_name_of_a_user_who_told_none(app, kind, label):
+    user = app.user()
+    channel = app.custom().id if kind == "custom" else app.api.post(f"{app.path}/integrations", {"type": kind}).ok(201)["integration"]["id"]
+    made = deliver(app, integrationId=channel, userId=user["id"], metadata=None).ok(201)["message"]
+    assert made["author"]["displayName"] == f"{label}User {user['id']}"
 
 
 @pytest.mark.parametrize("content", [
@@ -266,6 +276,16 @@ def test_a_message_is_delivered_once(app):
     assert first == second and app.messages(first["conversation"])["messages"] == [first["message"]]
 
 
+def test_a_stranger_who_writes_a_lot_at_once_is_one(app):
+    channel = whatsapp(app)
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda n: deliver(app, {"type": "text", "text": str(n)}, caller=app.account, integrationId=channel,
+                                               client={"externalId": PHONE}).ok(201), range(16)))
+    for name in ("user", "conversation", "client"):
+        assert len({one[name]["id"] for one in made}) == 1, name
+    assert len(app.messages(made[0]["conversation"])["messages"]) == 16
+
+
 # ---- Quotes
 
 
@@ -310,6 +330,33 @@ def test_what_is_deleted_is_quoted_no_more(app):
     app.api.delete(f"{app.conversation_path(conversation)}/messages").ok(200)
     for table in ("message_quote", "message_external_id", "message_ref"):
         assert app.server.sql(f"SELECT * FROM {table} WHERE conversation_id = '{conversation['id']}'").strip() == ""
+
+
+def test_a_conversation_that_becomes_part_of_another(server):
+    """Where users have one conversation, merging them makes one of two: quotes, the channel's ids and data go along."""
+    app = new_app(server, multiConvoEnabled=False)
+    stays, goes = (app.user(zendeskId=f"{app.id}-{number}") for number in range(2))
+    kept, absorbed = app.personal(stays), app.personal(goes)
+    channel = whatsapp(app)
+    apple = {"type": "apple", "businessId": "9ef4e7a5", "apiSecret": "apple-api-secret-1", "mspId": "f8c3"}
+    apple = app.api.post(f"{app.path}/integrations", apple).ok(201)["integration"]["id"]
+    asked = app.say(absorbed, "Which one?")
+    first = deliver(app, integrationId=channel, userId=goes["id"], client={"externalId": PHONE}, originalMessageId="wamid.1",
+                    quotedMessage={"messageId": asked["id"]}).ok(201)["message"]
+    ref = {name: name for name in ("url", "bid", "key", "signature", "owner")}
+    event = {"type": "passthrough", "payload": {}, "download": {"interactiveDataRef": ref, "data": {"title": "Two"}}}
+    report(app, absorbed, event, integrationId=apple).ok(200)
+    app.api.post(f"{app.path}/users/{goes['zendeskId']}/sync", {"survivingZendeskId": stays["zendeskId"]}).ok(200)
+
+    again = deliver(app, integrationId=channel, client={"externalId": PHONE}, quotedMessage={"externalMessageId": "wamid.1"}).ok(201)
+    assert (again["user"]["id"], again["conversation"]["id"]) == (stays["id"], kept["id"])
+    quoted = again["message"]["quotedMessage"]["message"]
+    assert quoted["id"] == first["id"] and quoted["author"]["userId"] == stays["id"]
+    body = {"userId": stays["id"], "apple": {"interactiveDataRef": ref}}
+    assert app.api.post(f"{app.conversation_path(kept)}/download", body).ok(200) == {"title": "Two"}
+    app.api.delete(f"{app.conversation_path(kept)}/messages/{asked['id']}").ok(200)
+    left = next(one for one in app.messages(kept)["messages"] if one["id"] == first["id"])
+    assert left["quotedMessage"]["message"]["deleted"] is True
 
 
 # ---- Forms

@@ -259,6 +259,91 @@ def test_the_log_is_cleared(launch, sink):
     assert texts == sent[:4:-1]
 
 
+@pytest.mark.waits
+def test_the_log_forgets_what_is_old(launch, sink):
+    """By age, which an id tells. What is still to be delivered stays, however old."""
+    flags = ["--webhook-retry-gaps", "600", "--webhook-log-hours", "2"]
+    server = launch(*flags)
+    app = new_app(server)
+    target = sink.target(200, 200, 500)
+    path = place(app, app.custom(target).webhook)
+    old, new, waits = [app.say(app.group(), f"message {number}")["id"] for number in range(3)]
+    target.wait_deliveries(3)
+    settled(app, path, "delivered", 2)
+    settled(app, path, "pending", 1)
+    ids = {event["payload"]["message"]["id"]: event["id"] for event in target.events()}
+    server.stop()
+    for message, hours in ((old, 3), (waits, 200)):
+        earlier = f"{int(ids[message][:8], 16) - hours * 3600:08x}{ids[message][8:]}"
+        server.sql(f"update delivery set id = '{earlier}' where id = '{ids[message]}'")
+    server.start()
+    until = time.monotonic() + 15
+    while len(kept := app.api.get(f"{path}/deliveries").ok(200)["deliveries"]) != 2 and time.monotonic() < until:
+        time.sleep(0.2)
+    assert [(one["id"] == ids[new], one["status"]) for one in kept] == [(True, "delivered"), (False, "pending")]
+
+
+@pytest.mark.waits
+def test_told_once_more_across_a_restart(launch, sink):
+    """What is put back waits in the store: a server that is killed meanwhile delivers it at its next start."""
+    server = launch(*SHORT_GAPS)
+    app = new_app(server)
+    target = sink.target()
+    path = place(app, app.custom(target).webhook)
+    group = app.group()
+    for number in range(5):
+        app.say(group, f"message {number}")
+    settled(app, path, "delivered", 5)
+    target.always = (200, 60)
+    assert app.api.post(f"{path}/replay", {"since": "2020-01-01T00:00:00Z"}).ok(202) == {"replayed": 5}
+    target.wait_deliveries(6)
+    server.kill9()
+    target.always = (200, 0)
+    server.start()
+    # On PostgreSQL the dead server has to be silent for ten seconds first.
+    target.wait_deliveries(11, within=30)
+    ids = [event["id"] for event in target.events()]
+    assert ids == ids[:5] + ids[:1] + ids[:5]
+    settled(app, path, "delivered", 5)
+
+
+def test_told_once_more_while_paused(app, sink):
+    """A paused webhook keeps what is put back for its resumption."""
+    target = sink.target(400, 400)
+    path = place(app, app.custom(target).webhook)
+    group = app.group()
+    for number in range(3):
+        app.say(group, f"message {number}")
+    failed = [one["id"] for one in settled(app, path, "failed", 2)]
+    app.api.post(f"{path}/pause").ok(200)
+    assert app.api.post(f"{path}/replay", {"since": "2020-01-01T00:00:00Z", "status": "failed"}).ok(202) == {"replayed": 2}
+    settled(app, path, "held", 2)
+    target.stays_at(3, 0.5)
+    app.api.post(f"{path}/resume").ok(200)
+    target.wait_deliveries(5)
+    assert [event["id"] for event in target.events()[3:]] == failed[::-1]
+
+
+@pytest.mark.waits
+def test_a_pause_keeps_what_waits_already(app, sink):
+    """Not only what happens from now on: what was in the queue is held, and skipped or delivered with the rest."""
+    target = sink.target((500, 8))
+    path = place(app, app.custom(target).webhook)
+    group = app.group()
+    for number in range(12):
+        app.say(group, f"message {number}")
+    target.wait_deliveries(1)
+    app.api.post(f"{path}/pause").ok(200)
+    app.say(group, "message 12")
+    held = settled(app, path, "held", 13, within=30)
+    target.stays_at(1, 0.5)
+    app.api.post(f"{path}/resume", {"missed": "skip"}).ok(200)
+    app.say(group, "message 13")
+    target.wait_deliveries(2)
+    settled(app, path, "skipped", len(held))
+    assert [event["payload"]["message"]["content"]["text"] for event in target.events()] == ["message 0", "message 13"]
+
+
 def test_without_a_log(launch, sink):
     server = launch(*SHORT_GAPS, "--webhook-log-hours", "0")
     app = new_app(server)

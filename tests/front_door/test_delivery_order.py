@@ -114,6 +114,25 @@ def test_order_can_be_given_up(app, sink):
     assert app.api.patch(path, {"ordered": None}).ok(200)["webhook"]["ordered"] is True
 
 
+def attempts(app, path, within=10):
+    """The attempts of a delivery, once they are written down, which is after they arrived."""
+    until = time.monotonic() + within
+    while not (found := app.api.get(path).ok(200)["attempts"]) and time.monotonic() < until:
+        time.sleep(0.05)
+    return found
+
+
+def test_one_event_in_a_call_unless_asked(app, sink):
+    """However many wait: the reference shows no call with more."""
+    target = sink.target((200, 1.5))
+    app.custom(target)
+    group = app.group()
+    for number in range(8):
+        app.say(group, f"a {number}")
+    assert wait_said(target, 8) == numbered("a", 8)
+    assert [len(delivery.events) for delivery in target.deliveries] == [1] * 8
+
+
 def test_several_events_in_one_call(app, sink):
     target = sink.target((200, 4))
     webhook = app.custom(target).webhook
@@ -127,8 +146,8 @@ def test_several_events_in_one_call(app, sink):
     sizes = [len(delivery.events) for delivery in target.deliveries]
     assert sizes == [1, 5, 5], "the first was under way; the others waited"
     last = target.deliveries[-1].body
-    shown = app.api.get(f"{path}/deliveries/{last['events'][2]['id']}").ok(200)
-    assert shown["attempts"][0]["request"]["body"] == last
+    [shown] = attempts(app, f"{path}/deliveries/{last['events'][2]['id']}")
+    assert shown["request"]["body"] == last
 
 
 def post_side_by_side(apps, group, each):

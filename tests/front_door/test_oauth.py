@@ -201,9 +201,9 @@ def test_pages_under_a_strict_policy(server, app, partner):
 def test_wrong_requests(server, partner):
     nobody = Api(server)
     authorize = "/oauth/authorize?"
-    nobody.get(authorize + urlencode({"response_type": "code"}), checked=False).refused(
+    nobody.get(authorize + urlencode({"response_type": "code"})).refused(
         400, "bad_request", "should have required property 'client_id'")
-    nobody.get(authorize + urlencode({"client_id": partner.id}), checked=False).refused(
+    nobody.get(authorize + urlencode({"client_id": partner.id})).refused(
         400, "bad_request", "should have required property 'response_type'")
     for unknown in ("nobody-knows", "", "a b", "x" * 200, "\u00e4\u00f6"):
         query = urlencode({"response_type": "code", "client_id": unknown})

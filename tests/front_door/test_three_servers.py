@@ -14,6 +14,7 @@ from test_delivery_order import as_listed, post_side_by_side, said, wait_said
 
 # A key that is deleted on one server is refused on the others within this time.
 REFUSED_S = 1.0
+KEYS = "/heliograph/v1/keys"
 ROUNDS = 5
 # What a dead server had in hand is taken over within this time: ten seconds of silence, and a look every second.
 TAKEN_OVER_S = 15.0
@@ -72,7 +73,7 @@ class Asker(threading.Thread):
                     if self.count > 5:
                         self.warm.set()
                 else:
-                    assert status in (401, 404), status
+                    assert status in (401, 403, 404), status
                     self.first_out = time.monotonic()
 
 
@@ -100,6 +101,40 @@ def test_a_key_deleted_on_one_server_is_refused_on_all_within_a_second(three):
         worst = max(worst, *late)
     print(f"let in for {worst * 1000:.0f} ms after the deletion at the most, in {ROUNDS} rounds with 6 callers")
     assert worst < REFUSED_S, f"a deleted key was believed for {worst:.2f} s"
+
+
+CHANGES = {
+    "disabled": lambda app, key: app.account.patch(f"{KEYS}/{key['id']}", {"enabled": False}).ok(200),
+    "rotated without grace": lambda app, key: app.account.post(f"{KEYS}/{key['id']}/rotate", {"graceSeconds": 0}).ok(200),
+    "limited to other addresses": lambda app, key: app.account.patch(
+        f"{KEYS}/{key['id']}", {"limits": {"allowedAddresses": ["192.0.2.0/24"]}}).ok(200),
+    "ended": lambda app, key: app.account.patch(f"{KEYS}/{key['id']}", {"expiresAt": soon()}).ok(200),
+}
+
+
+def soon():
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() + 1))
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_key_changed_on_one_server_is_refused_on_all_within_a_second(three, change):
+    app = new_app(three[0])
+    key = app.new_key()
+    credentials = [{"auth": (key["id"], key["secret"])}, {"bearer": tokens.mint(key)}]
+    askers = [Asker(one.url + app.path, **credential) for one in three for credential in credentials]
+    for asker in askers:
+        asker.start()
+    assert all(asker.warm.wait(10) for asker in askers), "somebody was never let in"
+    CHANGES[change](app, key)
+    # A key that is to end does so up to a second after the answer.
+    changed = time.monotonic() + (1.0 if change == "ended" else 0.0)
+    for asker in askers:
+        asker.join(20)
+    assert all(asker.first_out is not None for asker in askers), "somebody was never refused"
+    worst = max(asker.last_in - changed for asker in askers)
+    print(f"{change}: let in for {worst * 1000:.0f} ms after it at the most")
+    assert worst < REFUSED_S
 
 
 @pytest.mark.waits

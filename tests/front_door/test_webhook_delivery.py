@@ -8,6 +8,7 @@ import time
 import pytest
 from lib.server import SHORT_GAPS
 from lib.world import new_app
+from test_deliveries import place, raw_target, settled
 
 ATTEMPTS = 5
 # The gaps carry jitter; after this long without a further POST none will come.
@@ -72,12 +73,44 @@ def test_nobody_listens(app, sink):
     target.wait_deliveries(1, within=5)
 
 
-def test_redirects_are_not_followed(app, sink):
-    """A 302 counts as a failure; its Location is never asked."""
-    target = sink.target(302, 200)
-    app.custom(target)
-    app.say(app.group(), "Not elsewhere")
-    target.wait_deliveries(2)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_not_followed(app, sink, status):
+    """A redirect counts as a failure; its Location is never asked, neither at the first attempt nor at a later one."""
+    elsewhere = sink.target()
+    answer = f"HTTP/1.1 {status} Elsewhere\r\nlocation: {elsewhere.url}\r\ncontent-length: 0\r\n\r\n"
+    listener, url = raw_target(answer.encode())
+    with listener:
+        path = place(app, app.custom(url).webhook)
+        app.say(app.group(), "Not elsewhere")
+        [delivery] = settled(app, path, "failed")
+        assert (delivery["lastResult"], delivery["attemptCount"]) == (str(status), ATTEMPTS)
+    elsewhere.stays_at(0, 0.2)
+
+
+# Ways to say "this machine", "this network" or "the cloud's metadata".
+PRIVATE = [
+    "127.0.0.1", "2130706433", "0x7f.1", "0.0.0.0", "localhost", "[::1]", "[::]", "10.1.2.3", "172.16.0.1", "192.168.0.1",
+    "100.64.0.1", "169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "[::ffff:127.0.0.1]", "[::ffff:169.254.169.254]",
+    "[64:ff9b::a9fe:a9fe]", "[64:ff9b:1::7f00:1]", "[2002:a9fe:a9fe::1]", "[2002:7f00:1::1]", "[2001:0:7f00:1::1]",
+]
+
+
+def test_private_addresses_by_whatever_name(launch):
+    server = launch("--webhook-retry-gaps", "0.05", "--allow-private-targets=false")
+    for some in (PRIVATE[at:at + 10] for at in range(0, len(PRIVATE), 10)):
+        app = new_app(server)
+        webhooks = {}
+        for host in some:
+            hook = {"target": f"http://{host}:9/hook", "triggers": ["conversation:message"]}
+            made = app.api.post(f"{app.path}/integrations", {"type": "custom", "webhooks": [hook]})
+            if made.status == 201:
+                webhooks[host] = made.body["integration"]["webhooks"][0]
+            else:
+                made.refused(400, "bad_request")
+        app.say(app.group(), "Not to ourselves")
+        for host, webhook in webhooks.items():
+            [delivery] = settled(app, place(app, webhook), "failed")
+            assert delivery["lastResult"] == "addressNotAllowed", host
 
 
 def test_a_hanging_target_delays_nobody(app, sink):

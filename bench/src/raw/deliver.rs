@@ -87,7 +87,8 @@ pub async fn measure(url: &str, sink: &Sink, connections: usize, timing: Timing)
         }
         claimers.push(tokio::spawn(deliver(postgres::connect(url).await?, calls, Arc::clone(&bell))));
     }
-    let talking = |number| Talking { writer: writer.clone(), number, next: number as u64 * 17, slot: sink.slot(number) };
+    let talking =
+        |number| Talking { writer: writer.clone(), number, next: number as u64 * 17, slot: sink.slot(number) };
     let loops: Vec<_> = (0..connections).map(talking).collect();
     drop(writer);
     let measured = load::drive(loops, timing, None).await;

@@ -185,8 +185,9 @@ impl Report<'_> {
     /// The user says the text of what they chose.
     fn echo(self, tx: &mut Tx<'_>, text: String) -> Result<()> {
         let content = Content::Text(TextMessage { text: Some(text), ..TextMessage::default() });
+        let place = self.conversation.shown.key.id;
         let draft = Draft {
-            author: messages::author_of(tx, self.app, self.conversation.shown.key.id, self.user.key.id)?,
+            author: messages::author_of(tx, self.app, place, self.user.key.id, &self.way.channel.kind)?,
             user: Some(&self.user),
             content: &content,
             source: self.way.source(),

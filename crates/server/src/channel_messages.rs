@@ -64,7 +64,7 @@ fn take(tx: &mut Tx<'_>, call: &Call<DeliverChannelMessage>) -> Result<ChannelMe
     let mut content = body.content.clone();
     let quoted = quoted(tx, app, id, body, &mut content)?;
     let draft = Draft {
-        author: messages::author_of(tx, app, id, user.key.id)?,
+        author: messages::author_of(tx, app, id, user.key.id, &way.channel.kind)?,
         user: Some(&user),
         content: &content,
         source: Source {

@@ -92,23 +92,12 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateConversation>) -> Result<Conversation
         Some((user, _)) => is_first(tx, app, user.key.id)?,
         None => false,
     };
-    let now = Timestamp(tx.now());
-    let conversation = Conversation {
-        key: ConversationTruncated {
-            id: ConversationId::new(tx.id()),
-            r#type: new.r#type,
-            metadata: some(checked(new.metadata.unwrap_or_default().without_nulls())?),
-            active_switchboard_integration: active,
-            pending_switchboard_integration: None,
-        },
-        is_default,
-        display_name: new.display_name,
-        description: new.description,
-        icon_url: new.icon_url,
-        business_last_read: None,
-        last_updated_at: Some(now),
-        created_at: now,
-    };
+    let mut conversation = fresh(tx, new.r#type);
+    conversation.key.metadata = some(checked(new.metadata.unwrap_or_default().without_nulls())?);
+    conversation.key.active_switchboard_integration = active;
+    conversation.is_default = is_default;
+    (conversation.display_name, conversation.description) = (new.display_name, new.description);
+    conversation.icon_url = new.icon_url;
     insert(tx, app, &conversation)?;
     for (user, subscribe) in &invited {
         participants::add(tx, &call.state, app, conversation.key.id, user, 0, *subscribe)?;
@@ -118,25 +107,32 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateConversation>) -> Result<Conversation
     Ok(ConversationReply { conversation })
 }
 
-/// The conversation of a user who has none yet and writes on a channel. It is their default one.
-pub fn begin(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User, source: &Source) -> Result<Kept> {
+/// A conversation of which nothing is known yet.
+fn fresh(tx: &Tx<'_>, r#type: ConversationType) -> Conversation {
     let now = Timestamp(tx.now());
-    let conversation = Conversation {
+    Conversation {
         key: ConversationTruncated {
             id: ConversationId::new(tx.id()),
-            r#type: ConversationType::Personal,
+            r#type,
             metadata: None,
-            active_switchboard_integration: controlled_at_first(tx, app, source.integration_id)?,
+            active_switchboard_integration: None,
             pending_switchboard_integration: None,
         },
-        is_default: true,
+        is_default: false,
         display_name: None,
         description: None,
         icon_url: None,
         business_last_read: None,
         last_updated_at: Some(now),
         created_at: now,
-    };
+    }
+}
+
+/// The conversation of a user who has none yet and writes on a channel. It is their default one.
+pub fn begin(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User, source: &Source) -> Result<Kept> {
+    let mut conversation = fresh(tx, ConversationType::Personal);
+    conversation.key.active_switchboard_integration = controlled_at_first(tx, app, source.integration_id)?;
+    conversation.is_default = true;
     insert(tx, app, &conversation)?;
     participants::add(tx, state, app, conversation.key.id, user, 0, false)?;
     tell_of_creation(tx, state, app, &conversation.key, CreationReason::Message, source, Some(user))?;

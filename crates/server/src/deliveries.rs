@@ -135,25 +135,39 @@ fn all(tx: &Tx<'_>, app: AppId, webhook: WebhookId, filter: &DeliveryFilter, win
     if trigger.contains('\0') {
         return Ok(Vec::new());
     }
-    let rows = match &window.from {
-        // The latest first: what precedes a record is later.
-        From::Before(id) => tx.query(
-            "SELECT id, type, conversation_id, status, log, due_at, event FROM delivery
-             WHERE app_id = $1 AND webhook_id = $2 AND id > $3 AND id >= $4 AND id < $5 AND ($6 = '' OR status = $6)
-             AND ($7 = '' OR type = $7) AND ($8 = '' OR conversation_id = $8) ORDER BY id LIMIT $9",
-            args![&app, &webhook, id, &since, &until, status, trigger, &conversation, window.limit()],
-        ),
-        From::After(_) | From::Start => {
-            let before = if window.after().is_empty() { END } else { window.after() };
-            tx.query(
-                "SELECT id, type, conversation_id, status, log, due_at, event FROM delivery
-                 WHERE app_id = $1 AND webhook_id = $2 AND id < $3 AND id >= $4 AND id < $5 AND ($6 = '' OR status = $6)
-                 AND ($7 = '' OR type = $7) AND ($8 = '' OR conversation_id = $8) ORDER BY id DESC LIMIT $9",
-                args![&app, &webhook, before, &since, &until, status, trigger, &conversation, window.limit()],
-            )
-        }
-    }?;
-    rows.iter().map(|row| Ok(kept(row)?.0)).collect()
+    // The latest first: what precedes a record is later.
+    let (from, back) = match &window.from {
+        From::Before(id) => (id.as_str(), true),
+        From::After(id) => (id.as_str(), false),
+        From::Start => (END, false),
+    };
+    let args = args![&webhook, from, &since, &until, status, trigger, &conversation, window.limit(), &app];
+    let (text, args) = match (is_settled(filter.status), back) {
+        (true, true) => (SETTLED_BACK, &args[..8]),
+        (true, false) => (SETTLED, &args[..8]),
+        (false, true) => (ALL_BACK, &args[..]),
+        (false, false) => (ALL, &args[..]),
+    };
+    tx.query(text, args)?.iter().map(|row| Ok(kept(row)?.0)).collect()
+}
+
+const ALL: &str = "SELECT id, type, conversation_id, status, log, due_at, event FROM delivery
+    WHERE app_id = $9 AND webhook_id = $1 AND id < $2 AND id >= $3 AND id < $4 AND ($5 = '' OR status = $5)
+    AND ($6 = '' OR type = $6) AND ($7 = '' OR conversation_id = $7) ORDER BY id DESC LIMIT $8";
+const ALL_BACK: &str = "SELECT id, type, conversation_id, status, log, due_at, event FROM delivery
+    WHERE app_id = $9 AND webhook_id = $1 AND id > $2 AND id >= $3 AND id < $4 AND ($5 = '' OR status = $5)
+    AND ($6 = '' OR type = $6) AND ($7 = '' OR conversation_id = $7) ORDER BY id LIMIT $8";
+// The index of what is settled has no app; the webhook was found to be the app's.
+const SETTLED: &str = "SELECT id, type, conversation_id, status, log, due_at, event FROM delivery
+    WHERE webhook_id = $1 AND due_at IS NULL AND id < $2 AND id >= $3 AND id < $4 AND status = $5
+    AND ($6 = '' OR type = $6) AND ($7 = '' OR conversation_id = $7) ORDER BY id DESC LIMIT $8";
+const SETTLED_BACK: &str = "SELECT id, type, conversation_id, status, log, due_at, event FROM delivery
+    WHERE webhook_id = $1 AND due_at IS NULL AND id > $2 AND id >= $3 AND id < $4 AND status = $5
+    AND ($6 = '' OR type = $6) AND ($7 = '' OR conversation_id = $7) ORDER BY id LIMIT $8";
+
+/// Whether all of this status are settled: those are found without passing over a queue that may be long.
+fn is_settled(status: Option<DeliveryStatus>) -> bool {
+    status.is_some_and(|status| status != DeliveryStatus::Pending)
 }
 
 /// A delivery with everything that is known of it.
@@ -200,18 +214,21 @@ fn some(
     until: &str,
     status: Option<DeliveryStatus>,
 ) -> Result<Vec<String>> {
-    let mut rows = tx.query(
-        "SELECT id FROM delivery WHERE app_id = $1 AND webhook_id = $2 AND id >= $3 AND id < $4
-         AND ($5 = '' OR status = $5) AND node IS NULL ORDER BY id LIMIT $6",
-        args![
-            app.text().as_str(),
-            webhook.text().as_str(),
-            from,
-            until,
-            status.map_or("", DeliveryStatus::name),
-            REPLAY_BATCH
-        ],
-    )?;
+    let (app, webhook) = (app.text(), webhook.text());
+    let (app, webhook, name) = (app.as_str(), webhook.as_str(), status.map_or("", DeliveryStatus::name));
+    let mut rows = if is_settled(status) {
+        tx.query(
+            "SELECT id FROM delivery WHERE webhook_id = $1 AND due_at IS NULL AND id >= $2 AND id < $3 AND status = $4
+             ORDER BY id LIMIT $5",
+            args![webhook, from, until, name, REPLAY_BATCH],
+        )
+    } else {
+        tx.query(
+            "SELECT id FROM delivery WHERE app_id = $1 AND webhook_id = $2 AND id >= $3 AND id < $4
+             AND ($5 = '' OR status = $5) AND node IS NULL ORDER BY id LIMIT $6",
+            args![app, webhook, from, until, name, REPLAY_BATCH],
+        )
+    }?;
     rows.iter_mut().map(|row| Ok(row.take_text(0)?)).collect()
 }
 

@@ -82,7 +82,7 @@ fn add(tx: &mut Tx<'_>, call: &Call<PostMessage>) -> Result<Vec<u8>> {
         destination::check(tx, app, &conversation.shown, destination)?;
     }
     let draft = Draft {
-        author: shown(&body.author, speaker.as_ref())?,
+        author: shown(&body.author, speaker.as_ref(), None)?,
         user: speaker.as_ref().map(|speaker| &speaker.user),
         content: &body.content,
         source: Source::api(),
@@ -191,18 +191,18 @@ fn speaker(tx: &Tx<'_>, app: AppId, conversation: ConversationId, author: &Autho
 }
 
 /// A user of the conversation who speaks on a channel, as the message shows them.
-pub fn author_of(tx: &Tx<'_>, app: AppId, conversation: ConversationId, user: UserId) -> Result<Author> {
+pub fn author_of(tx: &Tx<'_>, app: AppId, conversation: ConversationId, user: UserId, channel: &str) -> Result<Author> {
     let author = Author::user(user);
-    shown(&author, speaker(tx, app, conversation, &author)?.as_ref())
+    shown(&author, speaker(tx, app, conversation, &author)?.as_ref(), Some(channel))
 }
 
 /// The business, as a message shows it.
 pub fn author_of_business(given: &Author) -> Result<Author> {
-    shown(given, None)
+    shown(given, None, None)
 }
 
-/// Who spoke, as the message shows it.
-fn shown(given: &Author, speaker: Option<&Speaker>) -> Result<Author> {
+/// Who spoke, as the message shows it, and by what channel if that is known.
+fn shown(given: &Author, speaker: Option<&Speaker>, channel: Option<&str>) -> Result<Author> {
     let mut author = Author { user_external_id: None, brand_id: None, user_id: None, ..given.clone() };
     match speaker {
         Some(Speaker { user, settings }) => {
@@ -211,7 +211,8 @@ fn shown(given: &Author, speaker: Option<&Speaker>) -> Result<Author> {
             author.display_name = author.display_name.or_else(|| names::told(user));
             if author.display_name.is_none() {
                 let settings: AppSettings = serde_json::from_str(settings)?;
-                author.display_name = Some(names::made_up(user.key.id, settings.use_animal_names == Some(true)));
+                author.display_name =
+                    Some(names::made_up(user.key.id, settings.use_animal_names == Some(true), channel));
             }
         }
         None => {

@@ -145,11 +145,31 @@ pub fn told(user: &User) -> Option<String> {
     (!name.is_empty()).then(|| name.join(" "))
 }
 
+/// Types of integrations that are channels, and what people call them.
+const CHANNELS: [(&str, &str); 15] = [
+    ("android", "Android"),
+    ("apple", "Apple"),
+    ("instagram", "Instagram"),
+    ("ios", "iOS"),
+    ("line", "LINE"),
+    ("mailgun", "Mailgun"),
+    ("messagebird", "MessageBird"),
+    ("messenger", "Messenger"),
+    ("telegram", "Telegram"),
+    ("twilio", "Twilio"),
+    ("twitter", "Twitter"),
+    ("unity", "Unity"),
+    ("viber", "Viber"),
+    ("web", "Web"),
+    ("whatsapp", "WhatsApp"),
+];
+
 /// A name for one who has told none: always the same for the same user. `animal` gives a friendly one, which several
-/// users may share.
-pub fn made_up(user: UserId, animal: bool) -> String {
+/// users may share; otherwise it tells the channel, if there is one.
+pub fn made_up(user: UserId, animal: bool, channel: Option<&str>) -> String {
     if !animal {
-        return format!("User {user}");
+        let label = CHANNELS.iter().find(|(kind, _)| Some(*kind) == channel).map(|(_, label)| format!("{label} "));
+        return format!("{}User {user}", label.unwrap_or_default());
     }
     // FNV-1a: the lists are short, and any spread will do as long as it never changes.
     let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(16_777_619);
@@ -167,9 +187,10 @@ mod tests {
     #[test]
     fn a_user_keeps_the_name_and_names_are_spread() {
         let user = |n: u16| UserId::new([n.to_be_bytes(); 6].concat().try_into().unwrap_or_default());
-        assert_eq!(made_up(user(7), true), made_up(user(7), true));
-        assert_eq!(made_up(UserId::new([0; 12]), false), "User 000000000000000000000000");
-        let names: HashSet<String> = (0..1000).map(|n| made_up(user(n), true)).collect();
+        assert_eq!(made_up(user(7), true, None), made_up(user(7), true, Some("web")));
+        assert_eq!(made_up(UserId::new([0; 12]), false, Some("custom")), "User 000000000000000000000000");
+        assert_eq!(made_up(UserId::new([0; 12]), false, Some("web")), "Web User 000000000000000000000000");
+        let names: HashSet<String> = (0..1000).map(|n| made_up(user(n), true, None)).collect();
         assert!(names.len() > 700, "{}", names.len());
     }
 

@@ -53,7 +53,8 @@ impl OpenFiles {
     /// What an operator should know of it: only where it is little.
     pub fn note(&self) -> Option<String> {
         let Self { allowed, connections, calls } = self;
-        let note = || format!("only {allowed} open files are allowed: {connections} connections at once, {calls} for calls");
+        let note =
+            || format!("only {allowed} open files are allowed: {connections} connections at once, {calls} for calls");
         (*allowed < ENOUGH).then(note)
     }
 

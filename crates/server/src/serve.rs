@@ -86,8 +86,8 @@ pub async fn serve(
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
     let files = Files::new(Blobs::open(&settings)?);
     let document = openapi::document(settings.public_url.as_deref().unwrap_or("/"));
-    let (state, notes) =
-        assemble(&settings, open_files, address, store.clone(), vault, files, document.to_string().into(), stop.clone())?;
+    let (kept, text) = ((store.clone(), vault), document.to_string().into());
+    let (state, notes) = assemble(&settings, open_files, address, kept, files, text, stop.clone())?;
     webhook_signing::complete(&state).await?;
     Dispatcher::prepare(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
@@ -141,8 +141,7 @@ fn assemble(
     settings: &Settings,
     open_files: OpenFiles,
     address: SocketAddr,
-    store: Store,
-    vault: Vault,
+    (store, vault): (Store, Vault),
     files: Files,
     document: Bytes,
     stopping: CancellationToken,
@@ -179,7 +178,8 @@ fn assemble(
         document,
         reference: OnceLock::new(),
     };
-    let dispatcher = Dispatcher::new(outbound.clone(), settings.delivery_options(open_files.calls), node, store.engine());
+    let dispatcher =
+        Dispatcher::new(outbound.clone(), settings.delivery_options(open_files.calls), node, store.engine());
     let (keys, metrics) = (KeyCache::default(), Metrics::default());
     let (retention, removals, key_watch) = (Bell::default(), Notify::new(), Notify::new());
     let limits = Limits::new(settings.rate_limit_key, settings.rate_limit_app);

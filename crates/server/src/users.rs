@@ -86,39 +86,25 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateUser>) -> Result<UserReply> {
     {
         return Err(ALREADY_THERE);
     }
-    let mut profile = fresh_profile();
-    merge(&mut profile, new.profile.unwrap_or_default());
-    let user = User {
-        key: UserTruncated {
-            id: UserId::new(tx.id()),
-            authenticated: new.external_id.is_some(),
-            external_id: new.external_id,
-            zendesk_id: new.zendesk_id,
-            brand_id: new.brand_id,
-        },
-        signed_up_at: new.signed_up_at.unwrap_or(Timestamp(tx.now())),
-        to_be_retained: new.to_be_retained,
-        has_payment_info: false,
-        identities: Vec::new(),
-        profile,
-        metadata: checked(new.metadata.unwrap_or_default().without_nulls())?,
-    };
+    let mut user = fresh(tx);
+    user.key.authenticated = new.external_id.is_some();
+    (user.key.external_id, user.key.zendesk_id, user.key.brand_id) = (new.external_id, new.zendesk_id, new.brand_id);
+    user.signed_up_at = new.signed_up_at.unwrap_or(user.signed_up_at);
+    user.to_be_retained = new.to_be_retained;
+    merge(&mut user.profile, new.profile.unwrap_or_default());
+    user.metadata = checked(new.metadata.unwrap_or_default().without_nulls())?;
     insert(tx, app, &user)?;
     Ok(UserReply { user })
 }
 
-/// What is known of everybody.
-fn fresh_profile() -> Profile {
-    Profile {
+/// A user of whom nothing is known yet.
+fn fresh(tx: &Tx<'_>) -> User {
+    let profile = Profile {
         locale: Some(DEFAULT_LOCALE.to_owned()),
         locale_origin: Some(DEFAULT_LOCALE_ORIGIN.to_owned()),
         ..Profile::default()
-    }
-}
-
-/// Makes a user of somebody who writes on a channel, and of whom only that is known.
-pub fn of_channel(tx: &mut Tx<'_>, app: AppId, name: Option<String>, avatar_url: Option<String>) -> Result<User> {
-    let user = User {
+    };
+    User {
         key: UserTruncated {
             id: UserId::new(tx.id()),
             authenticated: false,
@@ -130,9 +116,15 @@ pub fn of_channel(tx: &mut Tx<'_>, app: AppId, name: Option<String>, avatar_url:
         to_be_retained: None,
         has_payment_info: false,
         identities: Vec::new(),
-        profile: Profile { given_name: name, avatar_url, ..fresh_profile() },
+        profile,
         metadata: Metadata::default(),
-    };
+    }
+}
+
+/// Makes a user of somebody who writes on a channel.
+pub fn of_channel(tx: &mut Tx<'_>, app: AppId, name: Option<String>, avatar_url: Option<String>) -> Result<User> {
+    let mut user = fresh(tx);
+    (user.profile.given_name, user.profile.avatar_url) = (name, avatar_url);
     insert(tx, app, &user)?;
     Ok(user)
 }

@@ -48,6 +48,7 @@ pub struct ChannelMessage {
     pub content: Content,
     /// Custom properties.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-clearable" = true))]
     pub metadata: Option<Metadata>,
     /// What it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -61,6 +61,12 @@ pub trait Operation: Send + Sync + 'static {
 /// Makes the schema of one type.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
+/// Reads the values of a path into their types, and writes them again.
+pub type ReadPath = fn(&[Cow<'_, str>]) -> Result<Vec<String>, Missing>;
+
+/// Reads JSON into its type, and writes it again.
+pub type ReadJson = fn(Value) -> serde_json::Result<Value>;
+
 /// The same row as a value, for those who walk the whole contract.
 #[derive(Clone, Debug)]
 pub struct Description {
@@ -88,12 +94,12 @@ pub struct Description {
     pub body: Option<SchemaOf>,
     /// The schema of its answer.
     pub reply: SchemaOf,
-    /// Reads the values of its path into their types, and writes them again.
-    pub read_path: fn(&[Cow<'_, str>]) -> Result<Vec<String>, Missing>,
-    /// Reads a query into its type, and writes it again.
-    pub read_query: fn(Value) -> serde_json::Result<Value>,
-    /// Reads a body into its type, and writes it again.
-    pub read_body: fn(Value) -> serde_json::Result<Value>,
+    /// Reads a path of it.
+    pub read_path: ReadPath,
+    /// Reads a query of it.
+    pub read_query: ReadJson,
+    /// Reads a body of it.
+    pub read_body: ReadJson,
 }
 
 /// Turns a row into a value.

@@ -3,7 +3,7 @@
 use heliograph_wire::{
     check::Checker,
     contract,
-    op::Description,
+    op::{Description, ReadJson},
     openapi,
     path::{fill, segments},
     query as queries,
@@ -57,7 +57,7 @@ pub fn path(data: &[u8]) {
 }
 
 /// What the schema of a query or a body lets pass, its type holds; what that writes is let pass again and is the same.
-fn check(checker: &Checker, read: fn(Value) -> serde_json::Result<Value>, mut value: Value) -> Option<Value> {
+fn check(checker: &Checker, read: ReadJson, mut value: Value) -> Option<Value> {
     let problems = checker.check(&mut value);
     if !problems.is_empty() {
         assert!(problems.len() <= 10 && problems.iter().all(|title| !title.is_empty()));

@@ -267,7 +267,10 @@ impl Lanes<'_> {
         {
             self.records.keep(webhook, entry.record);
         }
-        if Standing::ALL.into_iter().any(|standing| !self.bells[standing as usize].is_empty() && self.may_fetch(standing)) {
+        if Standing::ALL
+            .into_iter()
+            .any(|standing| !self.bells[standing as usize].is_empty() && self.may_fetch(standing))
+        {
             self.next_poll = Instant::now();
         }
     }
@@ -290,7 +293,8 @@ impl Lanes<'_> {
             return;
         }
         self.polling = true;
-        let stored = || self.lanes.iter().filter(|(_, e)| e.stored).map(|(id, e)| (e.app.clone(), id.clone())).collect();
+        let stored =
+            || self.lanes.iter().filter(|(_, e)| e.stored).map(|(id, e)| (e.app.clone(), id.clone())).collect();
         let stored = all.then(stored);
         let (state, shared) = (self.state.clone(), Arc::clone(self.shared));
         self.tracker.spawn(async move {

@@ -11,8 +11,9 @@ use heliograph_store::{Row, Tx, args};
 use heliograph_wire::{deliveries::DeliveryStatus, id::EventId};
 use std::time::Duration;
 
-/// How many due deliveries of a webhook are looked at in one claim.
-const WINDOW: i64 = 256;
+/// How many due deliveries of a webhook are looked at in one claim: twice as many as are wanted, within these bounds.
+const LEAST_WINDOW: i64 = 64;
+const MOST_WINDOW: i64 = 256;
 /// What follows the first of its line is claimed with it when there are at most so many lines: else there is enough to do.
 const FEW_LINES: usize = 16;
 /// For how long a delivery behind another is set aside. It is woken when that one is settled; the time is for the rare
@@ -148,7 +149,8 @@ struct Due {
 /// Takes up to `limit` due deliveries of a webhook in hand.
 pub fn claim(tx: &mut Tx<'_>, app: &str, webhook: &str, node: &str, limit: usize) -> Result<Claimed> {
     let lease_until = lease_end(tx.now());
-    let due = due(tx, app, webhook, lease_until)?;
+    let window = (2 * limit as i64).clamp(LEAST_WINDOW, MOST_WINDOW);
+    let due = due(tx, app, webhook, lease_until, window)?;
     let seen = due.len();
     let (mut first, behind): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.first);
     let left = first.len().saturating_sub(limit);
@@ -173,17 +175,20 @@ pub fn claim(tx: &mut Tx<'_>, app: &str, webhook: &str, node: &str, limit: usize
             args![app, webhook, &delivery.id, aside],
         )?;
     }
-    let more = left > 0 || seen as i64 == WINDOW;
+    let more = left > 0 || seen as i64 == window;
     let drained = !more && !any_left(tx, webhook, node)?;
     Ok(Claimed { deliveries, more, drained })
 }
 
-fn due(tx: &Tx<'_>, app: &str, webhook: &str, lease_until: i64) -> Result<Vec<Due>> {
+/// Those behind another come without their events, which nobody needs yet.
+fn due(tx: &Tx<'_>, app: &str, webhook: &str, lease_until: i64, window: i64) -> Result<Vec<Due>> {
     let mut rows = tx.query(
-        "SELECT d.id, d.line, d.event, d.attempts, (SELECT e.id FROM delivery e WHERE e.webhook_id = d.webhook_id
-           AND e.line = d.line AND e.id < d.id AND e.due_at IS NOT NULL ORDER BY e.id DESC LIMIT 1)
-         FROM delivery d WHERE d.webhook_id = $1 AND d.due_at <= $2 ORDER BY d.due_at, d.id LIMIT $3",
-        args![webhook, tx.now(), WINDOW],
+        "WITH q AS MATERIALIZED (
+           SELECT d.id, d.line, d.event, d.attempts, (SELECT e.id FROM delivery e WHERE e.webhook_id = d.webhook_id
+             AND e.line = d.line AND e.id < d.id AND e.due_at IS NOT NULL ORDER BY e.id DESC LIMIT 1) AS ahead
+           FROM delivery d WHERE d.webhook_id = $1 AND d.due_at <= $2 ORDER BY d.due_at, d.id LIMIT $3)
+         SELECT id, line, CASE WHEN ahead IS NULL THEN event ELSE '' END, attempts, ahead FROM q",
+        args![webhook, tx.now(), window],
     )?;
     let due = |row: &mut Row| {
         let first = row.opt_text(4)?.is_none();

@@ -34,14 +34,13 @@ async fn clear(state: &State, all: bool, stop: &CancellationToken) -> Result<()>
     let keep_ms = i64::try_from(journal.keep_for.as_millis()).unwrap_or(i64::MAX);
     for (app, webhook) in webhooks {
         let oldest = EventId::new(heliograph_store::id_at(clock::now_ms().saturating_sub(keep_ms))).to_string();
-        let (a, w, keep) = (app.clone(), webhook.clone(), journal.keep);
-        let surplus = state.store.read(move |tx| newest_surplus(tx, &a, &w, keep)).await?;
+        let (w, keep) = (webhook.clone(), journal.keep);
+        let surplus = state.store.read(move |tx| newest_surplus(tx, &w, keep)).await?;
         // Ids sort by time: what is too old and what is too much end at one of them.
         let end = surplus.filter(|id| *id > oldest).unwrap_or(oldest);
         while !stop.is_cancelled() {
-            let (a, w, e) = (app.clone(), webhook.clone(), end.clone());
-            let any =
-                state.store.read(move |tx| Ok::<_, crate::error::Error>(!some(tx, &a, &w, &e)?.is_empty())).await?;
+            let (w, e) = (webhook.clone(), end.clone());
+            let any = state.store.read(move |tx| Ok::<_, crate::error::Error>(!some(tx, &w, &e)?.is_empty())).await?;
             if !any {
                 break;
             }
@@ -65,25 +64,25 @@ fn every_webhook(tx: &Tx<'_>) -> Result<Vec<Webhook>> {
 }
 
 /// The latest settled delivery that is one too many.
-fn newest_surplus(tx: &Tx<'_>, app: &str, webhook: &str, keep: usize) -> Result<Option<String>> {
+fn newest_surplus(tx: &Tx<'_>, webhook: &str, keep: usize) -> Result<Option<String>> {
     let rows = tx.query(
-        "SELECT id FROM delivery WHERE app_id = $1 AND webhook_id = $2 AND due_at IS NULL ORDER BY id DESC LIMIT 1 OFFSET $3",
-        args![app, webhook, i64::try_from(keep).unwrap_or(i64::MAX)],
+        "SELECT id FROM delivery WHERE webhook_id = $1 AND due_at IS NULL ORDER BY id DESC LIMIT 1 OFFSET $2",
+        args![webhook, i64::try_from(keep).unwrap_or(i64::MAX)],
     )?;
     rows.first().map(|row| Ok(row.text(0)?.to_owned())).transpose()
 }
 
-fn some(tx: &Tx<'_>, app: &str, webhook: &str, end: &str) -> Result<Vec<String>> {
+fn some(tx: &Tx<'_>, webhook: &str, end: &str) -> Result<Vec<String>> {
     let mut rows = tx.query(
-        "SELECT id FROM delivery WHERE app_id = $1 AND webhook_id = $2 AND id <= $3 AND due_at IS NULL ORDER BY id LIMIT $4",
-        args![app, webhook, end, BATCH],
+        "SELECT id FROM delivery WHERE webhook_id = $1 AND id <= $2 AND due_at IS NULL ORDER BY id LIMIT $3",
+        args![webhook, end, BATCH],
     )?;
     rows.iter_mut().map(|row| Ok(row.take_text(0)?)).collect()
 }
 
 fn delete_some(tx: &mut Tx<'_>, app: &str, webhook: &str, end: &str) -> Result<()> {
     // In the transaction, so that what is replayed meanwhile stays.
-    for id in some(tx, app, webhook, end)? {
+    for id in some(tx, webhook, end)? {
         tx.amend("DELETE FROM delivery WHERE app_id = $1 AND webhook_id = $2 AND id = $3", args![app, webhook, &id])?;
     }
     Ok(())
