@@ -15,6 +15,7 @@ pub const REFUSALS: &[(u16, &str, &str)] = &[
     (409, "conflict", "Says what is there already."),
     (413, "request_entity_too_large", "Request body is limited to so many bytes"),
     (415, "unsupported_media_type", "Says which media type is wanted."),
+    (422, "idempotency_key_reused", "This Idempotency-Key was used for another request"),
     (423, "locked", "Says what takes no more."),
     (429, "too_many_requests", "Too many requests. Retry-After says in how many seconds there is room again."),
     (500, "internal_error", "Something went wrong on our side"),
@@ -65,9 +66,6 @@ const OWN: &[(&str, u16, &str, &str)] = &[
     ("ReportChannelEvent", 404, Missing::MEMBER.code, Missing::MEMBER.title),
 ];
 
-/// What the header `Idempotency-Key` adds.
-const REUSED: (u16, &str, &str) = (422, "idempotency_key_reused", "This Idempotency-Key was used for another request");
-
 /// The refusals of an operation, by status.
 pub fn of(operation: Operation<'_>) -> Vec<(u16, &'static str, &'static str)> {
     let own = OWN.iter().filter(|(id, ..)| *id == operation.id());
@@ -82,9 +80,6 @@ pub fn of(operation: Operation<'_>) -> Vec<(u16, &'static str, &'static str)> {
             all.push((*status, code, title));
         }
     }
-    if takes_idempotency_key(operation) {
-        all.push(REUSED);
-    }
     all.sort_by_key(|(status, ..)| *status);
     all
 }
@@ -94,9 +89,4 @@ fn missing(operation: Operation<'_>) -> impl Iterator<Item = Missing> {
     // A partner is no user's client.
     let named = named.filter(move |p| p.name != "clientId" || operation.path.contains("/clients/"));
     named.filter_map(|p| MISSING.iter().find(|(name, _)| *name == p.name).map(|(_, missing)| *missing))
-}
-
-fn takes_idempotency_key(operation: Operation<'_>) -> bool {
-    let json = operation.body().is_some_and(|(media, _)| media == "application/json");
-    operation.method == "POST" && json && !operation.scopes().is_empty()
 }
