@@ -13,8 +13,9 @@ from lib.world import NOWHERE, new_app
 EXEMPT = {
     "PostMessage", "PostActivity", "CreateUser", "UpdateUser", "CreateConversation", "UpdateConversation",
     "JoinConversation", "LeaveConversation", "CreateClient", "RemoveClient", "ReportClient", "ReportChannelEvent",
-    "DeliverChannelMessage", "AnnounceDevice", "PassControl", "OfferControl", "AcceptControl", "ReleaseControl", "UploadAttachment", "DownloadMessageRef", "PostConversionEvents",
-    "ReplayDelivery", "ReplayDeliveries", "TestWebhook",
+    "DeliverChannelMessage", "AnnounceDevice", "PassControl", "OfferControl", "AcceptControl", "ReleaseControl",
+    "UploadAttachment", "DownloadMessageRef", "PostConversionEvents", "ReplayDelivery", "ReplayDeliveries",
+    "TestWebhook",
 }
 
 
