@@ -17,9 +17,10 @@ from test_oauth import Browser, Partner
 # Everyday data, and what changes nothing: the same list as in the server's `audit/subjects.rs`, by hand.
 EXEMPT = {
     "PostMessage", "PostActivity", "CreateUser", "UpdateUser", "CreateConversation", "UpdateConversation",
-    "JoinConversation", "LeaveConversation", "CreateClient", "RemoveClient", "ReportClient", "ReportChannelEvent", "DeliverChannelMessage", "AnnounceDevice", "PassControl",
-    "OfferControl", "AcceptControl", "ReleaseControl", "UploadAttachment", "DownloadMessageRef", "PostConversionEvents",
-    "ReplayDelivery", "ReplayDeliveries", "TestWebhook", "ExplainToken",
+    "JoinConversation", "LeaveConversation", "CreateClient", "RemoveClient", "ReportClient", "ReportChannelEvent",
+    "DeliverChannelMessage", "AnnounceDevice", "PassControl", "OfferControl", "AcceptControl", "ReleaseControl",
+    "UploadAttachment", "DownloadMessageRef", "PostConversionEvents", "ReplayDelivery", "ReplayDeliveries",
+    "TestWebhook", "ExplainToken",
 }
 ACTORS = {"account": "act_", "app": "app_"}
 
