@@ -90,3 +90,25 @@ fn missing(operation: Operation<'_>) -> impl Iterator<Item = Missing> {
     let named = named.filter(move |p| p.name != "clientId" || operation.path.contains("/clients/"));
     named.filter_map(|p| MISSING.iter().find(|(name, _)| *name == p.name).map(|(_, missing)| *missing))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Document;
+    use heliograph_wire::openapi;
+
+    #[test]
+    fn every_row_is_of_an_operation_that_may_refuse_so() {
+        let value = openapi::document("/");
+        let document = Document::new(&value);
+        for (id, status, code, _) in OWN {
+            let operation = document.operations().find(|o| o.id() == *id).unwrap_or_else(|| panic!("{id}"));
+            assert!(operation.refusals().contains(status), "{id} {status}");
+            assert!(of(operation).iter().any(|(s, c, _)| (s, c) == (status, code)), "{id} {code}");
+        }
+        let known = |status| REFUSALS.iter().any(|(s, ..)| *s == status) || OWN.iter().any(|(_, s, ..)| *s == status);
+        for operation in document.operations() {
+            assert!(operation.refusals().into_iter().all(known), "{}", operation.id());
+        }
+    }
+}
