@@ -86,8 +86,9 @@ pub async fn serve(
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
     let files = Files::new(Blobs::open(&settings)?);
     let document = openapi::document(settings.public_url.as_deref().unwrap_or("/"));
-    let (kept, text) = ((store.clone(), vault), document.to_string().into());
-    let (state, notes) = assemble(&settings, open_files, address, kept, files, text, stop.clone())?;
+    let reach = reach(&settings, &open_files, address)?;
+    let document_text = document.to_string().into();
+    let (state, notes) = assemble(&settings, reach, store.clone(), vault, files, document_text, stop.clone());
     webhook_signing::complete(&state).await?;
     Dispatcher::prepare(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
@@ -137,15 +138,17 @@ fn check_public_url(settings: &Settings) -> Result<(), StartError> {
     parse_target(url).map(drop).map_err(|rule| StartError::Setting(format!("the public URL {rule}")))
 }
 
-fn assemble(
-    settings: &Settings,
-    open_files: OpenFiles,
-    address: SocketAddr,
-    (store, vault): (Store, Vault),
-    files: Files,
-    document: Bytes,
-    stopping: CancellationToken,
-) -> Result<(State, Vec<String>), StartError> {
+/// How the server reaches addresses that others name, and what an operator should know of that.
+struct Reach {
+    outbound: Outbound,
+    /// Whether the server is for its own machine alone.
+    alone: bool,
+    /// How many connections may be open.
+    connections: usize,
+    notes: Vec<String>,
+}
+
+fn reach(settings: &Settings, open_files: &OpenFiles, address: SocketAddr) -> Result<Reach, StartError> {
     let mut notes = Vec::from_iter(open_files.note());
     // A server behind a proxy listens on loopback too; its public address tells that it is not for this machine alone.
     let alone = address.ip().is_loopback() && settings.public_url.is_none();
@@ -169,6 +172,19 @@ fn assemble(
     if let Some(url) = &settings.public_url {
         notes.push(format!("clients reach it, and links begin with, {url}"));
     }
+    Ok(Reach { outbound, alone, connections: open_files.calls, notes })
+}
+
+fn assemble(
+    settings: &Settings,
+    reach: Reach,
+    store: Store,
+    vault: Vault,
+    files: Files,
+    document: Bytes,
+    stopping: CancellationToken,
+) -> (State, Vec<String>) {
+    let Reach { outbound, alone, connections, notes } = reach;
     let node = heliograph_wire::id::EventId::new(heliograph_store::fresh_id()).to_string();
     let public = Public {
         url: settings.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
@@ -178,8 +194,7 @@ fn assemble(
         document,
         reference: OnceLock::new(),
     };
-    let dispatcher =
-        Dispatcher::new(outbound.clone(), settings.delivery_options(open_files.calls), node, store.engine());
+    let dispatcher = Dispatcher::new(outbound.clone(), settings.delivery_options(connections), node, store.engine());
     let (keys, metrics) = (KeyCache::default(), Metrics::default());
     let (retention, removals, key_watch) = (Bell::default(), Notify::new(), Notify::new());
     let limits = Limits::new(settings.rate_limit_key, settings.rate_limit_app);
@@ -202,7 +217,7 @@ fn assemble(
         stopping,
         public,
     };
-    Ok((State::new(parts), notes))
+    (State::new(parts), notes)
 }
 
 /// Makes a folder that only its owner may enter.
