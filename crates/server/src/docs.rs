@@ -35,7 +35,7 @@ pub fn answer(state: &State, method: &Method, path: &str, headers: &HeaderMap) -
 }
 
 fn document(state: &State) -> &Value {
-    state.public.reference.get_or_init(|| serde_json::from_slice(&state.public.document).unwrap_or_default())
+    state.public.reference.get_or_init(|| serde_json::from_slice(state.public.document()).unwrap_or_default())
 }
 
 /// The collection calls the server by the address that its reader used, if the operator named none.

@@ -2,16 +2,15 @@
 
 use crate::{
     activities, app_keys, apps, attachments, audit,
-    call::{Answer, Endpoint, Rules, Streamed, endpoint, raw_endpoint, streamed_endpoint},
+    call::{Answer, Endpoint, Streamed, endpoint, raw_endpoint, streamed_endpoint},
     channel_events, channels, clients, control, conversations, deliveries, devices, explain, integration_keys,
     integrations, key_life, key_policy, leaks, messages, notices, oauth,
     open::{Visit, open_endpoint},
     participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhook_events, webhook_health,
     webhook_proxies, webhook_signing, webhooks,
 };
-use heliograph_wire::{check::Checker, op::Operation};
+use heliograph_wire::op::Operation;
 use http::Method;
-use serde_json::{Map, Value, json};
 
 /// What a path answers, by method.
 pub struct Route {
@@ -44,12 +43,10 @@ pub struct Router {
 }
 
 impl Router {
-    /// All operations, their rules compiled from the document that the server publishes.
-    pub fn new(document: &Value) -> Self {
-        let mut builder = Builder {
-            document,
-            router: Self { paths: matchit::Router::new(), routes: Vec::new(), templates: Vec::new() },
-        };
+    /// All operations.
+    pub fn new() -> Self {
+        let mut router = Self { paths: matchit::Router::new(), routes: Vec::new(), templates: Vec::new() };
+        let mut builder = Builder { router: &mut router };
         apps::routes(&mut builder);
         app_keys::routes(&mut builder);
         attachments::routes(&mut builder);
@@ -82,7 +79,7 @@ impl Router {
         webhook_events::routes(&mut builder);
         webhook_health::routes(&mut builder);
         notices::routes(&mut builder);
-        builder.router
+        router
     }
 
     /// What answers a request. The path is still percent-encoded: an id may hold an encoded slash.
@@ -99,9 +96,8 @@ impl Router {
 }
 
 /// Takes the handlers in.
-pub struct Builder<'d> {
-    document: &'d Value,
-    router: Router,
+pub struct Builder<'r> {
+    router: &'r mut Router,
 }
 
 impl Builder<'_> {
@@ -111,7 +107,7 @@ impl Builder<'_> {
         O: Operation,
         F: Future<Output = crate::error::Result<O::Reply>> + Send + 'static,
     {
-        let endpoint = endpoint(self.rules::<O>(), handler);
+        let endpoint = endpoint(handler);
         self.add::<O>(endpoint)
     }
 
@@ -121,7 +117,7 @@ impl Builder<'_> {
         O: Operation,
         F: Future<Output = crate::error::Result<Vec<u8>>> + Send + 'static,
     {
-        let endpoint = raw_endpoint(self.rules::<O>(), handler);
+        let endpoint = raw_endpoint(handler);
         self.add::<O>(endpoint)
     }
 
@@ -131,7 +127,7 @@ impl Builder<'_> {
         O: Operation,
         F: Future<Output = crate::error::Result<O::Reply>> + Send + 'static,
     {
-        let endpoint = streamed_endpoint(self.rules::<O>(), handler);
+        let endpoint = streamed_endpoint(handler);
         self.add::<O>(endpoint)
     }
 
@@ -141,7 +137,7 @@ impl Builder<'_> {
         O: Operation,
         F: Future<Output = crate::error::Result<Answer>> + Send + 'static,
     {
-        let endpoint = open_endpoint(self.rules::<O>(), handler);
+        let endpoint = open_endpoint(handler);
         self.add::<O>(endpoint)
     }
 
@@ -152,7 +148,7 @@ impl Builder<'_> {
     /// Hangs anything on a path: what is no operation of the contract.
     pub fn hang(&mut self, method: Method, path: &str, id: &'static str, endpoint: Endpoint) -> &mut Self {
         let template = unnamed(path);
-        let router = &mut self.router;
+        let router = &mut *self.router;
         let place = router.templates.iter().position(|t| *t == template).unwrap_or_else(|| {
             let place = router.routes.len();
             router.paths.insert(&template, place).expect("the contract's paths do not collide");
@@ -163,32 +159,6 @@ impl Builder<'_> {
         router.routes[place].methods.push((method, Target { id, endpoint }));
         self
     }
-
-    fn rules<O: Operation>(&self) -> Rules {
-        let operation = &self.document["paths"][O::PATH][O::METHOD.as_str().to_lowercase()];
-        let empty = Map::new();
-        let schemas = self.document["components"]["schemas"].as_object().unwrap_or(&empty);
-        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
-        let query = query_schema(&operation["parameters"]);
-        Rules {
-            body: body.is_object().then(|| Checker::compile(body, schemas)),
-            query: query.map(|schema| Checker::compile(&schema, schemas).coercing()),
-        }
-    }
-}
-
-/// The query's parameters as one object.
-fn query_schema(parameters: &Value) -> Option<Value> {
-    let in_query = parameters.as_array()?.iter().filter(|p| p["in"] == "query");
-    let properties: Map<String, Value> =
-        in_query.map(|p| (p["name"].as_str().unwrap_or_default().to_owned(), p["schema"].clone())).collect();
-    let required: Vec<&Value> = parameters
-        .as_array()?
-        .iter()
-        .filter(|p| p["in"] == "query" && p["required"] == true)
-        .map(|p| &p["name"])
-        .collect();
-    (!properties.is_empty()).then(|| json!({ "type": "object", "properties": properties, "required": required }))
 }
 
 /// A template whose parameters are called by their place: paths that name one place differently are still one path.

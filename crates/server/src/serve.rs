@@ -24,10 +24,9 @@ use crate::{
     vault::Vault,
     webhook_signing,
 };
-use bytes::Bytes;
 use heliograph_http::{DoorLimits, Outbound, OutboundOptions, parse_target};
 use heliograph_store::Store;
-use heliograph_wire::{key_life::KeyMode, openapi};
+use heliograph_wire::key_life::KeyMode;
 use std::{
     fs::{DirBuilder, OpenOptions},
     io::Write,
@@ -59,12 +58,9 @@ pub struct FirstKey {
     pub file: PathBuf,
 }
 
-/// Runs a server until `stop` is cancelled and it has drained. `started` is called once it answers.
-pub async fn serve(
-    settings: Settings,
-    stop: CancellationToken,
-    started: impl FnOnce(&Started) + Send,
-) -> Result<(), StartError> {
+/// Runs a server until `stop` is cancelled and it has drained. `started` is called once it answers. It is no generic
+/// parameter, so that all that serves requests is compiled here, to be fast, and not with whoever calls this.
+pub async fn serve(settings: Settings, stop: CancellationToken, started: fn(&Started)) -> Result<(), StartError> {
     check_public_url(&settings)?;
     let failed = |error| StartError::Listen { address: settings.listen.clone(), error };
     let listener = TcpListener::bind(&settings.listen).await.map_err(failed)?;
@@ -81,16 +77,13 @@ pub async fn serve(
     };
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
     let files = Files::new(Blobs::open(&settings)?);
-    let document = openapi::document(settings.public_url.as_deref().unwrap_or("/"));
-    let (state, notes) =
-        assemble(&settings, address, store.clone(), vault, files, document.to_string().into(), stop.clone())?;
+    let (state, notes) = assemble(&settings, address, store.clone(), vault, files, stop.clone())?;
     webhook_signing::complete(&state).await?;
     Dispatcher::prepare(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
     let url = format!("http://{address}");
-    let router = Router::new(&document);
-    drop(document);
-    let door = heliograph_http::serve(listener, Edge::new(state.clone(), router), DoorLimits::default(), stop.clone());
+    let edge = Edge::new(state.clone(), Router::new());
+    let door = heliograph_http::serve(listener, edge, DoorLimits::default(), stop.clone());
     let last_request = CancellationToken::new();
     let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
     let clearing = tokio::spawn(attachments::run(state.clone(), stop.clone()));
@@ -126,7 +119,6 @@ fn assemble(
     store: Store,
     vault: Vault,
     files: Files,
-    document: Bytes,
     stopping: CancellationToken,
 ) -> Result<(State, Vec<String>), StartError> {
     let mut notes = Vec::new();
@@ -157,7 +149,7 @@ fn assemble(
         cors_origins: settings.cors_origins.clone(),
         explains: settings.explain_refusals.unwrap_or(alone),
         metrics_token: settings.metrics_token.clone(),
-        document,
+        document: OnceLock::new(),
         reference: OnceLock::new(),
     };
     let dispatcher = Dispatcher::new(outbound.clone(), settings.delivery_options(), node, store.engine());
