@@ -186,13 +186,14 @@ async fn settle(
     let woke = state
         .store
         .write(move |tx| {
+            // Asked for before there is work, as in `messages::add`.
+            let wakes = inside.goes_by_the_store(tx, &whose.1)?;
             for (delivery, (verdict, line)) in call.iter().zip(&rows) {
                 settle_one(tx, &inside, delivery, *verdict, line, ended)?;
             }
             if let Some(change) = change {
                 webhook_health::note(tx, &hand, &whose.0, &whose.1, change)?;
             }
-            let wakes = inside.goes_by_the_store(&whose.1);
             for line in through.iter().filter(|_| wakes) {
                 outbox::wake(tx, &whose.0, &whose.1, line)?;
             }
