@@ -29,6 +29,8 @@ pub enum Path {
     Deliver,
     /// Start, memory, size.
     Start,
+    /// The same with ten million messages; takes long, and is measured only if it is named.
+    Growth,
 }
 
 /// A row of the result: posting gives two.
@@ -73,7 +75,7 @@ pub fn rivals(path: Path, store: StoreKind) -> &'static [Rival] {
         (Path::Key | Path::Post, StoreKind::Postgres) => &[Heliograph, Raw],
         (Path::List | Path::Deliver, StoreKind::Sqlite) => &[Heliograph, Skeleton],
         (Path::List | Path::Deliver, StoreKind::Postgres) => &[Heliograph],
-        (Path::Start, _) => &[],
+        (Path::Start | Path::Growth, _) => &[],
     }
 }
 
@@ -144,7 +146,7 @@ impl Contest {
             }
             Path::Post => self.post(child).await?,
             Path::Deliver => vec![(Row::Deliver, self.deliver(child).await?)],
-            Path::Start => Vec::new(),
+            Path::Start | Path::Growth => Vec::new(),
         })
     }
 

@@ -4,8 +4,9 @@ use super::{APP, Ask, Asking, CONVERSATIONS, EVENT, MESSAGE, Rows, SECRET, id, t
 use crate::{
     Outcome,
     load::{self, Measured, Timing},
+    scratch::connect,
 };
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::{Client, Statement};
 
 /// As many connections as the server holds.
 const CONNECTIONS: usize = 16;
@@ -54,12 +55,6 @@ pub async fn measure(url: &str, rows: Rows, connections: usize, timing: Timing) 
     let loops = Asking::all(&writer, connections);
     drop(writer);
     load::drive(loops, timing, None).await
-}
-
-async fn connect(url: &str) -> Outcome<Client> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
-    tokio::spawn(connection);
-    Ok(client)
 }
 
 async fn write(client: Client, statement: Statement, rows: Rows, jobs: flume::Receiver<Ask>) {
