@@ -35,6 +35,13 @@ impl Child {
         self.process.id()
     }
 
+    /// Asks it to end, and waits until it has.
+    pub fn stop(mut self) -> Outcome<()> {
+        let asked = Command::new("kill").arg(self.id().to_string()).status()?;
+        let ended = self.process.wait()?;
+        if asked.success() && ended.success() { Ok(()) } else { Err(format!("a child ended badly: {ended}").into()) }
+    }
+
     /// Starts a peer: this program under another name.
     pub fn peer(kind: peer::Kind, config: &peer::Config) -> Outcome<Self> {
         let mut command = Command::new(std::env::current_exe()?);

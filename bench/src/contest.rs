@@ -29,6 +29,8 @@ pub enum Path {
     Deliver,
     /// Start, memory, size.
     Start,
+    /// The same with ten million messages; takes long, and is measured only if it is named.
+    Growth,
 }
 
 /// A row of the result: posting gives two.
@@ -74,7 +76,7 @@ pub fn rivals(path: Path, store: StoreKind) -> &'static [Rival] {
         (Path::List | Path::Deliver, StoreKind::Sqlite) => &[Heliograph, Skeleton],
         (Path::Deliver, StoreKind::Postgres) => &[Heliograph, Raw],
         (Path::List, StoreKind::Postgres) => &[Heliograph],
-        (Path::Start, _) => &[],
+        (Path::Start | Path::Growth, _) => &[],
     }
 }
 
@@ -148,7 +150,7 @@ impl Contest {
             }
             Path::Post => self.post(child).await?,
             Path::Deliver => vec![(Row::Deliver, self.deliver(child).await?)],
-            Path::Start => Vec::new(),
+            Path::Start | Path::Growth => Vec::new(),
         })
     }
 

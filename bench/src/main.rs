@@ -4,6 +4,7 @@
 
 mod child;
 mod contest;
+mod growth;
 mod http;
 mod load;
 mod peer;
@@ -122,7 +123,7 @@ impl Options {
     }
 
     fn wants(&self, path: Path) -> bool {
-        self.only.is_empty() || self.only.contains(&path)
+        self.only.contains(&path) || self.only.is_empty() && path != Path::Growth
     }
 
     fn timing(&self) -> Timing {
@@ -171,7 +172,7 @@ async fn measure(options: &Options, scratch: &Scratch) -> Outcome<String> {
     let (mut tables, mut goals) = (String::new(), report::GOALS_HEAD.to_owned());
     for store in options.stores()? {
         let paths: Vec<Path> = Path::value_variants().iter().copied().filter(|path| options.wants(*path)).collect();
-        if paths.iter().any(|path| *path != Path::Start) {
+        if paths.iter().any(|path| !matches!(path, Path::Start | Path::Growth)) {
             let results = rounds(options, store, scratch, &paths).await?;
             tables += &results.table(store);
             goals += &results.goals(store);
@@ -179,6 +180,11 @@ async fn measure(options: &Options, scratch: &Scratch) -> Outcome<String> {
         if options.wants(Path::Start) {
             eprintln!("{}: start", store.title());
             goals += &report::start_goals(&start::measure(options, store, scratch).await?);
+        }
+        if options.wants(Path::Growth) {
+            let growth = growth::measure(options, store, scratch).await?;
+            tables += &report::growth_table(&growth);
+            goals += &report::growth_goals(&growth);
         }
     }
     Ok(tables + &goals)

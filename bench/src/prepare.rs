@@ -99,6 +99,11 @@ impl Prepared {
         post(address, &self.authorization, &format!("/v2/apps/{}/integrations", self.app), &body).await.map(drop)
     }
 
+    /// The app, and the conversations that are posted to.
+    pub fn posted(&self) -> (&str, &[String]) {
+        (&self.app, &self.conversations[..self.conversations.len() - LISTED])
+    }
+
     /// One connection's posts: its slot is in their text.
     pub fn posts_of(&self, connection: usize) -> Arc<[Bytes]> {
         self.posts[connection * EACH..(connection + 1) * EACH].into()

@@ -3,6 +3,7 @@
 use crate::{
     StoreKind,
     contest::{Rival, Row},
+    growth::{FEW, Growth, MANY},
     load::Measured,
     start::Start,
 };
@@ -154,6 +155,55 @@ pub fn start_goals(start: &Start) -> String {
     let memory = line("idle memory", 20.0, start.memory_mib, "MiB");
     let binary = line("binary", 20.0, start.binary_mib, "MiB");
     [first, empty, memory, binary].concat()
+}
+
+/// The table of what was measured with few messages and with many.
+pub fn growth_table(growth: &Growth) -> String {
+    let mut text = format!(
+        "\n### {}, grown\n\n| path | messages | per second | p50 ms | p99 ms | CPU µs |\n|---|--:|--:|--:|--:|--:|\n",
+        growth.store.title()
+    );
+    for (rounds, row) in [(&growth.post, Row::Post), (&growth.list, Row::List)] {
+        for (side, count) in [FEW, MANY].into_iter().enumerate() {
+            let number = |of: &dyn Fn(&Measured) -> Option<f64>, digits: usize| {
+                let median = median(rounds.iter().filter_map(|round| of(&round[side])).collect());
+                median.map_or("–".to_owned(), |median| format!("{median:.digits$}"))
+            };
+            let rate = number(&|m| Some(m.rate), 0);
+            let (p50, p99) = (number(&|m| Some(m.latency?.p50_ms), 2), number(&|m| Some(m.latency?.p99_ms), 2));
+            let cpu = number(&|m| m.cpu_us, 1);
+            text += &format!("| {} | {count} | {rate} | {p50} | {p99} | {cpu} |\n", row.title());
+        }
+    }
+    text
+}
+
+/// The lines of the table of goals for growth.
+pub fn growth_goals(growth: &Growth) -> String {
+    let store = growth.store.title();
+    let mut text = String::new();
+    for (rounds, row) in [(&growth.post, Row::Post), (&growth.list, Row::List)] {
+        let ratio = median(rounds.iter().map(|[few, many]| many.rate / few.rate).collect()).unwrap_or_default();
+        let by_cpu = median(rounds.iter().filter_map(|[few, many]| Some(few.cpu_us? / many.cpu_us?)).collect());
+        text += &format!(
+            "| {} with {MANY} messages ({store}) | ≥ 0.8 of that with {FEW} | {ratio:.2} | {:.2} | {} |\n",
+            row.title(),
+            by_cpu.unwrap_or_default(),
+            word(ratio >= 0.8)
+        );
+    }
+    let [few, many] = growth.memory_mib;
+    text += &format!(
+        "| memory with {MANY} messages ({store}) | ≤ 1.2 of that with {FEW} | {many:.1} of {few:.1} MiB | – | {} |\n",
+        word(many <= few * 1.2)
+    );
+    text += &format!(
+        "| start on a database of {:.0} MiB to first answer ({store}) | ≤ 200 ms | {:.1} ms | – | {} |\n",
+        growth.start_mib,
+        growth.start_ms,
+        word(growth.start_ms <= 200.0)
+    );
+    text
 }
 
 const fn word(reached: bool) -> &'static str {

@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use std::{fs, path::PathBuf, sync::Mutex};
-use tokio_postgres::NoTls;
+use tokio_postgres::{Client, NoTls};
 
 /// A folder and some databases.
 pub struct Scratch {
@@ -63,4 +63,11 @@ impl Scratch {
         connection.await??;
         Ok(outcome?)
     }
+}
+
+/// A connection to a database, for as long as the client is held.
+pub async fn connect(url: &str) -> Outcome<Client> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
 }

@@ -36,19 +36,27 @@ pub async fn measure(options: &Options, store: StoreKind, scratch: &Scratch) -> 
     let server = Server { binary: options.heliograph()?, folder, database_url };
     let (child, first) = server.time_start().await?;
     drop(child);
-    let (mut times, mut memory) = (Vec::new(), 0);
-    for n in 0..STARTS {
-        let (child, time) = server.time_start().await?;
+    let empty_ms = median(&server).await?;
+    let (child, _) = server.time_start().await?;
+    tokio::time::sleep(REST).await;
+    let memory_mib = mib(child::memory(child.id())?);
+    Ok(Start { store, first_ms: ms(first), empty_ms, memory_mib, binary_mib: mib(child::size(&server.binary)?) })
+}
+
+/// To the first answer, in milliseconds. Each time the server before it was killed.
+pub async fn median(server: &Server) -> Outcome<f64> {
+    let mut times = Vec::with_capacity(STARTS);
+    for _ in 0..STARTS {
+        let (_child, time) = server.time_start().await?;
         times.push(ms(time));
-        if n == 0 {
-            tokio::time::sleep(REST).await;
-            memory = child::memory(child.id())?;
-        }
     }
     times.sort_by(f64::total_cmp);
-    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    let binary_mib = mib(child::size(&server.binary)?);
-    Ok(Start { store, first_ms: ms(first), empty_ms: times[STARTS / 2], memory_mib: mib(memory), binary_mib })
+    Ok(times[STARTS / 2])
+}
+
+/// Bytes as people read them.
+pub fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 fn ms(time: Duration) -> f64 {

@@ -7,7 +7,7 @@ import time
 import pytest
 from lib import raw, tokens
 from lib.api import Api
-from lib.world import MISSING
+from lib.world import MISSING, new_app
 
 HEADER, BODY = "Invalid JWT header. ", "Invalid JWT body. "
 BAD_SIGNATURE = "Invalid JWT signature. It does not match the secret of the key"
@@ -190,3 +190,22 @@ def test_keys_of_a_deleted_app_are_refused(server, app):
     app.account.delete(app.path).ok(200)
     for dead in (key, custom):
         Api(server, bearer=tokens.mint(dead)).get(app.path).refused(401, "invalid_auth", UNKNOWN_KID)
+
+
+def test_a_remembered_token_is_checked_all_the_same(server):
+    """A server remembers for a moment which tokens are genuine. What changes with time or by its owner counts at once."""
+    app = new_app(server)
+    end = int(time.time()) + 3
+    token = tokens.mint(app.key, exp=end)
+    for _ in range(3):
+        Api(server, bearer=token).get(app.path).ok(200)
+        Api(server, bearer=tampered(token, 2)).get(app.path).refused(401, "invalid_auth", BAD_SIGNATURE)
+        Api(server, bearer=tampered(token, 1)).get(app.path).refused(401, "invalid_auth", BAD_SIGNATURE)
+    life = f"/heliograph/v1/keys/{app.key['id']}"
+    app.account.patch(life, {"enabled": False}).ok(200)
+    Api(server, bearer=token).get(app.path).refused(401, "invalid_auth")
+    app.account.patch(life, {"enabled": True}).ok(200)
+    while time.time() < end - 0.1:
+        Api(server, bearer=token).get(app.path).ok(200)
+    time.sleep(max(0, end - time.time()) + 0.02)
+    Api(server, bearer=token).get(app.path).refused(401, "invalid_auth", BODY + "Token expired (exp)")

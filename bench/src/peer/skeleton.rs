@@ -1,6 +1,6 @@
 //! The skeleton: our hot paths with nothing around them. Typed JSON, a verified token, one SQLite writer with group
-//! commit, reads on the thread that asks, calls of the webhook handed over in memory. What it lacks is what a product
-//! costs: checks with proper answers, look-ups, limits, sealed secrets, lanes, leases, retries, metrics, logs.
+//! commit, reads on the thread that asks, calls of the webhook signed and handed over in memory. What it lacks is what a
+//! product costs: checks with proper answers, look-ups, limits, sealed secrets, lanes, leases, retries, metrics, logs.
 
 use super::{
     Config,
@@ -17,6 +17,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper_util::{
@@ -25,6 +26,7 @@ use hyper_util::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use sha2::Sha256;
 use std::{
     collections::HashSet,
     sync::{
@@ -64,12 +66,13 @@ pub fn router(config: Config) -> Outcome<Router> {
         calls,
         last_id: AtomicU64::new(now_ms() << 20),
     });
+    let signing = Hmac::new_from_slice(config.secret.as_bytes())?;
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(CALLERS).build(connector);
     for _ in 0..CALLERS {
         let target = format!("http://{}/webhook", config.sink);
-        let delivering = deliver(Arc::clone(&skeleton), client.clone(), target, waiting.clone());
+        let delivering = deliver(Arc::clone(&skeleton), client.clone(), target, signing.clone(), waiting.clone());
         tokio::spawn(async {
             if let Err(error) = delivering.await {
                 eprintln!("skeleton: a caller of the webhook gave up: {error}");
@@ -200,10 +203,13 @@ async fn deliver(
     skeleton: Arc<Skeleton>,
     client: Client<HttpConnector, Full<Bytes>>,
     target: String,
+    signing: Hmac<Sha256>,
     waiting: flume::Receiver<Call>,
 ) -> Outcome<()> {
     while let Ok(Call { delivery, body }) = waiting.recv_async().await {
+        let signature = BASE64.encode(signing.clone().chain_update(&body).finalize().into_bytes());
         let request = Request::post(&target).header(CONTENT_TYPE, "application/json").header("x-api-key", "secret");
+        let request = request.header("x-signature", signature);
         let answer = client.request(request.body(Full::new(body))?).await?;
         let arrived = answer.status().is_success();
         answer.into_body().collect().await?;

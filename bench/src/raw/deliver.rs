@@ -7,6 +7,7 @@ use crate::{
     Outcome,
     http::{self, Connection},
     load::{self, Measured, Step, Timing, Work},
+    scratch::connect,
     sink::{self, Sink, Slot},
 };
 use std::{sync::Arc, time::Duration};
@@ -76,7 +77,7 @@ pub async fn measure(url: &str, sink: &Sink, connections: usize, timing: Timing)
     let (writer, asks) = flume::unbounded::<Ask>();
     let bell = Arc::new(Notify::new());
     for _ in 0..WRITERS {
-        tokio::spawn(write(postgres::connect(url).await?, asks.clone(), Arc::clone(&bell)));
+        tokio::spawn(write(connect(url).await?, asks.clone(), Arc::clone(&bell)));
     }
     drop(asks);
     let mut claimers = Vec::new();
@@ -85,7 +86,7 @@ pub async fn measure(url: &str, sink: &Sink, connections: usize, timing: Timing)
         for _ in 0..CALLS {
             calls.push(Connection::open(sink.address).await?);
         }
-        claimers.push(tokio::spawn(deliver(postgres::connect(url).await?, calls, Arc::clone(&bell))));
+        claimers.push(tokio::spawn(deliver(connect(url).await?, calls, Arc::clone(&bell))));
     }
     let talking =
         |number| Talking { writer: writer.clone(), number, next: number as u64 * 17, slot: sink.slot(number) };

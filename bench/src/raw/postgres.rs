@@ -4,8 +4,9 @@ use super::{APP, Ask, Asking, CONVERSATIONS, EVENT, MESSAGE, Rows, SECRET, id, t
 use crate::{
     Outcome,
     load::{self, Measured, Timing},
+    scratch::connect,
 };
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::{Client, Statement};
 
 /// As many connections as the server holds.
 const CONNECTIONS: usize = 16;
@@ -59,12 +60,6 @@ pub(super) async fn prepared(url: &str) -> Outcome<Client> {
     let conversations = "INSERT INTO conversation
         SELECT $1, lpad(to_hex(n), 24, '0'), '{}', 0, 0 FROM generate_series(0, $2::bigint - 1) AS n ON CONFLICT DO NOTHING";
     client.execute(conversations, &[&APP, &(CONVERSATIONS as i64)]).await?;
-    Ok(client)
-}
-
-pub(super) async fn connect(url: &str) -> Outcome<Client> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
-    tokio::spawn(connection);
     Ok(client)
 }
 

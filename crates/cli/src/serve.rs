@@ -14,7 +14,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// How long the end may wait for threads that still hold a file or a socket.
 const LAST_WAIT: Duration = Duration::from_secs(2);
@@ -41,14 +41,14 @@ pub fn runtime() -> io::Result<Runtime> {
 }
 
 fn log_to_stderr(resolved: &Resolved) -> Outcome {
-    let filter = EnvFilter::builder()
-        // PostgreSQL's own notices come first, so that the operator's filter can still ask for them.
-        .parse(format!("tokio_postgres=warn,{}", resolved.log))
+    // PostgreSQL's own notices come first, so that the operator's filter can still ask for them.
+    let filter: Targets = format!("tokio_postgres=warn,{}", resolved.log)
+        .parse()
         .map_err(|error| format!("the log filter '{}' cannot be read: {error}", resolved.log))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let (shown, log) = (tracing_subscriber::registry().with(filter), fmt::layer().with_writer(io::stderr));
     match resolved.log_format {
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Text => shown.with(log.with_ansi(io::stderr().is_terminal())).init(),
+        LogFormat::Json => shown.with(log.json()).init(),
     }
     Ok(())
 }

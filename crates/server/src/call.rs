@@ -12,11 +12,11 @@ use crate::{
 use bytes::Bytes;
 use heliograph_store::Tx;
 use heliograph_wire::{
-    check::Checker,
     id::AppId,
     op::{Operation, Scope, is_nothing},
     path::{PathParams, segments},
     query,
+    rules::Rules,
 };
 use http::{
     HeaderMap, HeaderName, StatusCode,
@@ -27,7 +27,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// How many bytes of JSON a request may hold.
 pub const BODY_LIMIT_BYTES: usize = 100 * 1024;
@@ -75,11 +80,13 @@ where
 {
     /// Runs a rule that only reads, in a snapshot, if the caller may see the app.
     pub async fn read<T: Send + 'static>(self, rule: fn(&Tx<'_>, &Self) -> Result<T>) -> Result<T> {
-        let store = self.state.store.clone();
+        // In a box: the futures on the way hand it on, and each would hold it whole.
+        let call = Box::new(self);
+        let store = call.state.store.clone();
         store
             .read(move |tx| {
-                self.admit(tx)?;
-                rule(tx, &self)
+                call.admit(tx)?;
+                rule(tx, &call)
             })
             .await
     }
@@ -90,13 +97,14 @@ where
     where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
-        let store = self.state.store.clone();
+        let call = Box::new(self);
+        let store = call.state.store.clone();
         store
             .write(move |tx| {
-                self.admit(tx)?;
-                let audited = |tx: &mut Tx<'_>| audit::audited(tx, &self, &rule);
-                match &self.once {
-                    Some(once) => once.run(tx, &self.state.vault, audited),
+                call.admit(tx)?;
+                let audited = |tx: &mut Tx<'_>| audit::audited(tx, &call, &rule);
+                match &call.once {
+                    Some(once) => once.run(tx, &call.state.vault, audited),
                     None => audited(tx),
                 }
             })
@@ -134,12 +142,16 @@ fn admit(tx: &Tx<'_>, caller: &Caller, app: Option<AppId>) -> Result<()> {
     }
 }
 
-/// What one operation asks of its requests, compiled from the document.
-pub struct Rules {
-    /// For the body.
-    pub body: Option<Checker>,
-    /// For the query.
-    pub query: Option<Checker>,
+/// What an operation asks of its requests, compiled when it is first called: few servers are asked for everything, and a
+/// start need not wait for it.
+#[derive(Default)]
+pub struct LazyRules(OnceLock<Rules>);
+
+impl LazyRules {
+    /// Those of this operation, which has them to itself.
+    pub fn of<O: Operation>(&self) -> &Rules {
+        self.0.get_or_init(Rules::of::<O>)
+    }
 }
 
 /// An answer on its way out.
@@ -161,21 +173,21 @@ pub type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
 pub type Endpoint = Box<dyn Fn(State, Parts, Incoming) -> Answering + Send + Sync>;
 
 /// Hangs a handler on its operation. Path, scopes, body and status come from the contract.
-pub fn endpoint<O, F>(rules: Rules, handler: fn(Call<O>) -> F) -> Endpoint
+pub fn endpoint<O, F>(handler: fn(Call<O>) -> F) -> Endpoint
 where
     O: Operation,
     F: Future<Output = Result<O::Reply>> + Send + 'static,
 {
-    answering(rules, handler, |reply| written(&reply))
+    answering(handler, |reply| written(&reply))
 }
 
 /// The same for a handler that writes its JSON itself, because it has it already.
-pub fn raw_endpoint<O, F>(rules: Rules, handler: fn(Call<O>) -> F) -> Endpoint
+pub fn raw_endpoint<O, F>(handler: fn(Call<O>) -> F) -> Endpoint
 where
     O: Operation,
     F: Future<Output = Result<Vec<u8>>> + Send + 'static,
 {
-    answering(rules, handler, Ok)
+    answering(handler, Ok)
 }
 
 /// A body that its handler reads itself, piece by piece: it is larger than anybody would hold in memory.
@@ -187,18 +199,18 @@ pub struct Streamed {
 }
 
 /// The same for a handler that reads the request's body itself. It is called once everything else is in order.
-pub fn streamed_endpoint<O, F>(rules: Rules, handler: fn(Call<O>, Streamed) -> F) -> Endpoint
+pub fn streamed_endpoint<O, F>(handler: fn(Call<O>, Streamed) -> F) -> Endpoint
 where
     O: Operation,
     F: Future<Output = Result<O::Reply>> + Send + 'static,
 {
-    let rules = std::sync::Arc::new(rules);
+    let rules = Arc::<LazyRules>::default();
     Box::new(move |state, parts, body| {
-        let rules = std::sync::Arc::clone(&rules);
+        let rules = Arc::clone(&rules);
         Box::pin(async move {
             let (mut caller, mut once) = (None, None);
             let headers = parts.headers.clone();
-            let outcome = match enter::<O>(&rules, state, parts, None, &mut caller).await {
+            let outcome = match enter::<O>(rules.of::<O>(), state, parts, None, &mut caller).await {
                 Ok(call) => {
                     once.clone_from(&call.once);
                     handler(call, Streamed { headers, body }).await
@@ -213,19 +225,19 @@ where
     })
 }
 
-fn answering<O, F, T>(rules: Rules, handler: fn(Call<O>) -> F, write: fn(T) -> Result<Vec<u8>>) -> Endpoint
+fn answering<O, F, T>(handler: fn(Call<O>) -> F, write: fn(T) -> Result<Vec<u8>>) -> Endpoint
 where
     O: Operation,
     F: Future<Output = Result<T>> + Send + 'static,
     T: Send + 'static,
 {
-    let rules = std::sync::Arc::new(rules);
+    let rules = Arc::<LazyRules>::default();
     Box::new(move |state, parts, body| {
-        let rules = std::sync::Arc::clone(&rules);
+        let rules = Arc::clone(&rules);
         Box::pin(async move {
             let mut body = body;
             let (mut caller, mut once) = (None, None);
-            let outcome = match enter::<O>(&rules, state, parts, Some(&mut body), &mut caller).await {
+            let outcome = match enter::<O>(rules.of::<O>(), state, parts, Some(&mut body), &mut caller).await {
                 Ok(call) => {
                     once.clone_from(&call.once);
                     handler(call).await.and_then(write)

@@ -50,7 +50,7 @@ fn to_docs() -> Response<Body> {
 }
 
 fn document(state: &State) -> &Value {
-    state.public.reference.get_or_init(|| serde_json::from_slice(&state.public.document).unwrap_or_default())
+    state.public.reference.get_or_init(|| serde_json::from_slice(state.public.document()).unwrap_or_default())
 }
 
 /// The collection calls the server by the address that its reader used, if the operator named none.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use heliograph_wire::{attachments::FOLDER, problem::Missing};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{self, HeaderValue as Value},
 };
 use http_body_util::{Either, Full, combinators::UnsyncBoxBody};
@@ -63,7 +63,7 @@ impl tower_service::Service<Request<Incoming>> for Edge {
 /// What is remembered of a request for its answer.
 struct Asked {
     method: Method,
-    path: String,
+    uri: Uri,
     request_id: HeaderValue,
     origin: Option<HeaderValue>,
     since: Instant,
@@ -74,7 +74,7 @@ impl Edge {
         let (mut parts, body) = request.into_parts();
         let asked = Asked {
             method: parts.method.clone(),
-            path: parts.uri.path().to_owned(),
+            uri: parts.uri.clone(),
             request_id: request_id(&parts.headers),
             origin: parts.headers.get(header::ORIGIN).cloned(),
             since: Instant::now(),
@@ -88,7 +88,7 @@ impl Edge {
                 None,
             );
         }
-        match self.router.find(&parts.method, inner_path(&asked.path)) {
+        match self.router.find(&parts.method, inner_path(asked.uri.path())) {
             Found::Target(target) => {
                 let future = (target.endpoint)(self.state.clone(), parts, body);
                 // A panic is a defect, but not one that takes other requests with it.
@@ -105,17 +105,17 @@ impl Edge {
             }
             Found::Nothing => {
                 drain(body).await;
-                if inner_path(&asked.path).starts_with(FOLDER) {
+                if inner_path(asked.uri.path()).starts_with(FOLDER) {
                     return self.file(&asked, &parts.method, &parts.headers).await;
                 }
                 if let Some(response) =
-                    docs::answer(&self.state, &parts.method, inner_path(&asked.path), &parts.headers)
+                    docs::answer(&self.state, &parts.method, inner_path(asked.uri.path()), &parts.headers)
                 {
                     let (mut response, id) = (response, asked.request_id.clone());
                     response.headers_mut().insert(REQUEST_ID, id);
                     return response;
                 }
-                if let Some(response) = health::answer(&self.state, &asked.path, &parts.headers).await {
+                if let Some(response) = health::answer(&self.state, asked.uri.path(), &parts.headers).await {
                     let (mut response, id) = (response, asked.request_id.clone());
                     response.headers_mut().insert(REQUEST_ID, id);
                     return response;
@@ -132,7 +132,7 @@ impl Edge {
             let allow = (header::ALLOW, const { Value::from_static("GET, HEAD") });
             return self.finish(asked, ID, refusal(&Error::MethodNotAllowed), Some(allow));
         }
-        match attachments::answer(&self.state, method, inner_path(&asked.path), headers).await {
+        match attachments::answer(&self.state, method, inner_path(asked.uri.path()), headers).await {
             Ok(mut response) => {
                 self.note(asked, ID, response.status(), None);
                 response.headers_mut().insert(REQUEST_ID, asked.request_id.clone());
@@ -150,7 +150,7 @@ impl Edge {
         tracing::info!(
             operation = id,
             method = asked.method.as_str(),
-            path = shown(&asked.path),
+            path = shown(asked.uri.path()),
             status = status.as_u16(),
             ms = elapsed.as_secs_f64() * 1e3,
             key = key_id,

@@ -32,16 +32,20 @@ pub struct Subscribers {
     webhooks: Vec<Subscriber>,
 }
 
+const OF_APP: &str = "SELECT id, integration_id, triggers, only_in_control, include_full_user, include_full_source,
+    ordered, paused_at FROM webhook WHERE app_id = $1";
+
 impl Subscribers {
+    /// Says that this transaction will want to know them, and will tell them something.
+    pub fn expect(tx: &Tx<'_>, state: &State, app: AppId) {
+        tx.expect(OF_APP, args![app.text().as_str()]);
+        state.dispatcher.expect(tx);
+    }
+
     /// Those of this app, whatever they are called for.
     pub fn of(tx: &Tx<'_>, app: AppId) -> Result<Self> {
         let app = app.to_string();
-        let mut rows = tx.query(
-            "SELECT id, integration_id, triggers, only_in_control, include_full_user, include_full_source, ordered, paused_at
-             FROM webhook
-             WHERE app_id = $1",
-            args![&app],
-        )?;
+        let mut rows = tx.query(OF_APP, args![&app])?;
         let webhooks = rows.iter_mut().map(|row| {
             Ok(Subscriber {
                 id: row.take_text(0)?,

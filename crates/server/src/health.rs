@@ -21,7 +21,7 @@ pub async fn answer(state: &State, path: &str, headers: &HeaderMap) -> Option<Re
         "/healthz" => respond(StatusCode::OK, JSON, Bytes::from_static(b"{\"status\":\"ok\"}")),
         "/readyz" => ready(state).await,
         "/metrics" => metrics(state, headers).await,
-        "/openapi.json" => respond(StatusCode::OK, JSON, state.public.document.clone()),
+        "/openapi.json" => respond(StatusCode::OK, JSON, state.public.document().clone()),
         _ => return None,
     })
 }

@@ -83,15 +83,17 @@ pub fn fresh_secret(tx: &Tx<'_>, mode: KeyMode, id: &str) -> Zeroizing<String> {
 
 /// Makes a key, unless the owner has as many as it may.
 pub fn create(tx: &mut Tx<'_>, state: &State, owner: &Owner, id: String, display_name: &str) -> Result<Kept> {
-    let count = tx.query(
-        "SELECT COUNT(*) FROM api_key WHERE app_id = $1 AND integration_id = $2",
+    let rows = tx.query(
+        "SELECT COUNT(*), (SELECT mode FROM key_policy WHERE app_id = $1) FROM api_key
+         WHERE app_id = $1 AND integration_id = $2",
         args![&owner.app, &owner.integration],
     )?;
-    if count.first().map_or(Ok(0), |row| row.int(0))? >= MAX_KEYS as i64 {
+    let row = rows.first().ok_or_else(|| Error::Internal("keys are not counted".into()))?;
+    if row.int(0)? >= MAX_KEYS as i64 {
         let noun = if owner.integration.is_empty() { "app" } else { "integration" };
         return Err(Error::invalid(format!("The {noun} has reached the maximum number of keys ({MAX_KEYS})")));
     }
-    let mode = key_policy::mode(tx, state, &owner.app)?;
+    let mode = key_policy::read(row.opt_text(1)?)?.unwrap_or(state.key_mode);
     insert(tx, &state.vault, mode, owner, None, id, display_name)
 }
 

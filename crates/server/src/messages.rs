@@ -73,6 +73,7 @@ async fn delete(call: Call<DeleteMessage>) -> Result<Nothing> {
 /// Posts what the body holds.
 fn add(tx: &mut Tx<'_>, call: &Call<PostMessage>) -> Result<Vec<u8>> {
     let (app, id) = (call.path.app_id, call.path.conversation_id);
+    Subscribers::expect(tx, &call.state, app);
     let conversation = conversations::find(tx, app, id)?;
     // Asked for before there is work: on PostgreSQL a transaction may run from the start again to get an answer.
     let subscribers = Subscribers::of(tx, app)?;

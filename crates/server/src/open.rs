@@ -3,12 +3,12 @@
 //! What comes by a form is read like JSON. What goes out is whatever the handler makes: a redirect, a page, JSON.
 
 use crate::{
-    call::{Answer, Endpoint, Rules, collect, drain, read_body, read_query, refusal, typed},
+    call::{Answer, Endpoint, LazyRules, collect, drain, read_body, read_query, refusal, typed},
     error::{Error, Result},
     state::State,
 };
 use bytes::Bytes;
-use heliograph_wire::{op::Operation, query};
+use heliograph_wire::{op::Operation, query, rules::Rules};
 use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{CONTENT_TYPE, LOCATION},
@@ -55,17 +55,17 @@ impl PageVisit {
 }
 
 /// Hangs a handler on an operation that needs no credential.
-pub fn open_endpoint<O, F>(rules: Rules, handler: fn(Visit<O>) -> F) -> Endpoint
+pub fn open_endpoint<O, F>(handler: fn(Visit<O>) -> F) -> Endpoint
 where
     O: Operation,
     F: Future<Output = Result<Answer>> + Send + 'static,
 {
-    let rules = Arc::new(rules);
+    let rules = Arc::<LazyRules>::default();
     Box::new(move |state, parts, body| {
         let rules = Arc::clone(&rules);
         Box::pin(async move {
             let mut body = body;
-            let outcome = match enter::<O>(&rules, state, parts, &mut body).await {
+            let outcome = match enter::<O>(rules.of::<O>(), state, parts, &mut body).await {
                 Ok(visit) => handler(visit).await,
                 Err(error) => {
                     drain(body).await;

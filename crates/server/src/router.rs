@@ -2,16 +2,15 @@
 
 use crate::{
     activities, app_keys, apps, attachments, audit,
-    call::{Answer, Endpoint, Rules, Streamed, endpoint, raw_endpoint, streamed_endpoint},
+    call::{Answer, Endpoint, Streamed, endpoint, raw_endpoint, streamed_endpoint},
     channel_events, channel_messages, channels, clients, control, conversations, deliveries, devices, explain,
     integration_keys, integrations, key_life, key_policy, leaks, messages, notices, oauth,
     open::{Visit, open_endpoint},
     participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhook_events, webhook_health,
     webhook_proxies, webhook_signing, webhooks,
 };
-use heliograph_wire::{check::Checker, op::Operation, openapi::query_schema};
+use heliograph_wire::op::Operation;
 use http::Method;
-use serde_json::{Map, Value};
 
 /// What a path answers, by method.
 pub struct Route {
@@ -44,12 +43,10 @@ pub struct Router {
 }
 
 impl Router {
-    /// All operations, their rules compiled from the document that the server publishes.
-    pub fn new(document: &Value) -> Self {
-        let mut builder = Builder {
-            document,
-            router: Self { paths: matchit::Router::new(), routes: Vec::new(), templates: Vec::new() },
-        };
+    /// All operations.
+    pub fn new() -> Self {
+        let mut router = Self { paths: matchit::Router::new(), routes: Vec::new(), templates: Vec::new() };
+        let mut builder = Builder { router: &mut router };
         apps::routes(&mut builder);
         app_keys::routes(&mut builder);
         attachments::routes(&mut builder);
@@ -83,7 +80,7 @@ impl Router {
         webhook_events::routes(&mut builder);
         webhook_health::routes(&mut builder);
         notices::routes(&mut builder);
-        builder.router
+        router
     }
 
     /// What answers a request. The path is still percent-encoded: an id may hold an encoded slash.
@@ -100,9 +97,8 @@ impl Router {
 }
 
 /// Takes the handlers in.
-pub struct Builder<'d> {
-    document: &'d Value,
-    router: Router,
+pub struct Builder<'r> {
+    router: &'r mut Router,
 }
 
 impl Builder<'_> {
@@ -112,7 +108,7 @@ impl Builder<'_> {
         O: Operation,
         F: Future<Output = crate::error::Result<O::Reply>> + Send + 'static,
     {
-        let endpoint = endpoint(self.rules::<O>(), handler);
+        let endpoint = endpoint(handler);
         self.add::<O>(endpoint)
     }
 
@@ -122,7 +118,7 @@ impl Builder<'_> {
         O: Operation,
         F: Future<Output = crate::error::Result<Vec<u8>>> + Send + 'static,
     {
-        let endpoint = raw_endpoint(self.rules::<O>(), handler);
+        let endpoint = raw_endpoint(handler);
         self.add::<O>(endpoint)
     }
 
@@ -132,7 +128,7 @@ impl Builder<'_> {
         O: Operation,
         F: Future<Output = crate::error::Result<O::Reply>> + Send + 'static,
     {
-        let endpoint = streamed_endpoint(self.rules::<O>(), handler);
+        let endpoint = streamed_endpoint(handler);
         self.add::<O>(endpoint)
     }
 
@@ -142,7 +138,7 @@ impl Builder<'_> {
         O: Operation,
         F: Future<Output = crate::error::Result<Answer>> + Send + 'static,
     {
-        let endpoint = open_endpoint(self.rules::<O>(), handler);
+        let endpoint = open_endpoint(handler);
         self.add::<O>(endpoint)
     }
 
@@ -153,7 +149,7 @@ impl Builder<'_> {
     /// Hangs anything on a path: what is no operation of the contract.
     pub fn hang(&mut self, method: Method, path: &str, id: &'static str, endpoint: Endpoint) -> &mut Self {
         let template = unnamed(path);
-        let router = &mut self.router;
+        let router = &mut *self.router;
         let place = router.templates.iter().position(|t| *t == template).unwrap_or_else(|| {
             let place = router.routes.len();
             router.paths.insert(&template, place).expect("the contract's paths do not collide");
@@ -163,18 +159,6 @@ impl Builder<'_> {
         });
         router.routes[place].methods.push((method, Target { id, endpoint }));
         self
-    }
-
-    fn rules<O: Operation>(&self) -> Rules {
-        let operation = &self.document["paths"][O::PATH][O::METHOD.as_str().to_lowercase()];
-        let empty = Map::new();
-        let schemas = self.document["components"]["schemas"].as_object().unwrap_or(&empty);
-        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
-        let query = query_schema(&operation["parameters"]);
-        Rules {
-            body: body.is_object().then(|| Checker::compile(body, schemas)),
-            query: query.map(|schema| Checker::compile(&schema, schemas).coercing()),
-        }
     }
 }
 

@@ -26,10 +26,9 @@ use crate::{
     vault::Vault,
     webhook_signing,
 };
-use bytes::Bytes;
 use heliograph_http::{Outbound, OutboundOptions, parse_target};
 use heliograph_store::Store;
-use heliograph_wire::{key_life::KeyMode, openapi};
+use heliograph_wire::key_life::KeyMode;
 use std::{
     fs::{DirBuilder, OpenOptions},
     io::Write,
@@ -62,12 +61,9 @@ pub struct FirstKey {
     pub file: PathBuf,
 }
 
-/// Runs a server until `stop` is cancelled and it has drained. `started` is called once it answers.
-pub async fn serve(
-    settings: Settings,
-    stop: CancellationToken,
-    started: impl FnOnce(&Started) + Send,
-) -> Result<(), StartError> {
+/// Runs a server until `stop` is cancelled and it has drained. `started` is called once it answers. It is no generic
+/// parameter, so that all that serves requests is compiled here, to be fast, and not with whoever calls this.
+pub async fn serve(settings: Settings, stop: CancellationToken, started: fn(&Started)) -> Result<(), StartError> {
     check_public_url(&settings)?;
     let open_files = OpenFiles::raise(settings.postgres_connections)?;
     let failed = |error| StartError::Listen { address: settings.listen.clone(), error };
@@ -85,17 +81,14 @@ pub async fn serve(
     };
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
     let files = Files::new(Blobs::open(&settings)?);
-    let document = openapi::document(settings.public_url.as_deref().unwrap_or("/"));
     let reach = reach(&settings, &open_files, address)?;
-    let document_text = document.to_string().into();
-    let (state, notes) = assemble(&settings, reach, store.clone(), vault, files, document_text, stop.clone());
+    let (state, notes) = assemble(&settings, reach, store.clone(), vault, files, stop.clone());
     webhook_signing::complete(&state).await?;
     Dispatcher::prepare(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
     let url = format!("http://{address}");
-    let router = Router::new(&document);
-    drop(document);
-    let door = heliograph_http::serve(listener, Edge::new(state.clone(), router), open_files.door(), stop.clone());
+    let edge = Edge::new(state.clone(), Router::new());
+    let door = heliograph_http::serve(listener, edge, open_files.door(), stop.clone());
     let last_request = CancellationToken::new();
     let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
     let mut beside = background(&state, settings.audit_time, &stop);
@@ -181,7 +174,6 @@ fn assemble(
     store: Store,
     vault: Vault,
     files: Files,
-    document: Bytes,
     stopping: CancellationToken,
 ) -> (State, Vec<String>) {
     let Reach { outbound, alone, connections, notes } = reach;
@@ -191,7 +183,7 @@ fn assemble(
         cors_origins: settings.cors_origins.clone(),
         explains: settings.explain_refusals.unwrap_or(alone),
         metrics_token: settings.metrics_token.clone(),
-        document,
+        document: OnceLock::new(),
         reference: OnceLock::new(),
     };
     let dispatcher = Dispatcher::new(outbound.clone(), settings.delivery_options(connections), node, store.engine());

@@ -4,10 +4,14 @@ use crate::{
     attachments::Files, auth::KeyCache, client_address::Proxies, delivery::Dispatcher, failures::Failures,
     key_uses::KeyUses, limits::Limits, metrics::Metrics, retention::Bell, vault::Vault,
 };
+use bytes::Bytes;
 use heliograph_http::Outbound;
 use heliograph_store::Store;
-use heliograph_wire::key_life::KeyMode;
-use std::{ops::Deref, sync::Arc};
+use heliograph_wire::{key_life::KeyMode, openapi};
+use std::{
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -64,10 +68,17 @@ pub struct Public {
     pub explains: bool,
     /// What a reader of the metrics must show.
     pub metrics_token: Option<String>,
-    /// The OpenAPI document, as it is sent.
-    pub document: bytes::Bytes,
+    /// The OpenAPI document, once somebody has asked for it.
+    pub document: OnceLock<Bytes>,
     /// The same, taken apart, once somebody has asked for what is made of it.
-    pub reference: std::sync::OnceLock<serde_json::Value>,
+    pub reference: OnceLock<serde_json::Value>,
+}
+
+impl Public {
+    /// The OpenAPI document, as it is sent.
+    pub fn document(&self) -> &Bytes {
+        self.document.get_or_init(|| openapi::document(self.url.as_deref().unwrap_or("/")).to_string().into())
+    }
 }
 
 impl State {

@@ -8,7 +8,7 @@ use crate::{
     events::{self, Subscribers},
     router::Builder,
 };
-use heliograph_store::{Row, Tx, args};
+use heliograph_store::{Cells, Row, Tx, args};
 use heliograph_wire::{
     events::UserRemovePayload,
     id::{AppId, UserId},
@@ -21,6 +21,8 @@ use heliograph_wire::{
     users::*,
     webhooks::Trigger,
 };
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 /// The language of users who do not tell theirs.
 const DEFAULT_LOCALE: &str = "en";
@@ -34,7 +36,7 @@ const ALREADY_THERE: Error = Error::Conflict("User already exists");
 
 /// The operations of this file.
 pub fn routes(on: &mut Builder<'_>) {
-    on.on(create).on(list).on(get).on(update).on(delete).on(forget);
+    on.on(create).on(list).on_raw::<GetUser, _>(get).on(update).on(delete).on(forget);
 }
 
 async fn create(call: Call<CreateUser>) -> Result<UserReply> {
@@ -51,11 +53,8 @@ async fn list(call: Call<ListUsers>) -> Result<UserList> {
     .await
 }
 
-async fn get(call: Call<GetUser>) -> Result<UserReply> {
-    call.read(|tx, call| {
-        Ok(UserReply { user: find(tx, call.path.app_id, &call.path.user, call.query.brand_id.as_deref())? })
-    })
-    .await
+async fn get(call: Call<GetUser>) -> Result<Vec<u8>> {
+    call.read(|tx, call| answer(tx, call.path.app_id, &call.path.user, call.query.brand_id.as_deref())).await
 }
 
 async fn update(call: Call<UpdateUser>) -> Result<UserReply> {
@@ -278,6 +277,18 @@ pub fn find(tx: &Tx<'_>, app: AppId, user: &UserRef, brand: Option<&str>) -> Res
     by_external_id(tx, app, &user.0, brand)?.ok_or(Missing::USER.into())
 }
 
+/// The same, as it is answered.
+fn answer(tx: &Tx<'_>, app: AppId, user: &UserRef, brand: Option<&str>) -> Result<Vec<u8>> {
+    let app = app.text();
+    if let Some(id) = user.id()
+        && let Some(json) = tx.each(BY_ID, args![app.as_str(), id.text().as_str()], json)?.pop()
+    {
+        return Ok(json);
+    }
+    let found = tx.each(BY_EXTERNAL_ID, args![app.as_str(), &user.0, brand.unwrap_or_default()], json)?.pop();
+    found.ok_or(Missing::USER.into())
+}
+
 /// A user named by exactly one of id and external id. `place` names them in a refusal.
 pub fn named(
     tx: &Tx<'_>,
@@ -295,23 +306,20 @@ pub fn named(
     found.ok_or(Missing::USER.into())
 }
 
+const BY_ID: &str = "SELECT id, external_id, brand_id, zendesk_id, signed_up_at, to_be_retained, profile, metadata,
+    identities FROM app_user WHERE app_id = $1 AND id = $2";
+const BY_EXTERNAL_ID: &str = "SELECT id, external_id, brand_id, zendesk_id, signed_up_at, to_be_retained, profile,
+    metadata, identities FROM app_user WHERE app_id = $1 AND external_id = $2 AND brand_id = $3";
+
 /// A user by id.
 pub fn by_id(tx: &Tx<'_>, app: AppId, id: UserId) -> Result<Option<User>> {
-    let rows = tx.query(
-        "SELECT id, external_id, brand_id, zendesk_id, signed_up_at, to_be_retained, profile, metadata, identities
-         FROM app_user WHERE app_id = $1 AND id = $2",
-        args![app.text().as_str(), id.text().as_str()],
-    )?;
+    let rows = tx.query(BY_ID, args![app.text().as_str(), id.text().as_str()])?;
     rows.first().map(kept).transpose()
 }
 
 /// A user by external id, within their brand.
 pub fn by_external_id(tx: &Tx<'_>, app: AppId, external_id: &str, brand: Option<&str>) -> Result<Option<User>> {
-    let rows = tx.query(
-        "SELECT id, external_id, brand_id, zendesk_id, signed_up_at, to_be_retained, profile, metadata, identities
-         FROM app_user WHERE app_id = $1 AND external_id = $2 AND brand_id = $3",
-        args![app.text().as_str(), external_id, brand.unwrap_or_default()],
-    )?;
+    let rows = tx.query(BY_EXTERNAL_ID, args![app.text().as_str(), external_id, brand.unwrap_or_default()])?;
     rows.first().map(kept).transpose()
 }
 
@@ -353,4 +361,48 @@ fn kept(row: &Row) -> Result<User> {
         metadata: serde_json::from_str(row.text(7)?)?,
         identities: serde_json::from_str(row.text(8)?)?,
     })
+}
+
+/// The columns of [`kept`] as the answer has them: what is JSON already is passed on.
+fn json(row: &Cells<'_>) -> Result<Vec<u8>> {
+    #[derive(Serialize)]
+    struct Reply<'r> {
+        user: Shown<'r>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Shown<'r> {
+        id: &'r str,
+        authenticated: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        external_id: Option<&'r str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        zendesk_id: Option<&'r str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        brand_id: Option<&'r str>,
+        signed_up_at: Timestamp,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to_be_retained: Option<bool>,
+        has_payment_info: bool,
+        identities: &'r RawValue,
+        profile: &'r RawValue,
+        metadata: &'r RawValue,
+    }
+    let external_id = row.opt_text(1)?;
+    let user = Shown {
+        id: row.text(0)?,
+        authenticated: external_id.is_some(),
+        external_id,
+        zendesk_id: row.opt_text(3)?,
+        brand_id: Some(row.text(2)?).filter(|brand| !brand.is_empty()),
+        signed_up_at: Timestamp(row.int(4)?),
+        to_be_retained: row.opt_int(5)?.map(|flag| flag != 0),
+        has_payment_info: false,
+        identities: serde_json::from_str(row.text(8)?)?,
+        profile: serde_json::from_str(row.text(6)?)?,
+        metadata: serde_json::from_str(row.text(7)?)?,
+    };
+    let mut json = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut json, &Reply { user })?;
+    Ok(json)
 }

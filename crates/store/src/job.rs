@@ -23,7 +23,10 @@ pub(crate) trait Job: Send {
     /// A name shared by the jobs of the same function: a hint for the engine, nothing else.
     fn kind(&self) -> &'static str;
     fn run(&mut self, tx: &mut Tx<'_>) -> Verdict;
-    /// Answers the caller: with the result of the last run when `outcome` is `Ok`, else with the error.
+    /// Runs what waits for the commit of the last run, which is durable now.
+    fn committed(&mut self);
+    /// Answers the caller: with the result of the last run when `outcome` is `Ok`, else with the error. What waits for the
+    /// commit runs before, unless it has.
     fn answer(self: Box<Self>, outcome: Result<(), Error>);
 }
 
@@ -57,20 +60,27 @@ where
         verdict
     }
 
-    fn answer(self: Box<Self>, outcome: Result<(), Error>) {
-        let Self { f, ran, hooks, reply, .. } = *self;
+    fn committed(&mut self) {
+        if !matches!(self.ran, Some(Ok(_))) {
+            return;
+        }
+        for hook in std::mem::take(&mut self.hooks) {
+            // A hook that panics must not take the store's thread with it; the panic is on standard error already.
+            let _ = catch_unwind(AssertUnwindSafe(hook));
+        }
+    }
+
+    fn answer(mut self: Box<Self>, outcome: Result<(), Error>) {
+        if outcome.is_ok() {
+            self.committed();
+        }
+        let Self { f, ran, reply, .. } = *self;
         // What the function holds is its caller's again when the answer is there.
         drop(f);
         let result = match outcome {
             Ok(()) => ran.unwrap_or_else(|| Err(Error::closed().into())),
             Err(error) => Err(error.into()),
         };
-        if result.is_ok() {
-            for hook in hooks {
-                // A hook that panics must not take the store's thread with it; the panic is on standard error already.
-                let _ = catch_unwind(AssertUnwindSafe(hook));
-            }
-        }
         // A caller that went away does not need its answer.
         let _ = reply.send(result);
     }

@@ -4,6 +4,10 @@
 //! no key cascades (a statement changes the table it names and no other), and a claim may say ` FOR UPDATE SKIP LOCKED`, which SQLite, having one writer, does without.
 
 use crate::Error;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 const SKIP_LOCKED: &str = " FOR UPDATE SKIP LOCKED";
 
@@ -12,6 +16,28 @@ pub(crate) type Key = (usize, usize);
 
 pub(crate) fn key(sql: &'static str) -> Key {
     (sql.as_ptr() as usize, sql.len())
+}
+
+/// A table by text. Nobody chooses these keys, so their hash need not withstand anybody.
+pub(crate) type ByText<T> = HashMap<Key, T, BuildHasherDefault<Addresses>>;
+
+/// Hashes addresses.
+#[derive(Default)]
+pub(crate) struct Addresses(u64);
+
+impl Hasher for Addresses {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_usize(usize::from(*byte)));
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        // An odd number without a pattern spreads what differs over the upper bits; the table looks at both ends.
+        self.0 = (self.0 ^ number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// The text as SQLite takes it.

@@ -14,6 +14,8 @@ pub(crate) trait Session {
         self.query(sql, args)?.iter().take_while(|row| f(&Cells::Kept(row))).for_each(drop);
         Ok(())
     }
+    /// Says that `query` will be asked this.
+    fn expect(&self, _sql: &'static str, _args: &[Arg<'_>]) {}
     fn query_mut(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error>;
     fn execute(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error>;
     fn append(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<(), Error>;
@@ -47,6 +49,12 @@ impl<'c> Tx<'c> {
     /// Rows of a statement that only reads. Sees everything this transaction wrote before.
     pub fn query(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
         self.guard(|session| session.query(sql, args))
+    }
+
+    /// Says that [`Tx::query`] will be asked this, whatever is found before. A hint, and nothing else: PostgreSQL then asks
+    /// it together with what comes before it.
+    pub fn expect(&self, sql: &'static str, args: &[Arg<'_>]) {
+        self.session.expect(sql, args);
     }
 
     /// Shows `f` the rows of a statement that only reads, one after the other, and gathers what it makes of them: for

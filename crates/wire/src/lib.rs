@@ -40,6 +40,7 @@ pub mod patch;
 pub mod path;
 pub mod problem;
 pub mod query;
+pub mod rules;
 pub mod schema;
 pub mod secret;
 pub mod switchboard_integrations;

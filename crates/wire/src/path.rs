@@ -179,15 +179,24 @@ impl Param for ZendeskId {
 /// The values of a request path at the places where `template` has braces, decoded. What is not UTF-8 is replaced: no
 /// id holds such characters, so it is simply not found.
 pub fn segments<'p>(template: &str, path: &'p str) -> Vec<Cow<'p, str>> {
-    template
-        .split('/')
-        .zip(path.split('/'))
-        .filter(|(name, _)| name.starts_with('{'))
-        .map(|(_, raw)| match raw.as_bytes().contains(&b'%') {
-            true => percent_encoding::percent_decode_str(raw).decode_utf8_lossy(),
-            false => raw.into(),
-        })
-        .collect()
+    let mut values = Vec::with_capacity(4);
+    let named = parts(template).zip(parts(path)).filter(|(name, _)| name.starts_with('{'));
+    values.extend(named.map(|(_, raw)| match raw.bytes().any(|byte| byte == b'%') {
+        true => percent_encoding::percent_decode_str(raw).decode_utf8_lossy(),
+        false => raw.into(),
+    }));
+    values
+}
+
+/// What stands between slashes, byte by byte: for pieces as short as these that is quicker than a search.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let here = rest?;
+        let Some(at) = here.bytes().position(|byte| byte == b'/') else { return rest.take() };
+        rest = Some(&here[at + 1..]);
+        Some(&here[..at])
+    })
 }
 
 /// Fills a template with values, percent-encoding each.

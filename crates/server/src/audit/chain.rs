@@ -13,18 +13,19 @@ use heliograph_wire::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// How many events are read at once.
 const STEP: i64 = 500;
 
 /// What of an event no statement asks for.
 #[derive(Serialize, Deserialize)]
-struct Detail {
-    actor: AuditActor,
+struct Detail<'c> {
+    actor: Cow<'c, AuditActor>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    before: Option<Value>,
+    before: Option<Cow<'c, Value>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    after: Option<Value>,
+    after: Option<Cow<'c, Value>>,
 }
 
 /// What a chain was found to be.
@@ -78,7 +79,11 @@ pub struct Pruning {
 pub fn append(tx: &mut Tx<'_>, vault: &Vault, chain: &str, change: &Change) -> Result<()> {
     let (last, before) = head(tx, chain)?.unwrap_or_default();
     let (id, now) = (place(last + 1), tx.now());
-    let detail = Detail { actor: change.actor.clone(), before: change.before.clone(), after: change.after.clone() };
+    let detail = Detail {
+        actor: Cow::Borrowed(&change.actor),
+        before: change.before.as_ref().map(Cow::Borrowed),
+        after: change.after.as_ref().map(Cow::Borrowed),
+    };
     let detail = serde_json::to_string(&detail)?;
     let actor = change.actor.id.as_deref().unwrap_or_default();
     let subject = change.subject.as_deref().unwrap_or_default();
@@ -201,7 +206,8 @@ fn last_pruning(tx: &Tx<'_>, chain: &str) -> Result<Option<Pruning>> {
     )?;
     let Some(row) = rows.first() else { return Ok(None) };
     // One that cannot be read was altered: the walk will say so.
-    Ok(serde_json::from_str::<Detail>(row.text(0)?).ok().and_then(|detail| serde_json::from_value(detail.after?).ok()))
+    let told = serde_json::from_str::<Detail<'_>>(row.text(0)?).ok().and_then(|detail| detail.after);
+    Ok(told.and_then(|told| serde_json::from_value(told.into_owned()).ok()))
 }
 
 /// How many events from the first on were made before a moment, in milliseconds since 1970, counting no more than `most`.
@@ -258,10 +264,10 @@ fn event(row: &Row) -> Result<AuditEvent> {
         id: row.text(0)?.to_owned(),
         created_at: Timestamp(row.int(1)?),
         operation: row.text(2)?.to_owned(),
-        actor,
+        actor: actor.into_owned(),
         subject_id: Some(row.text(3)?.to_owned()).filter(|id| !id.is_empty()),
-        before,
-        after,
+        before: before.map(Cow::into_owned),
+        after: after.map(Cow::into_owned),
         mac: row.text(5)?.to_owned(),
     })
 }

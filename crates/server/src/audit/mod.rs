@@ -166,7 +166,8 @@ pub fn audited<O: Operation, T: Serialize>(
         None => app_of_key(tx, named.as_deref().unwrap_or_default())?,
     };
     let look = |tx: &Tx<'_>, id: &str| subjects::of(O::ID).map_or(Ok(Vec::new()), |subject| subject.look(tx, &app, id));
-    let before = look(tx, named.as_deref().unwrap_or_default())?;
+    // What is made was not there before.
+    let before = if subjects::makes(O::ID) { Vec::new() } else { look(tx, named.as_deref().unwrap_or_default())? };
     let outcome = rule(tx, call)?;
     let id = made(&outcome)?.or(named);
     let after = look(tx, id.as_deref().unwrap_or_default())?;

@@ -39,6 +39,11 @@ pub fn is_audited(operation: &str) -> bool {
     !EXEMPT.iter().any(|(exempt, _)| *exempt == operation)
 }
 
+/// Whether an operation makes its subject, which the path then does not name.
+pub fn makes(operation: &str) -> bool {
+    operation.starts_with("Create")
+}
+
 /// How the log looks at what an operation changes: a statement that takes an app and the id by which a caller names the
 /// subject, and answers its id and then these fields. No statement reads a secret, not even a sealed one, and none reads
 /// what is known of a person.

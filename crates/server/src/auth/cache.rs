@@ -3,7 +3,7 @@
 use super::{
     KeyKind,
     life::Life,
-    token::{SigningKey, signing_key},
+    token::{Claims, SigningKey, signing_key},
 };
 use crate::{error::Result, keys, state::State};
 use heliograph_store::clock;
@@ -11,7 +11,7 @@ use heliograph_wire::id::{AppId, IntegrationId};
 use std::{
     collections::HashMap,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, PoisonError, RwLock, Weak,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -24,6 +24,9 @@ const MAX_KEYS: usize = 20_000;
 
 /// How many ids are remembered that are no key's.
 const MAX_UNKNOWN: usize = 4096;
+/// How many tokens are remembered, and how long they may be.
+const MAX_TOKENS: usize = 4096;
+const MAX_TOKEN_BYTES: usize = 2048;
 
 /// A key, ready to check credentials with.
 pub struct Key {
@@ -75,9 +78,19 @@ struct Entry {
     read_at: i64,
 }
 
+/// A token whose signature was verified, and what it claims. It counts for as long as the very record of its key that it
+/// was held against is believed; this does not prolong the life of that record, and of its secret.
+struct Genuine {
+    key: Weak<Key>,
+    claims: Arc<Claims>,
+}
+
 /// The keys in memory.
 pub struct KeyCache {
     entries: RwLock<HashMap<String, Entry>>,
+    /// By their whole text. The table's own hash is keyed with randomness of this process, so the time that a look-up
+    /// takes tells nothing of a token that is like one in it.
+    tokens: RwLock<HashMap<String, Genuine>>,
     /// Ids that were asked for and are no key's, and when: so that they cost what known ones cost.
     unknown: RwLock<HashMap<String, i64>>,
     /// What is checked in the place of a key that is not there.
@@ -91,7 +104,13 @@ impl Default for KeyCache {
         // As long as a real one. That it is no secret does no harm: what is right about it is not believed.
         let secret = Zeroizing::new("-".repeat(86));
         let decoy = Arc::new(Key::new(String::new(), KeyKind::App, secret));
-        Self { entries: RwLock::default(), unknown: RwLock::default(), decoy, deletions: AtomicU64::default() }
+        Self {
+            entries: RwLock::default(),
+            tokens: RwLock::default(),
+            unknown: RwLock::default(),
+            decoy,
+            deletions: AtomicU64::default(),
+        }
     }
 }
 
@@ -130,11 +149,35 @@ impl KeyCache {
         entries.insert(key.id.clone(), Entry { key: Arc::clone(key), read_at });
     }
 
+    /// The key and the claims of a token that was verified a moment ago. What changes with time is still to be checked:
+    /// the token's, and the key's.
+    pub fn genuine(&self, token: &str, now: i64) -> Option<(Arc<Key>, Arc<Claims>)> {
+        let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
+        let Genuine { key, claims } = tokens.get(token)?;
+        let (key, claims) = (key.upgrade()?, Arc::clone(claims));
+        drop(tokens);
+        self.fresh(&key.id, now).filter(|believed| Arc::ptr_eq(believed, &key)).map(|key| (key, claims))
+    }
+
+    /// Remembers a token that was found in order, and that this record of its key has signed.
+    pub fn keep_genuine(&self, token: &str, key: &Arc<Key>, claims: Claims) {
+        if token.len() > MAX_TOKEN_BYTES {
+            return;
+        }
+        let mut tokens = self.tokens.write().unwrap_or_else(PoisonError::into_inner);
+        if tokens.len() >= MAX_TOKENS {
+            tokens.clear();
+        }
+        tokens.insert(token.to_owned(), Genuine { key: Arc::downgrade(key), claims: Arc::new(claims) });
+    }
+
     /// Forgets everything: some key was deleted.
     pub fn forget_all(&self) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         self.deletions.fetch_add(1, Ordering::AcqRel);
         entries.clear();
+        drop(entries);
+        self.tokens.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 

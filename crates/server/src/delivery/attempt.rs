@@ -79,9 +79,13 @@ async fn make(state: &State, shared: &Arc<Shared>, mut call: Vec<Delivery>, repo
     };
     if target.is_paused() {
         report.tell(true, Vec::new(), None);
-        let (node, whose) = (shared.node.clone(), (call[0].app.clone(), call[0].webhook.clone()));
-        state.store.write(move |tx| hold(tx, &call, &node)).await?;
-        if shared.goes_by_the_store(&whose.1) {
+        let (inside, whose) = (Arc::clone(shared), (call[0].app.clone(), call[0].webhook.clone()));
+        let hand = whose.clone();
+        let holding = move |tx: &mut Tx<'_>| {
+            let wakes = inside.goes_by_the_store(tx, &hand.1)?;
+            hold(tx, &call, &inside.node).map(|()| wakes)
+        };
+        if state.store.write(holding).await? {
             shared.tell(Event::Stored(whose));
         }
         return Ok(());
@@ -197,13 +201,14 @@ async fn settle(
     let woke = state
         .store
         .write(move |tx| {
+            // Asked for before there is work, as in `messages::add`.
+            let wakes = inside.goes_by_the_store(tx, &whose.1)?;
             for (delivery, (verdict, line)) in call.iter().zip(&rows) {
                 settle_one(tx, &inside, delivery, *verdict, line, ended)?;
             }
             if let Some(change) = change {
                 webhook_health::note(tx, &hand, &whose.0, &whose.1, change)?;
             }
-            let wakes = inside.goes_by_the_store(&whose.1);
             for line in through.iter().filter(|_| wakes) {
                 outbox::wake(tx, &whose.0, &whose.1, line)?;
             }

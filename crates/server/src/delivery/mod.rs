@@ -126,7 +126,7 @@ impl Dispatcher {
     pub fn enqueue(&self, tx: &mut Tx<'_>, new: outbox::New<'_>) -> Result<()> {
         let shared = Arc::clone(&self.0);
         let (held, target) = (new.held, (new.app.to_owned(), new.webhook.to_owned()));
-        let at_once = shared.has_room(new.webhook);
+        let at_once = shared.has_room(tx, new.webhook)?;
         let delivery = outbox::insert(tx, new, at_once.then_some(&shared.node))?;
         tx.after_commit(move || match delivery {
             Some(delivery) => shared.hand_over(delivery),
@@ -134,6 +134,11 @@ impl Dispatcher {
             None => shared.tell(Event::Stored(target)),
         });
         Ok(())
+    }
+
+    /// Says that this transaction will write down an event.
+    pub fn expect(&self, tx: &Tx<'_>) {
+        self.0.alone.expect(tx, &self.0.node);
     }
 
     /// Has the queue of a webhook looked at: something was put there.
@@ -188,7 +193,7 @@ impl Dispatcher {
         // A task ends early only by a panic, which is in the log.
         let _ = beating.await;
         let node = shared.node.clone();
-        if let Err(error) = state.store.write(move |tx| nodes::leave(tx, &node)).await {
+        if let Err(error) = state.store.write(move |tx| nodes::retire(tx, &node)).await {
             tracing::warn!(%error, "deliveries in hand are taken over when their lease ends");
         }
     }
@@ -203,15 +208,15 @@ pub async fn call_of(state: &State, delivery: &outbox::Delivery) -> Result<Optio
 }
 
 impl Shared {
-    fn has_room(&self, webhook: &str) -> bool {
+    fn has_room(&self, tx: &Tx<'_>, webhook: &str) -> Result<bool> {
         // What is handed over may be for targets that hang: room is left for those that are known not to.
         let room = Standing::Unknown.share(MAX_IN_HAND);
-        self.in_hand.load(Ordering::Relaxed) < room && !self.goes_by_the_store(webhook)
+        Ok(self.in_hand.load(Ordering::Relaxed) < room && !self.goes_by_the_store(tx, webhook)?)
     }
 
     /// Whether what happens for this webhook waits in the store, to be claimed there in its order.
-    fn goes_by_the_store(&self, webhook: &str) -> bool {
-        !self.alone.is_sure() || self.is_stored(webhook)
+    fn goes_by_the_store(&self, tx: &Tx<'_>, webhook: &str) -> Result<bool> {
+        Ok(self.is_stored(webhook) || !self.alone.is_sure(tx, &self.node)?)
     }
 
     fn hand_over(&self, delivery: outbox::Delivery) {

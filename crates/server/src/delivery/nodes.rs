@@ -1,6 +1,7 @@
 //! Which servers deliver from one database. Only a server that is alone may hand over in memory what it has committed:
-//! it alone knows that nothing of the same conversation is in other hands. So being alone is a lease, too: it is renewed
-//! by looking, and a server that joins waits before its first request until every other has had to look again.
+//! it alone knows that nothing of the same conversation is in other hands. So it asks whether it is, in the transaction
+//! that writes the delivery down. Transactions are serial: either this one comes before another server joined, and then
+//! that one finds what was written, or it finds that server. Nobody has to wait for anybody.
 
 use super::{Shared, outbox};
 use crate::{error::Result, state::State};
@@ -9,7 +10,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -18,54 +19,43 @@ use tokio_util::sync::CancellationToken;
 
 /// How often a server says that it is there, and looks who else is.
 const BEAT: Duration = Duration::from_secs(1);
-/// For how long a server that saw nobody else believes that it is alone.
-const BELIEVED: Duration = Duration::from_secs(2);
-/// How long a server that is not alone waits before its first request: as long as others may believe that they are, and
-/// until what they began meanwhile is committed.
-const JOINING: Duration = Duration::from_millis(2500);
 /// A server that was silent for so long is dead: what it had in hand is free.
 const SILENT: Duration = Duration::from_secs(10);
 
-/// Whether this server is surely the only one.
+/// Whether this server is the only one.
 pub struct Alone {
-    since: Instant,
-    /// Milliseconds after `since` until which it is.
-    until: AtomicU64,
+    engine: Engine,
+    /// Whether it was when it last looked. While it was not, nothing is handed over, whoever has left since.
+    lately: AtomicBool,
 }
+
+const OTHERS: &str = "SELECT id FROM server_node WHERE id <> $1 LIMIT 1";
 
 impl Alone {
     /// On SQLite always, on PostgreSQL when it has looked.
     pub fn on(engine: Engine) -> Self {
-        let until = match engine {
-            Engine::Sqlite => u64::MAX,
-            Engine::Postgres => 0,
-        };
-        Self { since: Instant::now(), until: AtomicU64::new(until) }
+        Self { engine, lately: AtomicBool::new(engine == Engine::Sqlite) }
     }
 
-    /// Whether it is.
-    pub fn is_sure(&self) -> bool {
-        let until = self.until.load(Ordering::Acquire);
-        until == u64::MAX || self.since.elapsed().as_millis() < u128::from(until)
+    /// Whether it is, for as long as this transaction lasts.
+    pub fn is_sure(&self, tx: &Tx<'_>, node: &str) -> Result<bool> {
+        let lately = self.lately.load(SeqCst);
+        Ok(lately && (self.engine == Engine::Sqlite || tx.query(OTHERS, args![node])?.is_empty()))
     }
 
-    /// Nobody else was there when somebody began to look.
-    fn believe(&self, looked: Instant) {
-        let until = (looked + BELIEVED).duration_since(self.since).as_millis();
-        self.until.store(u64::try_from(until).unwrap_or(0), Ordering::Release);
+    /// Says that this transaction will ask that.
+    pub fn expect(&self, tx: &Tx<'_>, node: &str) {
+        if self.engine == Engine::Postgres {
+            tx.expect(OTHERS, args![node]);
+        }
     }
 }
 
-/// Makes this server known to the others and, if there are any, waits until they know.
+/// Makes this server known to the others.
 pub async fn join(state: &State, shared: &Shared) -> Result<()> {
-    let looked = Instant::now();
     let node = shared.node.clone();
     let others = state.store.write(move |tx| beat(tx, &node)).await?;
-    if others.is_empty() {
-        shared.alone.believe(looked);
-    } else {
-        tokio::time::sleep(JOINING).await;
-    }
+    shared.alone.lately.store(others.is_empty(), SeqCst);
     Ok(())
 }
 
@@ -93,7 +83,7 @@ pub async fn run(state: State, shared: Arc<Shared>, stop: CancellationToken) {
 
 async fn look(state: &State, shared: &Arc<Shared>, heard: &mut HashMap<String, (i64, Instant)>) -> Result<()> {
     let looked = Instant::now();
-    let was_alone = shared.alone.is_sure();
+    let was_alone = shared.alone.lately.load(SeqCst);
     let node = shared.node.clone();
     let mut others = state.store.write(move |tx| beat(tx, &node)).await?;
     heard.retain(|id, _| others.contains_key(id));
@@ -111,13 +101,11 @@ async fn look(state: &State, shared: &Arc<Shared>, heard: &mut HashMap<String, (
         heard.remove(&id);
         others.remove(&id);
     }
-    if others.is_empty() {
-        if !was_alone {
-            // What others have left in the store goes first.
-            shared.note_waiting(state).await?;
-        }
-        shared.alone.believe(looked);
+    if others.is_empty() && !was_alone {
+        // What others have left in the store goes first.
+        shared.note_waiting(state).await?;
     }
+    shared.alone.lately.store(others.is_empty(), SeqCst);
     Ok(())
 }
 
@@ -131,8 +119,19 @@ fn beat(tx: &mut Tx<'_>, node: &str) -> Result<HashMap<String, i64>> {
     rows.iter_mut().map(|row| Ok((row.take_text(0)?, row.int(1)?))).collect()
 }
 
+/// Gives back what this server has in hand, at its end. While anything waits, it is still counted as there until it has
+/// been silent for long: another server may not have seen it at all, and should send what waits before what is new.
+pub fn retire(tx: &mut Tx<'_>, node: &str) -> Result<()> {
+    outbox::release(tx, Some(node))?;
+    tx.execute(
+        "DELETE FROM server_node WHERE id = $1 AND NOT EXISTS (SELECT id FROM delivery WHERE due_at IS NOT NULL)",
+        args![node],
+    )?;
+    Ok(())
+}
+
 /// Forgets a server, and gives back what it had in hand.
-pub fn leave(tx: &mut Tx<'_>, node: &str) -> Result<()> {
+fn leave(tx: &mut Tx<'_>, node: &str) -> Result<()> {
     tx.execute("DELETE FROM server_node WHERE id = $1", args![node])?;
     outbox::release(tx, Some(node))
 }

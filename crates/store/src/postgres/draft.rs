@@ -57,8 +57,8 @@ pub(super) enum Draft {
         /// Nothing if the job refused.
         writes: Vec<Write>,
     },
-    /// To a question whose answer is not known.
-    Asks(Question),
+    /// To a question whose answer is not known; with it what will be asked later.
+    Asks(Vec<Question>),
     /// To something that only the transaction itself can do.
     Stuck,
 }
@@ -75,8 +75,9 @@ impl Draft {
             changes: RefCell::default(),
         };
         let verdict = job.run(&mut Tx::new(&ahead));
-        if let Some(question) = ahead.asks.into_inner() {
-            return Self::Asks(question);
+        let asks = ahead.asks.into_inner();
+        if !asks.is_empty() {
+            return Self::Asks(asks);
         }
         let read = ahead.read.into_inner();
         match verdict {
@@ -92,7 +93,7 @@ impl Draft {
 struct Ahead<'a> {
     answers: &'a Answers,
     read: RefCell<Vec<Question>>,
-    asks: RefCell<Option<Question>>,
+    asks: RefCell<Vec<Question>>,
     stuck: Cell<bool>,
     writes: RefCell<Vec<Write>>,
     changes: RefCell<Changes>,
@@ -122,11 +123,19 @@ impl Session for Ahead<'_> {
             return self.stop();
         }
         let Some(rows) = self.answers.get(&question) else {
-            *self.asks.borrow_mut() = Some(question);
+            self.asks.borrow_mut().push(question);
             return Err(Error::Contention);
         };
         self.read.borrow_mut().push(question);
         Ok(rows.clone())
+    }
+
+    fn expect(&self, sql: &'static str, args: &[Arg<'_>]) {
+        let question = Question { sql, row: values(args) };
+        let own = self.changes.borrow().show_in(sql, &question.row);
+        if !own && !text::takes_locks(sql) && text::only_reads(sql) && !self.answers.contains_key(&question) {
+            self.asks.borrow_mut().push(question);
+        }
     }
 
     fn query_mut(&self, _: &'static str, _: &[Arg<'_>]) -> Result<Vec<Row>, Error> {

@@ -2,7 +2,7 @@
 
 use super::{
     connection::{Connection, Mode, NotCommitted},
-    draft::Draft,
+    draft::{Draft, Question},
     turns::{Turn, Turns},
 };
 use crate::{
@@ -45,13 +45,13 @@ pub(super) fn commit(connection: &Connection, jobs: &mut [Box<dyn Job>], turns: 
 fn run_ahead(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Draft>, Error> {
     let mut drafts: Vec<_> = jobs.iter_mut().map(|job| connection.draft(&mut **job)).collect();
     for _ in 0..ROUNDS {
-        let asked: HashSet<_> = drafts.iter().filter_map(question).cloned().collect();
+        let asked: HashSet<_> = drafts.iter().flat_map(questions).cloned().collect();
         if asked.is_empty() {
             break;
         }
         connection.ask(asked.into_iter().collect())?;
         for (job, draft) in jobs.iter_mut().zip(&mut drafts) {
-            if question(draft).is_some() {
+            if !questions(draft).is_empty() {
                 *draft = connection.draft(&mut **job);
             }
         }
@@ -59,8 +59,8 @@ fn run_ahead(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<Vec<D
     Ok(drafts)
 }
 
-fn question(draft: &Draft) -> Option<&super::draft::Question> {
-    if let Draft::Asks(question) = draft { Some(question) } else { None }
+fn questions(draft: &Draft) -> &[Question] {
+    if let Draft::Asks(questions) = draft { questions } else { &[] }
 }
 
 /// Takes over what a job did ahead, if it holds; else runs it in its turn. False when the group cannot go on.

@@ -3,12 +3,11 @@
 use super::{codec, connect::Failure, draft::Question, pending::Batch};
 use crate::{
     Arg, Error, Row,
-    text::{self, Key},
+    text::{self, ByText},
     value::Value,
 };
 use std::{
     cell::RefCell,
-    collections::HashMap,
     future::{Future, poll_fn},
     pin::Pin,
     rc::Rc,
@@ -22,7 +21,7 @@ use tokio_postgres::{
 /// A client, and the statements it has prepared.
 pub(super) struct Link {
     pub(super) client: Client,
-    statements: RefCell<HashMap<Key, Rc<Prepared>>>,
+    statements: RefCell<ByText<Rc<Prepared>>>,
 }
 
 /// A statement on the server, and its form for many if it has one.
@@ -120,7 +119,7 @@ impl Link {
 
     /// How questions are asked: those of the same text together.
     pub(super) async fn rounds(&self, questions: Vec<Question>) -> Result<Vec<Round>, Failure> {
-        let mut by_text: HashMap<Key, Vec<Question>> = HashMap::new();
+        let mut by_text: ByText<Vec<Question>> = ByText::default();
         for question in questions {
             by_text.entry(text::key(question.sql)).or_default().push(question);
         }

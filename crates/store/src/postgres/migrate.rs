@@ -10,7 +10,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow, Statement, Transaction, error::SqlState};
 
 /// The number of our lock in the database: `heliogra` in ASCII.
 const LOCK: i64 = 0x6865_6c69_6f67_7261;
@@ -39,10 +39,10 @@ async fn connect_and_migrate(target: &Target, known: &'static [Migration]) -> Re
 }
 
 async fn lock(client: &Client) -> Result<(), OpenError> {
+    let ask = format!("SELECT pg_try_advisory_lock({LOCK})");
     let since = Instant::now();
     while since.elapsed() < PATIENCE {
-        let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK]).await.map_err(engine)?;
-        if row.get(0) {
+        if rows(client.simple_query(&ask).await)?.iter().any(|row| row.get(0) == Some("t")) {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -50,32 +50,49 @@ async fn lock(client: &Client) -> Result<(), OpenError> {
     Err(OpenError::Migrating(PATIENCE.as_secs()))
 }
 
+/// Applies what is missing, all in one transaction: to wait for the disk once, and to leave no schema of another release.
 async fn migrate(client: &mut Client, known: &'static [Migration]) -> Result<(), OpenError> {
-    let has_book = client.query_one("SELECT to_regclass('heliograph_migration') IS NOT NULL", &[]).await;
-    let applied = if has_book.map_err(engine)?.get(0) { applied(client).await? } else { Vec::new() };
-    let remaining = migrate::remaining(known, &applied)?;
-    client.batch_execute(&text::for_postgres_schema(migrate::BOOK)).await.map_err(engine)?;
+    let remaining = migrate::remaining(known, &applied(client).await?)?;
+    if remaining.is_empty() {
+        return Ok(());
+    }
+    let tx = client.transaction().await.map_err(engine)?;
+    tx.batch_execute(&text::for_postgres_schema(migrate::BOOK)).await.map_err(engine)?;
+    let enter = tx.prepare(migrate::ENTER).await.map_err(engine)?;
     for migration in remaining {
-        apply(client, migration).await.map_err(|error| OpenError::Migration {
+        apply(&tx, &enter, migration).await.map_err(|error| OpenError::Migration {
             version: migration.version,
             name: migration.name,
             why: words(&error),
         })?;
     }
-    Ok(())
+    tx.commit().await.map_err(engine)
 }
 
-async fn apply(client: &mut Client, migration: &Migration) -> Result<(), tokio_postgres::Error> {
-    let tx = client.transaction().await?;
+async fn apply(tx: &Transaction<'_>, enter: &Statement, migration: &Migration) -> Result<(), tokio_postgres::Error> {
     tx.batch_execute(&text::for_postgres_schema(migration.sql)).await?;
     let (version, sha256) = (i64::from(migration.version), migrate::fingerprint(migration.sql));
-    tx.execute(migrate::ENTER, &[&version, &migration.name, &sha256, &clock::now_ms()]).await?;
-    tx.commit().await
+    tx.execute(enter, &[&version, &migration.name, &sha256, &clock::now_ms()]).await.map(drop)
 }
 
+/// What the book has; nothing if there is none.
 async fn applied(client: &Client) -> Result<Vec<Applied>, OpenError> {
-    let rows = client.query(migrate::APPLIED, &[]).await.map_err(engine)?;
-    Ok(rows.iter().map(|row| Applied { version: row.get(0), sha256: row.get(1) }).collect())
+    let book = match client.simple_query(migrate::APPLIED).await {
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(Vec::new()),
+        book => rows(book)?,
+    };
+    let strange = || OpenError::Engine("the book of migrations is not as it was written".into());
+    let applied = book.iter().map(|row| {
+        let version = row.get(0).and_then(|version| version.parse().ok());
+        Some(Applied { version: version?, sha256: row.get(1)?.to_owned() })
+    });
+    applied.collect::<Option<_>>().ok_or_else(strange)
+}
+
+/// The rows of a query that was sent as text: one journey, where a prepared one takes two.
+fn rows(answer: Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>) -> Result<Vec<SimpleQueryRow>, OpenError> {
+    let row = |message| if let SimpleQueryMessage::Row(row) = message { Some(row) } else { None };
+    Ok(answer.map_err(engine)?.into_iter().filter_map(row).collect())
 }
 
 fn engine(error: tokio_postgres::Error) -> OpenError {

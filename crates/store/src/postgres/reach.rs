@@ -2,14 +2,10 @@
 
 use crate::{
     Arg,
-    text::{self, Key, Pin},
+    text::{self, ByText, Pin},
     value::Value,
 };
-use std::{
-    cell::RefCell,
-    collections::{HashMap, HashSet},
-    rc::Rc,
-};
+use std::{cell::RefCell, collections::HashSet, rc::Rc};
 
 /// What can be told of a text by itself.
 pub(super) struct Facts {
@@ -23,7 +19,7 @@ pub(super) struct Facts {
 impl Facts {
     /// Those of `sql`. Texts are few and do not change, so each is looked at once on each thread.
     pub(super) fn of(sql: &'static str) -> Rc<Self> {
-        thread_local!(static KNOWN: RefCell<HashMap<Key, Rc<Facts>>> = RefCell::default());
+        thread_local!(static KNOWN: RefCell<ByText<Rc<Facts>>> = RefCell::default());
         let look = || Self { table: text::table(sql), pin: text::pinned(sql), words: text::words(sql).collect() };
         KNOWN.with_borrow_mut(|known| Rc::clone(known.entry(text::key(sql)).or_insert_with(|| Rc::new(look()))))
     }
@@ -73,7 +69,7 @@ impl Reach {
 
 /// Everything that a transaction has changed so far.
 #[derive(Default)]
-pub(super) struct Changes(HashMap<Key, Reach>);
+pub(super) struct Changes(ByText<Reach>);
 
 impl Changes {
     pub(super) fn note(&mut self, sql: &'static str, row: &[Value]) {

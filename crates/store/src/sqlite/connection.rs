@@ -12,7 +12,6 @@ use rusqlite::{
 };
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
     path::Path,
     time::{Duration, Instant},
 };
@@ -27,7 +26,7 @@ const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PR
 
 pub(super) struct Connection {
     pub(super) sqlite: rusqlite::Connection,
-    texts: RefCell<HashMap<text::Key, Text>>,
+    texts: RefCell<text::ByText<Text>>,
     /// Whether the running job has written.
     wrote: Cell<bool>,
     /// Whether each job has a savepoint of its own from its first write on, so that it can be undone alone.

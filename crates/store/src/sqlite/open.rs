@@ -16,6 +16,7 @@ use std::{
     thread::JoinHandle,
     time::Duration,
 };
+use tokio::runtime::Handle;
 
 /// How long to wait for another process that migrates.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(60);
@@ -45,7 +46,8 @@ pub(crate) fn start(
     let pool = Arc::new(Pool::new(path.clone(), Arc::clone(&counters)));
     let checkpoints = Checkpoints::start(&path, open()?, Arc::clone(&pool), Arc::clone(&counters))
         .map_err(|error| unusable(error.to_string()))?;
-    let writer = Writer { connection, checkpoints, counters, lock };
+    let runtime = Handle::try_current().ok();
+    let writer = Writer { connection, checkpoints, counters, runtime, lock };
     let thread = std::thread::Builder::new()
         .name("store-writer".into())
         .spawn(move || writer.serve(&jobs))

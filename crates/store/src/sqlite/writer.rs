@@ -7,6 +7,7 @@ use crate::{
     stats::Counters,
 };
 use std::{collections::VecDeque, fs::File, sync::Arc};
+use tokio::runtime::Handle;
 
 /// How many waiting jobs may share a commit.
 const GROUP: usize = 512;
@@ -15,6 +16,8 @@ pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) checkpoints: Checkpoints,
     pub(super) counters: Arc<Counters>,
+    /// Where callers wait, if it is in one place.
+    pub(super) runtime: Option<Handle>,
     /// Held for as long as this server may write.
     pub(super) lock: Option<File>,
 }
@@ -25,7 +28,7 @@ impl Writer {
         while let Ok(first) = jobs.recv() {
             // No waiting for company: whoever comes during this commit makes the next group.
             let group: Vec<_> = std::iter::once(first).chain(jobs.try_iter().take(GROUP - 1)).collect();
-            serve_group(&self.connection, &self.counters, group);
+            serve_group(&self.connection, &self.counters, self.runtime.as_ref(), group);
             self.checkpoints.relieve(&self.connection);
         }
         self.checkpoints.finish(&self.connection);
@@ -35,7 +38,7 @@ impl Writer {
 }
 
 /// Runs and answers every job of the group, in one commit unless SQLite ends the transaction on the way.
-fn serve_group(connection: &Connection, counters: &Counters, group: Vec<Box<dyn Job>>) {
+fn serve_group(connection: &Connection, counters: &Counters, runtime: Option<&Handle>, group: Vec<Box<dyn Job>>) {
     let mut waiting: VecDeque<_> = group.into();
     // That a job fails after it has written is rare, so nobody pays for it; if one does, the group runs again with
     // savepoints.
@@ -53,14 +56,41 @@ fn serve_group(connection: &Connection, counters: &Counters, group: Vec<Box<dyn 
             Err(error) => Err(error),
         };
         match &outcome {
-            Ok(()) => counters.committed(ran.len()),
+            Ok(()) => {
+                counters.committed(ran.len());
+                // Here, and not with the answers: what rings for an earlier commit rings earlier.
+                ran.iter_mut().for_each(|job| job.committed());
+            }
             Err(error) => {
                 connection.rollback();
                 tracing::error!(%error, jobs = ran.len(), "a group of transactions failed");
             }
         }
-        for job in ran {
-            job.answer(outcome.clone());
+        Answers { jobs: ran, outcome }.give(runtime);
+    }
+}
+
+/// What is left to tell the callers of a group. Each is told, also when this is dropped where nobody runs it any more.
+struct Answers {
+    jobs: Vec<Box<dyn Job>>,
+    outcome: Result<(), Error>,
+}
+
+impl Answers {
+    /// Wakes the callers where they wait. To wake them from here would cost this thread a call of the system for many of
+    /// them, and it is the one that all who write wait for.
+    fn give(self, runtime: Option<&Handle>) {
+        match runtime {
+            Some(runtime) if self.jobs.len() > 1 => drop(runtime.spawn(async move { drop(self) })),
+            _ => drop(self),
+        }
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        for job in self.jobs.drain(..) {
+            job.answer(self.outcome.clone());
         }
     }
 }
@@ -119,7 +149,7 @@ mod tests {
         };
         let serve = async {
             tokio::task::yield_now().await;
-            serve_group(&connection, &Counters::default(), jobs.drain().collect());
+            serve_group(&connection, &Counters::default(), None, jobs.drain().collect());
         };
         let (a, b, c, ()) = tokio::join!(biased; run(sizes[0]), run(sizes[1]), run(sizes[2]), serve);
         let kept = connection.sqlite.query_row("SELECT count(*) FROM t", [], |row| row.get(0));
