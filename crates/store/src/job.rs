@@ -157,6 +157,11 @@ impl Queue {
         answer.await.map_err(|_| Error::closed())?
     }
 
+    /// Has whoever serves it get ready for the first job.
+    pub(crate) fn call(&self) {
+        self.bell.iter().for_each(|bell| bell.ring());
+    }
+
     /// Refuses later jobs. Those who end once the earlier ones are done, as far as they can be told.
     pub(crate) fn close(&self) -> Vec<JoinHandle<()>> {
         *self.sender.write().unwrap_or_else(PoisonError::into_inner) = None;

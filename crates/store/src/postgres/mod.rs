@@ -22,19 +22,25 @@ use worker::Shared;
 /// One connection in so many may write. One does, unless it is long with what it has.
 const WRITERS_SHARE: usize = 4;
 
-/// Brings the schema up to date. The queues of writes and of reads; nobody serves them before the first job comes.
+/// Brings the schema up to date. The queues of writes and of reads, with a thread for each; more come when needed.
 pub(crate) fn start(
     options: &Options,
     migrations: &'static [Migration],
     counters: &Arc<Counters>,
 ) -> Result<(Queue, Queue), OpenError> {
-    let target = connect::Target::new(&options.url)?;
-    migrate::run(&target, migrations)?;
-    let connected = AtomicUsize::new(0);
+    let (target, connected) = (connect::Target::new(&options.url)?, AtomicUsize::new(0));
     let (lane, turns, counters) = (lane::Lane::new(), Arc::default(), Arc::clone(counters));
     let shared = Arc::new(Shared { target, lane, turns, counters, connected });
     let writers = options.connections.div_ceil(WRITERS_SHARE).max(1);
     let readers = options.connections.saturating_sub(writers).max(1);
     let queue = |role, most| Queue::served_by(|jobs| Crew::new(role, most, &shared, jobs));
-    Ok((queue(Role::Write, writers), queue(Role::Read, readers)))
+    let queues = [queue(Role::Write, writers), queue(Role::Read, readers)];
+    // A session takes the server a while, so these are opened while the schema is looked at.
+    queues.iter().for_each(Queue::call);
+    if let Err(error) = migrate::run(&shared.target, migrations) {
+        queues.iter().for_each(|queue| drop(queue.close()));
+        return Err(error);
+    }
+    let [writes, reads] = queues;
+    Ok((writes, reads))
 }

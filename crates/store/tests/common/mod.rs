@@ -10,7 +10,7 @@ pub const SCHEMA: &[Migration] = &[Migration {
     version: 1,
     name: "things to write to",
     sql: "CREATE TABLE counter (id TEXT PRIMARY KEY, n BIGINT NOT NULL);
-          CREATE TABLE thing (id TEXT PRIMARY KEY, counter_id TEXT NOT NULL REFERENCES counter (id) ON DELETE CASCADE, note TEXT);
+          CREATE TABLE thing (id TEXT PRIMARY KEY, counter_id TEXT NOT NULL REFERENCES counter (id), note TEXT);
           CREATE TABLE delivery (id TEXT PRIMARY KEY, due_at BIGINT NOT NULL, lease_until BIGINT NOT NULL);",
 }];
 
