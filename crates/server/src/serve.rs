@@ -181,8 +181,7 @@ fn assemble(
         document,
         reference: OnceLock::new(),
     };
-    let dispatcher =
-        Dispatcher::new(outbound.clone(), settings.delivery_options(connections), node, store.engine());
+    let dispatcher = Dispatcher::new(outbound.clone(), settings.delivery_options(connections), node, store.engine());
     let (keys, metrics) = (KeyCache::default(), Metrics::default());
     let (retention, removals) = (Bell::default(), Notify::new());
     let limits = Limits::new(settings.rate_limit_key, settings.rate_limit_app);
