@@ -160,7 +160,7 @@ fn responses(operation: &Description, generator: &mut SchemaGenerator, refusal: 
     let open = operation.scopes.is_empty();
     let common = common.iter().filter(|status| !(open && [401, 403, 429].contains(*status)));
     // Two different requests under one Idempotency-Key.
-    let named = operation.method == http::Method::POST && !open && operation.id != "UploadAttachment";
+    let named = operation.method == http::Method::POST && !open;
     for &status in operation.refusals.iter().chain(common).chain(named.then_some(&422)) {
         let description =
             http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Refused");
