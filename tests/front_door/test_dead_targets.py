@@ -1,8 +1,8 @@
 """Fairness: a thousand dead targets, or thousands of which some are slow, and beside them a healthy one that does not feel it.
 
 No time is asserted by itself, for nobody knows how busy this machine is: two servers do the same at the same time, one
-of them with nothing else to do, and the one is measured by the other. Several rounds are run, and the best one counts:
-a queue that blocks blocks in every round.
+of them with nothing else to do, and the one is measured by the other, over several rounds: how busy the machine is changes
+by the second, and a queue that blocks blocks in every round.
 """
 
 import concurrent.futures
@@ -139,7 +139,7 @@ class Healthy:
 
 
 def compare(alone, beside):
-    """The p99 of both: a queue that blocks blocks in every round."""
+    """The p99 of both, alone in its slowest round and beside the others in its best."""
     rounds = []
     for _ in range(ROUNDS):
         for _ in range(MESSAGES):
@@ -148,7 +148,6 @@ def compare(alone, beside):
         rounds.append((alone.p99(), beside.p99()))
     print("p99 alone and beside the others, by round: " +
           ", ".join(f"{one * 1000:.1f} and {two * 1000:.1f} ms" for one, two in rounds))
-    # How busy the machine is changes by the second: the one at its slowest against the other at its best.
     return max(one for one, _ in rounds), min(two for _, two in rounds)
 
 
