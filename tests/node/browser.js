@@ -124,8 +124,11 @@ async function use(browser, job) {
 async function copyAndPrint(page, job) {
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: job.url });
   await page.goto(`${job.url}/docs/operations/create-integration-key#errors`);
-  const top = await page.locator('#errors').evaluate((heading) => heading.getBoundingClientRect().top);
-  assert.ok(top > 40 && top < 900, `the heading is seen, below the head: ${top}`);
+  // Seen, and below the head: the browser goes there in its own time.
+  await page.waitForFunction(() => {
+    const { top } = document.querySelector('#errors').getBoundingClientRect();
+    return top > 40 && top < 900;
+  });
   await page.locator('.samples .copy').click();
   await page.locator('.samples').getByText('Copied').waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), await sample(page).textContent());
