@@ -1,5 +1,6 @@
 """Identities, synchronising with Zendesk, merging, and forgetting a person."""
 
+import time
 from urllib.parse import quote
 
 import pytest
@@ -115,6 +116,28 @@ def test_merge(app, target, what):
     assert set(payload) == {"mergedUsers", "reason"}
 
 
+def test_merge_of_languages(app):
+    """One that was told goes before one that is the server's default."""
+    def merged(mine, theirs):
+        stays, gone = (in_zendesk(app, **({"profile": {"locale": locale}} if locale else {})) for locale in (mine, theirs))
+        return sync(app, gone, survivingZendeskId=stays["zendeskId"]).ok(200)["user"]["profile"]
+
+    assert merged("fr", "de") == {"locale": "fr"}
+    assert merged("fr", None) == {"locale": "fr"}
+    assert merged(None, "de") == {"locale": "de"}
+    assert merged(None, None) == {"locale": "en", "localeOrigin": "zendeskAccount"}
+
+
+def test_ids_are_free_again_after_a_merge(app):
+    """Two who were identified become one: who comes by the other's external id is somebody new."""
+    stays, gone = in_zendesk(app), in_zendesk(app)
+    merged = sync(app, gone, survivingZendeskId=stays["zendeskId"]).ok(200)["user"]
+    assert merged["externalId"] == stays["externalId"]
+    app.api.get(f"{app.path}/users/{gone['externalId']}").refused(*NOT_FOUND)
+    again = app.user(externalId=gone["externalId"], zendeskId=gone["zendeskId"])
+    assert again["id"] not in (stays["id"], gone["id"])
+
+
 def test_a_surviving_record_without_a_user(app):
     user = in_zendesk(app)
     renamed = sync(app, user, survivingZendeskId="survivor").ok(200)["user"]
@@ -167,6 +190,27 @@ def test_merge_of_conversations_where_there_is_one(server, sink):
         "id": gone["id"], "authenticated": True, "externalId": gone["externalId"], "zendeskId": gone["zendeskId"]}
     assert "conversation:remove" not in [event["type"] for event in target.events()]
     app.say(kept, "Goes on", stays)
+
+
+@pytest.mark.parametrize("latest", ["kept", "absorbed"])
+def test_who_read_last_in_two_conversations_that_become_one(server, latest):
+    app = new_app(server, multiConvoEnabled=False)
+    users = {"kept": in_zendesk(app), "absorbed": in_zendesk(app)}
+    conversations = {name: app.personal(user) for name, user in users.items()}
+    for name in sorted(users, key=lambda name: name == latest):
+        app.say(conversations[name], "Read", users[name])
+        time.sleep(0.002)
+        app.say(conversations[name], "Read")
+        time.sleep(0.002)
+
+    def times(name):
+        path = app.conversation_path(conversations[name])
+        (member,) = app.api.get(f"{path}/participants").ok(200)["participants"]
+        return member["lastRead"], app.api.get(path).ok(200)["conversation"]["businessLastRead"]
+
+    wanted = times(latest)
+    sync(app, users["absorbed"], survivingZendeskId=users["kept"]["zendeskId"]).ok(200)
+    assert times("kept") == wanted
 
 
 def test_merge_of_sdk_clients(app, target):

@@ -379,6 +379,15 @@ pub fn find(tx: &Tx<'_>, app: AppId, id: ConversationId) -> Result<Kept> {
     Ok(Kept { shown, message_count: row.int(12)?, posted: row.int(13)?, board, control_lost })
 }
 
+/// Whether there is a conversation with this id.
+pub fn exists(tx: &Tx<'_>, app: AppId, id: ConversationId) -> Result<bool> {
+    let found = tx.query(
+        "SELECT 1 FROM conversation WHERE app_id = $1 AND id = $2",
+        args![app.text().as_str(), id.text().as_str()],
+    )?;
+    Ok(!found.is_empty())
+}
+
 /// The personal conversation that a user is in on a channel: of those that its client takes part in the one with the
 /// latest message, or else their default one.
 pub fn on_channel(tx: &Tx<'_>, app: AppId, user: UserId, client: Option<ClientId>) -> Result<Option<ConversationId>> {
