@@ -65,6 +65,15 @@ def test_sync_takes_the_record_over(app, target):
     assert by_email(app, "Sue@Example.org") == []
 
 
+def test_identities_have_a_limit(app):
+    user, longest = in_zendesk(app), "x" * 124 + "@b.c"
+    assert sync(app, user, email=longest).ok(200)["user"]["identities"][0]["value"] == longest
+    sync(app, user, email="x" + longest).refused(400, "bad_request", "email should NOT be longer than 128 characters")
+    sync(app, user, email="nobody").refused(400, "bad_request", 'email should match format "email"')
+    ignored = app.api.post(f"{app.path}/users", {"identities": [{"type": "email", "value": "a@b.c"}]}).ok(201)["user"]
+    assert ignored["identities"] == [] and by_email(app, "a@b.c") == [], "they are read-only"
+
+
 def test_list_by_email(app):
     user = in_zendesk(app, profile={"email": "profile@example.org"})
     sync(app, user, email="sue+a@example.org").ok(200)
@@ -190,6 +199,21 @@ def test_merge_of_conversations_where_there_is_one(server, sink):
         "id": gone["id"], "authenticated": True, "externalId": gone["externalId"], "zendeskId": gone["zendeskId"]}
     assert "conversation:remove" not in [event["type"] for event in target.events()]
     app.say(kept, "Goes on", stays)
+
+
+def test_files_go_along_with_a_conversation_that_becomes_part_of_another(server):
+    app = new_app(server, multiConvoEnabled=False)
+    stays, gone = in_zendesk(app), in_zendesk(app)
+    kept, absorbed = app.personal(stays), app.personal(gone)
+    upload = app.api.session.post(
+        f"{server.url}{app.path}/attachments?access=public&for=message", auth=(app.key["id"], app.key["secret"]),
+        files={"source": ("a.txt", b"Some notes")}, timeout=20).json()["attachment"]["mediaUrl"]
+    body = {"author": {"type": "business"}, "content": {"type": "file", "mediaUrl": upload}}
+    message = app.api.post(f"{app.conversation_path(absorbed)}/messages", body).ok(201)["messages"][0]
+    sync(app, gone, survivingZendeskId=stays["zendeskId"]).ok(200)
+    assert app.api.session.get(upload, timeout=20).content == b"Some notes"
+    app.api.delete(f"{app.conversation_path(kept)}/messages/{message['id']}").ok(200)
+    assert app.api.session.get(upload, timeout=20).status_code == 404
 
 
 @pytest.mark.parametrize("latest", ["kept", "absorbed"])

@@ -167,6 +167,13 @@ def test_brands_have_external_ids_of_their_own(app):
     app.api.get(f"{path}?brandId=b1").refused(*NOT_FOUND)
     app.api.get(f"{path}?brandId=").ok(200)
     assert app.api.get(path).ok(200)["user"] == users[0], "the others stay"
+    # Conversations name a brand's users by id alone: there is no field for the brand.
+    named = {"type": "sdkGroup", "participants": [{"userExternalId": "jane"}, {"userId": users[2]["id"]}]}
+    group = app.api.post(f"{app.path}/conversations", named).ok(201)["conversation"]
+    members = app.api.get(f"{app.conversation_path(group)}/participants").ok(200)["participants"]
+    assert [one["userId"] for one in members] == [users[0]["id"], users[2]["id"]]
+    listed = app.api.get(f"{app.path}/conversations?filter[userId]={users[2]['id']}").ok(200)["conversations"]
+    assert [one["id"] for one in listed] == [group["id"]]
     # An id is the user's whatever brand is asked for.
     assert app.api.get(f"{app.path}/users/{users[2]['id']}").ok(200)["user"] == users[2]
 
