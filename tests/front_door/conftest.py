@@ -7,6 +7,7 @@ import pytest
 
 from lib import witness, world
 from lib.contract import Contract
+from lib.reference import reference
 from lib.server import MANY_FAILURES, ROOT, SHORT_GAPS, Server, run
 from lib.sink import Sink
 
@@ -96,7 +97,8 @@ def launch(store, tmp_path):
 
 @pytest.fixture(scope="session")
 def sink():
-    """The webhook receiver. In the end, what it received is held against the document."""
+    """The webhook receiver. In the end, what it received is held against the document, and against the reference where that
+    is at hand."""
     receiver = Sink()
     yield receiver
     receiver.close()
@@ -106,6 +108,8 @@ def sink():
         calls = [delivery for delivery in target.deliveries if "webhook" in delivery.body]
         for event in [event for call in calls[:ENOUGH] for event in call.events]:
             contract.check_event(event)
+            if reference() and event["type"] in reference().events:
+                reference().check(event)
 
 
 @pytest.fixture

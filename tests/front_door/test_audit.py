@@ -18,7 +18,7 @@ from test_oauth import Browser, Partner
 EXEMPT = {
     "PostMessage", "PostActivity", "CreateUser", "UpdateUser", "CreateConversation", "UpdateConversation",
     "JoinConversation", "LeaveConversation", "CreateClient", "RemoveClient", "ReportClient", "ReportChannelEvent",
-    "DeliverChannelMessage", "AnnounceDevice", "PassControl", "OfferControl", "AcceptControl", "ReleaseControl",
+    "StartChannelConversation", "DeliverChannelMessage", "AnnounceDevice", "PassControl", "OfferControl", "AcceptControl", "ReleaseControl",
     "UploadAttachment", "DownloadMessageRef", "PostConversionEvents", "ReplayDelivery", "ReplayDeliveries",
     "TestWebhook", "ExplainToken",
 }

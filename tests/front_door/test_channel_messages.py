@@ -498,14 +498,15 @@ def test_the_guide_works_line_by_line(app):
     text = (ROOT / "docs" / "channels.md").read_text().replace("http://127.0.0.1:8080", app.server.url)
     blocks = re.findall("^```sh\n(.*?)^```", text, re.S | re.M)
     lines = 'post() { curl -sS -u "$AUTH" -H \'Content-Type: application/json\' "$1" -d "$2"; }'
-    assert len(blocks) == 5 and lines in blocks[0]
+    assert len(blocks) == 6 and lines in blocks[0]
     # Each answer on a line of its own.
     script = "set -eu\n" + "\n".join(blocks).replace(lines, lines.replace("; }", "; echo; }"))
     named = {"KEY_ID": app.key["id"], "SECRET": app.key["secret"], "APP": app.id, "CHANNEL": channel, "WEB": web(app),
              "CONVERSATION": conversation["id"], "MESSAGE": message["id"], "USER": user["id"], "CLIENT": client["id"]}
     done = subprocess.run(["bash", "-c", script], env={**os.environ, **named}, capture_output=True, text=True, timeout=60, check=False)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0 and len(answers) == 5, done.stdout + done.stderr
-    integration, delivered, event, linked, device = answers
+    assert done.returncode == 0 and len(answers) == 6, done.stdout + done.stderr
+    integration, delivered, started, event, linked, device = answers
     assert integration["integration"]["type"] == "whatsapp" and delivered["message"]["source"]["originalMessageId"] == "wamid.1"
+    assert started["client"]["displayName"] == "Joe" and started["conversation"]["type"] == "personal"
     assert event == {} and linked["client"]["status"] == "active" and device["device"]["guid"] == "a-browser-of-janes"

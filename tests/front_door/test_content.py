@@ -281,6 +281,21 @@ def test_override_is_for_the_channel_alone(post):
     assert "override" not in message and "destination" not in message
 
 
+def test_what_only_channels_say_is_not_taken(app, conversation, post):
+    """Read-only fields, and those of messages that come from channels, are passed over."""
+    quoted = post({"type": "text", "text": "Which?"}).ok(201)["messages"][0]
+    more = {"quotedMessage": {"type": "message", "message": quoted}, "source": {"type": "whatsapp"}, "received": "2020-01-01T00:00:00.000Z",
+            "id": MISSING, "deleted": True, "activity": {"type": "ticket:closed"}}
+    message = post({"type": "text", "text": "This"}, **more).ok(201)["messages"][0]
+    assert set(message) == {"id", "received", "author", "content", "source"} and message["id"] != MISSING
+    assert message["source"] == {"type": "api:conversations"} and message["received"] > "2026"
+
+
+def test_files_have_no_actions(app, conversation, post):
+    content = kept(app, conversation, post({"type": "file", "mediaUrl": NOWHERE + "/a.pdf", "actions": [LINK]}))
+    assert content == {"type": "file", "mediaUrl": NOWHERE + "/a.pdf", "altText": "a.pdf"}
+
+
 def test_ai_and_references(post):
     references = [{"uri": "https://example.org/a", "title": "T", "description": "D"}]
     message = post({"type": "text", "text": "x"}, author={"type": "business", "subtypes": ["AI"]}, references=references).ok(201)["messages"][0]

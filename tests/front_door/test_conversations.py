@@ -1,6 +1,7 @@
 """Conversations."""
 
 import re
+import time
 
 import pytest
 from lib.api import segment
@@ -32,9 +33,34 @@ def test_personal(app):
 def test_one_conversation_only_when_multi_is_off(server):
     app = new_app(server, multiConvoEnabled=False)
     user = app.user()
-    app.personal(user)
+    # Groups are not meant by it, neither before nor after.
+    app.group(user)
+    assert app.personal(user)["isDefault"] is True
     body = {"type": "personal", "participants": [{"userId": user["id"]}]}
     app.api.post(f"{app.path}/conversations", body).refused(400, "bad_request")
+    app.group(user)
+    app.api.post(f"{app.conversation_path(app.group())}/join", {"userId": user["id"]}).ok(201)
+    app.api.patch(app.path, {"settings": {"multiConvoEnabled": True}}).ok(200)
+    assert app.personal(user)["isDefault"] is False
+    # There is no way back.
+    settings = app.api.patch(app.path, {"settings": {"multiConvoEnabled": False}}).ok(200)["app"]["settings"]
+    assert settings["multiConvoEnabled"] is True
+    app.personal(user)
+
+
+def test_a_group_may_begin_empty_and_names_nobody_twice(app):
+    assert app.api.post(f"{app.path}/conversations", {"type": "sdkGroup"}).ok(201)["conversation"]["isDefault"] is False
+    user = app.user()
+    participants = [{"userId": user["id"]}, {"userExternalId": user["externalId"]}]
+    group = app.api.post(f"{app.path}/conversations", {"type": "sdkGroup", "participants": participants}).ok(201)["conversation"]
+    assert len(app.api.get(f"{app.conversation_path(group)}/participants").ok(200)["participants"]) == 1
+
+
+def test_null_at_creation_is_nothing(app):
+    nothing = dict.fromkeys(("displayName", "description", "iconUrl", "metadata"))
+    made = app.api.post(f"{app.path}/conversations", {"type": "sdkGroup", **nothing}).ok(201)["conversation"]
+    assert set(made) == {"id", "type", "isDefault", "lastUpdatedAt", "createdAt"}
+    assert set(app.group(metadata={})) == set(made), "empty metadata is left out"
 
 
 @pytest.mark.parametrize("make", [
@@ -94,6 +120,11 @@ def test_update(app):
     app.api.patch(path, {"displayName": "x" * 101}).refused(400, "bad_request")
     app.api.patch(path, {"metadata": {"k": "x" * 4097}}).refused(400, "bad_request")
     assert app.api.get(path).ok()["conversation"]["metadata"] == {"a": 1}
+    # What counts is what it comes to.
+    app.api.patch(path, {"metadata": {"b": "x" * 4000}}).ok(200)
+    title = "Conversation metadata is limited to 4096 bytes in size."
+    app.api.patch(path, {"metadata": {"c": "x" * 100}}).refused(400, "bad_request", title)
+    app.api.patch(path, {"metadata": {"b": None, "c": "x" * 100}}).ok(200)
 
 
 def test_delete(app):
@@ -121,13 +152,51 @@ def test_list_of_a_user(app):
         assert "links" not in listed
 
 
+def test_the_latest_comes_first(app):
+    """By the time of the latest message; nothing else moves a conversation. Pages keep to it in both directions."""
+    user = app.user()
+    made = []
+    for number in range(5):
+        made.append(app.group(user, displayName=f"{number}"))
+        time.sleep(0.002)
+
+    def listed(query=""):
+        answer = app.api.get(f"{app.path}/conversations?filter[userId]={user['id']}{query}").ok(200)
+        return [made.index(next(one for one in made if one["id"] == shown["id"])) for shown in answer["conversations"]], answer
+
+    assert listed()[0] == [4, 3, 2, 1, 0]
+    app.say(made[1], "Hello")
+    time.sleep(0.002)
+    app.say(made[3], "Hello", user)
+    path = app.conversation_path(made[0])
+    app.api.patch(path, {"displayName": "renamed"}).ok(200)
+    app.api.post(f"{path}/activity", {"author": {"type": "user", "userId": user["id"]}, "type": "conversation:read"}).ok(200)
+    app.api.post(f"{path}/activity", {"author": {"type": "business"}, "type": "typing:start"}).ok(200)
+    app.api.post(f"{path}/join", {"userId": app.user()["id"]}).ok(201)
+    order = [3, 1, 4, 2, 0]
+    whole, answer = listed()
+    assert whole == order
+    times = [one["lastUpdatedAt"] for one in answer["conversations"]]
+    assert times == sorted(times, reverse=True)
+    assert listed(f"&page[after]={made[1]['id']}")[0] == order[2:]
+    assert listed(f"&page[before]={made[4]['id']}")[0] == order[:2]
+    assert listed(f"&page[before]={made[0]['id']}&page[size]=2")[0] == order[2:4], "the nearest"
+    # The place of the cursor is where its conversation is now.
+    app.say(made[0], "Hello")
+    assert listed(f"&page[after]={made[0]['id']}")[0] == [3, 1, 4, 2]
+    app.api.delete(app.conversation_path(made[4])).ok(200)
+    gone, answer = listed(f"&page[after]={made[4]['id']}")
+    assert gone == [] and answer["meta"] == {"hasMore": False}
+
+
 def test_list_needs_exactly_one_user(app):
     user = app.user()
     path = f"{app.path}/conversations"
     app.api.get(path).refused(400, "bad_request")
     both = f"filter[userId]={user['id']}&filter[userExternalId]={user['externalId']}"
     app.api.get(f"{path}?{both}").refused(400, "bad_request")
-    app.api.get(f"{path}?filter[userId]={MISSING}").refused(*NO_USER)
+    for id in (MISSING, "nonsense", user["id"].upper() + "X"):
+        app.api.get(f"{path}?filter[userId]={id}").refused(*NO_USER)
     app.api.get(f"{path}?filter[userExternalId]=nobody").refused(*NO_USER)
 
 

@@ -53,7 +53,20 @@ class Participants:
         self.ids = [one["id"] for one in whole]
 
 
-LISTS = [Apps, Integrations, Conversations, Participants]
+class Clients:
+    name, rest, title = "clients", "", "Invalid page query parameters"
+
+    def __init__(self, app):
+        user = app.user()
+        conversation, channel = app.personal(user), app.api.post(f"{app.path}/integrations", {"type": "whatsapp"}).ok(201)["integration"]
+        self.api, self.path = app.api, f"{app.path}/users/{user['id']}/clients"
+        criteria = {"type": "whatsapp", "integrationId": channel["id"]}
+        rest = {"confirmation": {"type": "immediate"}, "target": {"conversationId": conversation["id"]}}
+        bodies = [{**rest, "matchCriteria": {**criteria, "phoneNumber": f"+1212555000{number}"}} for number in range(TOTAL)]
+        self.ids = [app.api.post(self.path, body).ok(201)["client"]["id"] for body in bodies]
+
+
+LISTS = [Apps, Integrations, Conversations, Participants, Clients]
 
 
 @pytest.fixture(params=LISTS, ids=lambda each: each.name)
@@ -116,6 +129,13 @@ def test_links_lead_through_everything(pages, app):
         answer = pages.api.get(f"{parts.path}?{parts.query}").ok(200)
         seen += [one["id"] for one in answer[pages.name]]
     assert seen == pages.ids
+
+
+def test_links_keep_the_prefix_of_the_call(pages, app):
+    both = "&".join(part for part in (bracketed(size=2), pages.rest) if part)
+    link = pages.api.get(f"/sc{pages.path}?{both}").ok(200)["links"]["next"]
+    assert link.startswith(f"{app.server.url}/sc/v2/") and "page[size]=2" in link
+    assert pages.rest.split("=")[0] in link, "what else was asked is kept"
 
 
 def test_single_page(pages):

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from lib.world import MISSING
+from lib.world import MISSING, new_app
 
 NO_CONVERSATION = (404, "conversation_not_found", "Conversation not found")
 NO_USER = (404, "user_not_found", "User not found")
@@ -115,3 +115,32 @@ def test_deleted_messages_are_not_unread(app):
     assert unread() == 0
     app.say(conversation, "Four")
     assert unread() == 1
+
+
+def test_what_was_deleted_with_all_the_others_is_not_unread(server):
+    """Nor does it come back when the conversation becomes part of another."""
+    app = new_app(server, multiConvoEnabled=False)
+    stays, goes = (app.user(zendeskId=f"{app.id}-{number}") for number in range(2))
+    kept, absorbed = app.personal(stays), app.personal(goes)
+
+    def unread(conversation):
+        (one,) = app.api.get(f"{app.conversation_path(conversation)}/participants").ok()["participants"]
+        return one["unreadCount"]
+
+    def say(conversation, count):
+        return [app.say(conversation, f"message {number}") for number in range(count)]
+
+    for conversation in (kept, absorbed):
+        say(conversation, 5)
+        app.api.delete(f"{app.conversation_path(conversation)}/messages").ok()
+        assert unread(conversation) == 0
+    app.say(kept, "Written, so all is read", stays)
+    say(kept, 2)
+    fresh = say(absorbed, 3)
+    assert (unread(kept), unread(absorbed)) == (2, 3)
+    app.api.delete(f"{app.conversation_path(absorbed)}/messages/{fresh[0]['id']}").ok()
+    assert unread(absorbed) == 2
+    app.api.post(f"{app.path}/users/{goes['zendeskId']}/sync", {"survivingZendeskId": stays["zendeskId"]}).ok(200)
+    assert unread(kept) == 4, "two and two"
+    app.say(kept, "Read", stays)
+    assert unread(kept) == 0

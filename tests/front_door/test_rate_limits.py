@@ -85,3 +85,14 @@ def test_settings_that_are_none():
     for wrong in ("often", "0/s", "5", "5/d", "-1/s"):
         ended = run("serve", f"--rate-limit-key={wrong}")
         assert ended.returncode != 0 and "rate limit" in ended.stderr, (wrong, ended.stderr)
+
+
+def test_a_page_of_another_origin_may_read_when_to_come_back(launch):
+    origin = "https://chat.example.org"
+    server = launch("--rate-limit-key", "20/h", "--cors-origin", origin)
+    app = new_app(server)
+    exhaust(app.api, app.path)
+    refused = app.api.get(app.path, headers={"Origin": origin})
+    check(refused)
+    assert refused.headers["access-control-allow-origin"] == origin
+    assert "Retry-After" in refused.headers["access-control-expose-headers"]

@@ -1,5 +1,6 @@
 """Identities, synchronising with Zendesk, merging, and forgetting a person."""
 
+import time
 from urllib.parse import quote
 
 import pytest
@@ -64,6 +65,15 @@ def test_sync_takes_the_record_over(app, target):
     assert by_email(app, "Sue@Example.org") == []
 
 
+def test_identities_have_a_limit(app):
+    user, longest = in_zendesk(app), "x" * 124 + "@b.c"
+    assert sync(app, user, email=longest).ok(200)["user"]["identities"][0]["value"] == longest
+    sync(app, user, email="x" + longest).refused(400, "bad_request", "email should NOT be longer than 128 characters")
+    sync(app, user, email="nobody").refused(400, "bad_request", 'email should match format "email"')
+    ignored = app.api.post(f"{app.path}/users", {"identities": [{"type": "email", "value": "a@b.c"}]}).ok(201)["user"]
+    assert ignored["identities"] == [] and by_email(app, "a@b.c") == [], "they are read-only"
+
+
 def test_list_by_email(app):
     user = in_zendesk(app, profile={"email": "profile@example.org"})
     sync(app, user, email="sue+a@example.org").ok(200)
@@ -113,6 +123,28 @@ def test_merge(app, target, what):
     assert payload["mergedUsers"]["surviving"]["id"] == stays["id"]
     assert payload["reason"] == "api"
     assert set(payload) == {"mergedUsers", "reason"}
+
+
+def test_merge_of_languages(app):
+    """One that was told goes before one that is the server's default."""
+    def merged(mine, theirs):
+        stays, gone = (in_zendesk(app, **({"profile": {"locale": locale}} if locale else {})) for locale in (mine, theirs))
+        return sync(app, gone, survivingZendeskId=stays["zendeskId"]).ok(200)["user"]["profile"]
+
+    assert merged("fr", "de") == {"locale": "fr"}
+    assert merged("fr", None) == {"locale": "fr"}
+    assert merged(None, "de") == {"locale": "de"}
+    assert merged(None, None) == {"locale": "en", "localeOrigin": "zendeskAccount"}
+
+
+def test_ids_are_free_again_after_a_merge(app):
+    """Two who were identified become one: who comes by the other's external id is somebody new."""
+    stays, gone = in_zendesk(app), in_zendesk(app)
+    merged = sync(app, gone, survivingZendeskId=stays["zendeskId"]).ok(200)["user"]
+    assert merged["externalId"] == stays["externalId"]
+    app.api.get(f"{app.path}/users/{gone['externalId']}").refused(*NOT_FOUND)
+    again = app.user(externalId=gone["externalId"], zendeskId=gone["zendeskId"])
+    assert again["id"] not in (stays["id"], gone["id"])
 
 
 def test_a_surviving_record_without_a_user(app):
@@ -167,6 +199,42 @@ def test_merge_of_conversations_where_there_is_one(server, sink):
         "id": gone["id"], "authenticated": True, "externalId": gone["externalId"], "zendeskId": gone["zendeskId"]}
     assert "conversation:remove" not in [event["type"] for event in target.events()]
     app.say(kept, "Goes on", stays)
+
+
+def test_files_go_along_with_a_conversation_that_becomes_part_of_another(server):
+    app = new_app(server, multiConvoEnabled=False)
+    stays, gone = in_zendesk(app), in_zendesk(app)
+    kept, absorbed = app.personal(stays), app.personal(gone)
+    upload = app.api.session.post(
+        f"{server.url}{app.path}/attachments?access=public&for=message", auth=(app.key["id"], app.key["secret"]),
+        files={"source": ("a.txt", b"Some notes")}, timeout=20).json()["attachment"]["mediaUrl"]
+    body = {"author": {"type": "business"}, "content": {"type": "file", "mediaUrl": upload}}
+    message = app.api.post(f"{app.conversation_path(absorbed)}/messages", body).ok(201)["messages"][0]
+    sync(app, gone, survivingZendeskId=stays["zendeskId"]).ok(200)
+    assert app.api.session.get(upload, timeout=20).content == b"Some notes"
+    app.api.delete(f"{app.conversation_path(kept)}/messages/{message['id']}").ok(200)
+    assert app.api.session.get(upload, timeout=20).status_code == 404
+
+
+@pytest.mark.parametrize("latest", ["kept", "absorbed"])
+def test_who_read_last_in_two_conversations_that_become_one(server, latest):
+    app = new_app(server, multiConvoEnabled=False)
+    users = {"kept": in_zendesk(app), "absorbed": in_zendesk(app)}
+    conversations = {name: app.personal(user) for name, user in users.items()}
+    for name in sorted(users, key=lambda name: name == latest):
+        app.say(conversations[name], "Read", users[name])
+        time.sleep(0.002)
+        app.say(conversations[name], "Read")
+        time.sleep(0.002)
+
+    def times(name):
+        path = app.conversation_path(conversations[name])
+        (member,) = app.api.get(f"{path}/participants").ok(200)["participants"]
+        return member["lastRead"], app.api.get(path).ok(200)["conversation"]["businessLastRead"]
+
+    wanted = times(latest)
+    sync(app, users["absorbed"], survivingZendeskId=users["kept"]["zendeskId"]).ok(200)
+    assert times("kept") == wanted
 
 
 def test_merge_of_sdk_clients(app, target):

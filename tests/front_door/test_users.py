@@ -127,6 +127,87 @@ def test_bad_bodies(app, body, title):
         app.api.get(f"{app.path}/users/{body['externalId']}").refused(*NOT_FOUND)
 
 
+@pytest.mark.parametrize("given, shown", [
+    ("2020-05-21T15:53:30.197Z", "2020-05-21T15:53:30.197Z"),
+    ("2020-05-21T15:53:30Z", "2020-05-21T15:53:30.000Z"),
+    ("2020-05-21T17:53:30.1979+02:00", "2020-05-21T15:53:30.197Z"),
+])
+def test_signed_up_at(app, given, shown):
+    user = app.user(signedUpAt=given)
+    assert user["signedUpAt"] == shown
+    path = f"{app.path}/users/{user['id']}"
+    app.api.patch(path, {"signedUpAt": "2021-01-01T00:00:00.000Z"}).ok(200)
+    assert app.api.patch(path, {"toBeRetained": True}).ok(200)["user"]["signedUpAt"] == "2021-01-01T00:00:00.000Z"
+    for wrong in ("yesterday", "2020-05-21", "2020-13-01T00:00:00.000Z", "", 0, None):
+        app.api.patch(path, {"signedUpAt": wrong}).refused(400, "bad_request")
+        app.api.post(f"{app.path}/users", {"signedUpAt": wrong}).refused(400, "bad_request")
+
+
+def test_locale(app):
+    """The default says so; one that was given is nobody's default, and may be taken away."""
+    user = app.api.post(f"{app.path}/users", {}).ok(201)["user"]
+    assert user["profile"] == {"locale": "en", "localeOrigin": "zendeskAccount"}
+    path = f"{app.path}/users/{user['id']}"
+    assert app.api.patch(path, {"profile": {"givenName": "Jane"}}).ok(200)["user"]["profile"]["localeOrigin"] == "zendeskAccount"
+    assert app.api.patch(path, {"profile": {"locale": "fr-CA"}}).ok(200)["user"]["profile"] == {"givenName": "Jane", "locale": "fr-CA"}
+    assert app.api.patch(path, {"profile": {"locale": None}}).ok(200)["user"]["profile"] == {"givenName": "Jane"}
+    assert app.user(profile={"locale": "de"})["profile"] == {"locale": "de"}
+
+
+def test_brands_have_external_ids_of_their_own(app):
+    users = [app.user(externalId="jane", **brand) for brand in ({}, {"brandId": "b1"}, {"brandId": "b2"})]
+    assert len({user["id"] for user in users}) == 3
+    app.api.post(f"{app.path}/users", {"externalId": "jane", "brandId": "b1"}).refused(409, "conflict", "User already exists")
+    app.api.post(f"{app.path}/users", {"externalId": "jane", "brandId": None}).refused(409, "conflict", "User already exists")
+    path = f"{app.path}/users/jane"
+    assert app.api.get(path).ok(200)["user"] == users[0]
+    assert app.api.get(f"{path}?brandId=b2").ok(200)["user"] == users[2]
+    assert app.api.patch(f"{path}?brandId=b1", {"metadata": {"a": 1}, "brandId": "b3"}).ok(200)["user"]["brandId"] == "b1"
+    app.api.delete(f"{path}?brandId=b1").ok(200)
+    app.api.get(f"{path}?brandId=b1").refused(*NOT_FOUND)
+    app.api.get(f"{path}?brandId=").ok(200)
+    assert app.api.get(path).ok(200)["user"] == users[0], "the others stay"
+    # Conversations name a brand's users by id alone: there is no field for the brand.
+    named = {"type": "sdkGroup", "participants": [{"userExternalId": "jane"}, {"userId": users[2]["id"]}]}
+    group = app.api.post(f"{app.path}/conversations", named).ok(201)["conversation"]
+    members = app.api.get(f"{app.conversation_path(group)}/participants").ok(200)["participants"]
+    assert [one["userId"] for one in members] == [users[0]["id"], users[2]["id"]]
+    listed = app.api.get(f"{app.path}/conversations?filter[userId]={users[2]['id']}").ok(200)["conversations"]
+    assert [one["id"] for one in listed] == [group["id"]]
+    # An id is the user's whatever brand is asked for.
+    assert app.api.get(f"{app.path}/users/{users[2]['id']}").ok(200)["user"] == users[2]
+
+
+def test_an_id_goes_before_an_external_id(app):
+    """An external id that looks like another user's id is hidden behind it, as long as there is that user."""
+    first = app.user()
+    second = app.user(externalId=first["id"])
+    path = f"{app.path}/users/{first['id']}"
+    assert app.api.get(path).ok(200)["user"] == first
+    app.api.delete(path).ok(200)
+    assert app.api.get(path).ok(200)["user"] == second
+
+
+def test_deletion_is_told(app, sink):
+    """First what goes with the user, then the user."""
+    target = sink.target()
+    app.custom(target, ["conversation:remove", "conversation:leave", "client:remove", "user:remove"])
+    user, friend = app.user(), app.user()
+    conversations = [app.personal(user), app.personal(user)]
+    group = app.group(user, friend)
+    app.api.post(f"{app.conversation_path(group)}/join", {"userId": user["id"], "subscribeSDKClient": True}).ok(201)
+    said = app.say(group, "I was here", user)
+    app.api.delete(f"{app.path}/users/{user['id']}").ok(200)
+    target.wait_event("user:remove")
+    target.wait_deliveries(4)
+    told = {(event["type"], event["payload"].get("conversation", {}).get("id")) for event in target.events()}
+    assert told == {("user:remove", None), ("conversation:leave", group["id"]),
+                    *(("conversation:remove", one["id"]) for one in conversations)}
+    ids = {event["type"]: event["id"] for event in target.events()}
+    assert ids["user:remove"] == max(ids.values())
+    assert app.messages(group)["messages"] == [said], "what was said in a group stays said"
+
+
 def test_several_mistakes_are_all_named(app):
     body = {"externalId": 5, "profile": {"email": "nobody"}, "toBeRetained": 1}
     titles = app.api.post(f"{app.path}/users", body).refused(400, "bad_request").titles

@@ -1,8 +1,8 @@
 //! What a webhook is told, read into types. Beside them are the types of the contract they are made of.
 
 pub use heliograph_wire::events::{
-    AppRef, ConversationCreatePayload, ConversationRemovePayload, CreationReason, EventUser, MemberPayload,
-    MessagePayload, UserRemovePayload, WebhookRef,
+    AppRef, ConversationCreatePayload, ConversationRemovePayload, CreationReason, EventAuthor, EventUser,
+    MemberPayload, MessagePayload, UserRemovePayload, WebhookRef,
 };
 
 use heliograph_wire::{
@@ -48,7 +48,7 @@ pub struct Event {
 #[non_exhaustive]
 pub enum Payload {
     /// `conversation:message`
-    Message(Box<MessagePayload<Message>>),
+    Message(Box<MessagePayload<Message<EventAuthor>>>),
     /// `conversation:create`
     ConversationCreate(Box<ConversationCreatePayload>),
     /// `conversation:join` and `conversation:leave`
@@ -148,16 +148,59 @@ fn read<T: DeserializeOwned>(raw: Value, typed: fn(Box<T>) -> Payload) -> Payloa
 #[cfg(test)]
 mod tests {
     use super::*;
+    use heliograph_wire::messages::AuthorType;
     use serde_json::json;
+
+    const ID: &str = "65f1c0ffee65f1c0ffee65f1";
+    const THEN: &str = "2026-11-25T00:00:00.000Z";
+
+    /// A message of this author, as a webhook is told of it.
+    fn said(author: Value) -> MessagePayload<Message<EventAuthor>> {
+        let payload = json!({
+            "conversation": { "id": ID, "type": "personal" },
+            "message": {
+                "id": ID, "received": THEN, "author": author, "content": { "type": "text", "text": "Hello" },
+                "source": { "type": "api:conversations" },
+            },
+        });
+        match Payload::of("conversation:message", payload.clone()) {
+            Payload::Message(read) => {
+                assert_eq!(serde_json::to_value(&read).expect("JSON"), payload, "nothing is lost");
+                *read
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_message_tells_which_user_speaks() {
+        let user = json!({ "id": ID, "authenticated": true, "externalId": "jane" });
+        let author = said(json!({ "type": "user", "userId": ID, "displayName": "Jane", "user": user })).message.author;
+        assert_eq!((author.r#type, author.display_name.as_deref()), (AuthorType::User, Some("Jane")));
+        assert!(matches!(author.user, Some(EventUser::Truncated(user)) if user.external_id.as_deref() == Some("jane")));
+
+        let profile = json!({ "givenName": "Jane", "locale": "en" });
+        let user = json!({
+            "id": ID, "authenticated": true, "externalId": "jane", "signedUpAt": THEN, "hasPaymentInfo": false,
+            "identities": [], "profile": profile, "metadata": { "tier": "gold" },
+        });
+        let author = said(json!({ "type": "user", "userId": ID, "user": user })).message.author;
+        assert!(
+            matches!(author.user, Some(EventUser::Full(user)) if user.profile.given_name.as_deref() == Some("Jane"))
+        );
+
+        let author = said(json!({ "type": "business", "subtypes": ["AI"], "displayName": "Ada" })).message.author;
+        assert!(author.user.is_none() && author.user_id.is_none());
+    }
 
     #[test]
     fn what_is_not_known_is_kept_as_it_came() {
-        let id = "65f1c0ffee65f1c0ffee65f1";
-        let event = |kind: &str, payload: Value| json!({ "id": id, "createdAt": "2026-11-25T00:00:00.000Z", "type": kind, "payload": payload });
-        let conversation = json!({ "id": id, "type": "personal" });
+        let event =
+            |kind: &str, payload: Value| json!({ "id": ID, "createdAt": THEN, "type": kind, "payload": payload });
+        let conversation = json!({ "id": ID, "type": "personal" });
         let body = json!({
-            "app": { "id": id },
-            "webhook": { "id": id, "version": "v2" },
+            "app": { "id": ID },
+            "webhook": { "id": ID, "version": "v2" },
             "events": [
                 event("conversation:remove", json!({ "conversation": conversation })),
                 event("conversation:remove", json!({ "conversation": 1 })),

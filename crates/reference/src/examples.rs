@@ -69,6 +69,11 @@ const BODIES: &[(&str, &str)] = &[
         r#"{ "integrationId": "{{channelId}}", "userId": "{{userId}}", "event": { "type": "typing:start" } }"#,
     ),
     (
+        "StartChannelConversation",
+        r#"{ "integrationId": "{{channelId}}", "userId": "{{userId}}", "client": { "externalId": "+12125550199" },
+            "referral": { "code": "summer", "details": { "source": "ADS", "type": "OPEN-THREAD", "adId": "42" } } }"#,
+    ),
+    (
         "DeliverChannelMessage",
         r#"{ "integrationId": "{{channelId}}", "userId": "{{userId}}", "client": { "externalId": "+12125550199" },
             "content": { "type": "text", "text": "Hello, is anybody there?" }, "originalMessageId": "wamid.1" }"#,

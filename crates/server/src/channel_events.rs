@@ -4,6 +4,7 @@
 use crate::{
     apps,
     call::Call,
+    channel_starts::tell_of_referral,
     channel_way::{Channel, Way},
     channels, content, control, conversations,
     error::{Error, Result},
@@ -201,12 +202,8 @@ impl Report<'_> {
 
     fn referred(mut self, tx: &mut Tx<'_>, referral: &Referral) -> Result<()> {
         self.user_acts(tx)?;
-        self.tell(tx, Trigger::ConversationReferral, |to, user| ReferralPayload {
-            conversation: self.conversation.shown.key.clone(),
-            user,
-            source: self.source(to),
-            referral: referral.clone(),
-        })
+        let place = &self.conversation.shown.key;
+        tell_of_referral(tx, self.state, &self.subscribers, place, &self.user, &self.way, referral)
     }
 
     fn reads(self, tx: &mut Tx<'_>) -> Result<()> {

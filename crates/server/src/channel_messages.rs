@@ -1,28 +1,26 @@
 //! What users write on channels, as whoever runs a channel delivers it here: it becomes a message of theirs, in the
-//! conversation that they are in there. Who is not known yet becomes a user with a client.
+//! conversation that they are in there (`channel_starts.rs`).
 
 use crate::{
     apps,
     call::Call,
-    channel_way::{Channel, Way},
-    client_rows, clients, content, conversations, devices,
+    channel_starts::{Arrival, Coming},
+    content,
     error::{Error, Result},
     events::Subscribers,
     form_responses, media,
     messages::{self, Draft},
-    participants, quotes,
+    quotes,
     router::Builder,
-    users,
 };
 use heliograph_store::Tx;
 use heliograph_wire::{
     channel_messages::*,
-    clients::{ClientOutcome, ClientReport},
     content::{Content, FormResponseMessage},
+    events::CreationReason,
     id::{AppId, ConversationId, MessageId},
     messages::{Message, QuotedMessage, Source},
     problem::Missing,
-    users::User,
 };
 
 // ---- Handlers
@@ -48,19 +46,17 @@ async fn deliver(mut call: Call<DeliverChannelMessage>) -> Result<ChannelMessage
 
 fn take(tx: &mut Tx<'_>, call: &Call<DeliverChannelMessage>) -> Result<ChannelMessageReply> {
     let (app, body) = (call.path.app_id, &call.body);
-    apps::require(tx, app)?;
-    let channel = Channel::of(tx, app, &call.caller, body.integration_id.as_deref())?;
-    let user = sender(tx, call, &channel)?;
-    let mut way = Way::of(tx, app, channel, user.key.id)?;
-    if let Some(named) = &body.device_id {
-        way.device = Some(devices::find(tx, app, user.key.id, named.parse()?)?);
-    }
-    let conversation = place(tx, call, &user, &way)?;
+    let coming = Coming {
+        state: &call.state,
+        caller: &call.caller,
+        app,
+        who: &body.who,
+        conversation: body.conversation_id.as_deref(),
+        reason: CreationReason::Message,
+        referral: body.referral.as_ref(),
+    };
+    let Arrival { user, way, conversation } = coming.arrive(tx)?;
     let id = conversation.shown.key.id;
-    if let Some(client) = &way.client {
-        client_rows::subscribe(tx, app, id, user.key.id, client.id, tx.now())?;
-    }
-    way.seen(tx, app, user.key.id)?;
     let mut content = body.content.clone();
     let quoted = quoted(tx, app, id, body, &mut content)?;
     let draft = Draft {
@@ -90,95 +86,6 @@ fn take(tx: &mut Tx<'_>, call: &Call<DeliverChannelMessage>) -> Result<ChannelMe
         user: user.key,
         client: way.client,
     })
-}
-
-/// Who wrote it: the user who is named, or whom the channel knows by that id, or the only one of the conversation.
-fn sender(tx: &mut Tx<'_>, call: &Call<DeliverChannelMessage>, channel: &Channel) -> Result<User> {
-    let (app, body) = (call.path.app_id, &call.body);
-    let ChannelMessage { user_id, user_external_id, brand_id, .. } = body;
-    let named = match (user_id, user_external_id) {
-        (None, None) => None,
-        (id, external) => Some(users::named(tx, app, id.as_deref(), external.as_deref(), brand_id.as_deref(), "")?),
-    };
-    if let Some(theirs) = &body.client {
-        return by_client(tx, call, channel, named, theirs);
-    }
-    let user = match (named, &body.conversation_id) {
-        (Some(user), _) => user,
-        (None, Some(conversation)) => {
-            let conversation = conversations::find(tx, app, conversation.parse()?)?.shown;
-            participants::sole_user(tx, app, &conversation.key)?.ok_or_else(nobody_named)?
-        }
-        (None, None) => return Err(nobody_named()),
-    };
-    if channel.is_sdk() {
-        clients::sdk_of(tx, &call.state, app, &user)?;
-    }
-    Ok(user)
-}
-
-fn nobody_named() -> Error {
-    Error::invalid("should have exactly one of userId, userExternalId and client")
-}
-
-/// The user by the channel's own id. One who is waited for is there now; one who is not known is made.
-fn by_client(
-    tx: &mut Tx<'_>,
-    call: &Call<DeliverChannelMessage>,
-    channel: &Channel,
-    named: Option<User>,
-    theirs: &ChannelUser,
-) -> Result<User> {
-    let (app, state) = (call.path.app_id, &call.state);
-    let Some(kind) = channel.client_type() else {
-        return Err(Error::invalid(format!("client should NOT be given for an integration of type {}", channel.kind)));
-    };
-    let report = as_report(theirs);
-    let linked = client_rows::linked_to(tx, app, channel.integration, &theirs.external_id)?.into_iter().next();
-    if let Some((owner, client)) = linked {
-        if named.as_ref().is_some_and(|user| user.key.id != owner) {
-            return Err(Error::invalid("client.externalId should NOT be that of another user"));
-        }
-        clients::bring_up_to_date(tx, app, owner, client, &report)?;
-        return users::by_id(tx, app, owner)?.ok_or(Missing::USER.into());
-    }
-    if let Some(user) = clients::confirm_by_activity(tx, state, app, channel.integration, named.as_ref(), &report)? {
-        return Ok(user);
-    }
-    let user = match named {
-        Some(user) => user,
-        None => users::of_channel(tx, app, theirs.display_name.clone(), theirs.avatar_url.clone())?,
-    };
-    clients::make_linked(tx, app, &user, kind, channel.integration, &report)?;
-    Ok(user)
-}
-
-/// What a channel tells of a user with a message is what it would report of a client that it has linked.
-fn as_report(theirs: &ChannelUser) -> ClientReport {
-    let ChannelUser { external_id, display_name, avatar_url, info, raw } = theirs.clone();
-    ClientReport {
-        outcome: ClientOutcome::Confirmed,
-        external_id: Some(external_id),
-        display_name,
-        avatar_url,
-        info,
-        raw,
-        error: None,
-    }
-}
-
-/// Where it was written. A conversation that is not there yet is made.
-fn place(tx: &mut Tx<'_>, call: &Call<DeliverChannelMessage>, user: &User, way: &Way) -> Result<conversations::Kept> {
-    let app = call.path.app_id;
-    if let Some(named) = &call.body.conversation_id {
-        let conversation = conversations::find(tx, app, named.parse()?)?;
-        participants::of_user(tx, app, conversation.shown.key.id, user.key.id)?.ok_or(Missing::MEMBER)?;
-        return Ok(conversation);
-    }
-    match conversations::on_channel(tx, app, user.key.id, way.client.as_ref().map(|client| client.id))? {
-        Some(id) => conversations::find(tx, app, id),
-        None => conversations::begin(tx, &call.state, app, user, &way.source()),
-    }
 }
 
 /// The message that it answers. A form that was filled in answers its form.

@@ -39,6 +39,11 @@ impl Channel {
         destination::client_type(&self.kind) == destination::SDK
     }
 
+    /// That it is the way by which something comes, no more being known of it.
+    pub fn source(&self) -> Source {
+        Source { r#type: self.kind.clone(), integration_id: Some(self.integration), ..Source::api() }
+    }
+
     /// The type of the clients of its users, if they have one each.
     pub fn client_type(&self) -> Option<ClientType> {
         if self.is_sdk() { None } else { client_rows::word(&self.kind).ok() }
@@ -73,13 +78,7 @@ impl Way {
 
     /// As webhooks are told of it.
     pub fn source(&self) -> Source {
-        Source {
-            r#type: self.channel.kind.clone(),
-            integration_id: Some(self.channel.integration),
-            client: self.client.clone(),
-            device: self.device.clone(),
-            ..Source::api()
-        }
+        Source { client: self.client.clone(), device: self.device.clone(), ..self.channel.source() }
     }
 
     /// The user was heard of by it, now.

@@ -102,13 +102,14 @@ impl Subject<'_> {
         client: &Client,
         conversation: Option<&ConversationTruncated>,
         reason: ClientAddReason,
+        source: &Source,
     ) -> Result<()> {
         events::record(tx, self.state, &self.subscribers, Trigger::ClientAdd, conversation, |to| ClientAddPayload {
             conversation: conversation.cloned(),
             user: EventUser::of(&self.user, to.full_user),
             client: client.clone(),
             reason,
-            source: Source::api(),
+            source: source.clone(),
         })
     }
 
@@ -167,7 +168,7 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateClient>) -> Result<ClientReply> {
     let used_at = if criteria.primary() { tx.now() } else { 0 };
     rows::subscribe(tx, app, conversation.id, user.key.id, client.id, used_at)?;
     let subject = Subject { state: &call.state, subscribers: Subscribers::of(tx, app)?, app, user };
-    subject.tell_added(tx, &client, Some(&conversation), ClientAddReason::ChannelLinking)?;
+    subject.tell_added(tx, &client, Some(&conversation), ClientAddReason::ChannelLinking, &Source::api())?;
     Ok(ClientReply { client })
 }
 
@@ -418,19 +419,19 @@ pub fn subscribe_sdk(
     conversation: ConversationId,
     user: &User,
 ) -> Result<()> {
-    let client = sdk_of(tx, state, app, user)?;
+    let client = sdk_of(tx, state, app, user, &Source::api())?;
     rows::subscribe(tx, app, conversation, user.key.id, client, tx.now())
 }
 
-/// The client that all SDKs of a user share. A user who has none gets it.
-pub fn sdk_of(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User) -> Result<ClientId> {
+/// The client that all SDKs of a user share. A user who has none gets it, by the way by which they are heard of.
+pub fn sdk_of(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User, source: &Source) -> Result<ClientId> {
     match rows::sdk(tx, app, user.key.id)? {
         Some(client) => Ok(client.id),
-        None => Ok(make_sdk(tx, state, app, user)?.id),
+        None => Ok(make_sdk(tx, state, app, user, source)?.id),
     }
 }
 
-fn make_sdk(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User) -> Result<Client> {
+fn make_sdk(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User, source: &Source) -> Result<Client> {
     let now = Some(Timestamp(tx.now()));
     let client = Client {
         status: ClientStatus::Active,
@@ -440,6 +441,6 @@ fn make_sdk(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User) -> Result<C
     };
     rows::insert(tx, app, user.key.id, &client, None)?;
     let subject = Subject { state, subscribers: Subscribers::of(tx, app)?, app, user: user.clone() };
-    subject.tell_added(tx, &client, None, ClientAddReason::SdkLogin)?;
+    subject.tell_added(tx, &client, None, ClientAddReason::SdkLogin, source)?;
     Ok(client)
 }

@@ -16,6 +16,7 @@ use crate::{
 };
 use heliograph_store::{Row, Tx, args};
 use heliograph_wire::{
+    channel_events::Referral,
     conversations::*,
     events::{ConversationCreatePayload, ConversationRemovePayload, CreationReason, EventUser, MemberPayload},
     id::{AppId, ClientId, ConversationId, IntegrationId, UserId},
@@ -103,7 +104,9 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateConversation>) -> Result<Conversation
         participants::add(tx, &call.state, app, conversation.key.id, user, 0, *subscribe)?;
     }
     let user = invited.first().map(|(user, _)| user).filter(|_| personal);
-    tell_of_creation(tx, &call.state, app, &conversation.key, CreationReason::None, &Source::api(), user)?;
+    let source = Source::api();
+    let beginning = Beginning { reason: CreationReason::None, source: &source, referral: None };
+    tell_of_creation(tx, &call.state, app, &conversation.key, user, &beginning)?;
     Ok(ConversationReply { conversation })
 }
 
@@ -128,14 +131,24 @@ fn fresh(tx: &Tx<'_>, r#type: ConversationType) -> Conversation {
     }
 }
 
-/// The conversation of a user who has none yet and writes on a channel. It is their default one.
-pub fn begin(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User, source: &Source) -> Result<Kept> {
+/// How a conversation came to be.
+pub struct Beginning<'b> {
+    /// Why.
+    pub reason: CreationReason,
+    /// By what way.
+    pub source: &'b Source,
+    /// How its user was led to it, if they came by a referral.
+    pub referral: Option<&'b Referral>,
+}
+
+/// The conversation of a user who has none yet and comes by a channel. It is their default one.
+pub fn begin(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User, beginning: &Beginning<'_>) -> Result<Kept> {
     let mut conversation = fresh(tx, ConversationType::Personal);
-    conversation.key.active_switchboard_integration = controlled_at_first(tx, app, source.integration_id)?;
+    conversation.key.active_switchboard_integration = controlled_at_first(tx, app, beginning.source.integration_id)?;
     conversation.is_default = true;
     insert(tx, app, &conversation)?;
     participants::add(tx, state, app, conversation.key.id, user, 0, false)?;
-    tell_of_creation(tx, state, app, &conversation.key, CreationReason::Message, source, Some(user))?;
+    tell_of_creation(tx, state, app, &conversation.key, Some(user), beginning)?;
     find(tx, app, conversation.key.id)
 }
 
@@ -144,17 +157,17 @@ fn tell_of_creation(
     state: &State,
     app: AppId,
     conversation: &ConversationTruncated,
-    creation_reason: CreationReason,
-    source: &Source,
     user: Option<&User>,
+    beginning: &Beginning<'_>,
 ) -> Result<()> {
     let subscribers = Subscribers::of(tx, app)?;
     events::record(tx, state, &subscribers, Trigger::ConversationCreate, Some(conversation), |to| {
         ConversationCreatePayload {
             conversation: conversation.clone(),
-            creation_reason,
-            source: to.source(source),
+            creation_reason: beginning.reason,
+            source: to.source(beginning.source),
             user: user.map(|user| EventUser::of(user, to.full_user)),
+            referral: beginning.referral.cloned(),
         }
     })
 }
@@ -377,6 +390,15 @@ pub fn find(tx: &Tx<'_>, app: AppId, id: ConversationId) -> Result<Kept> {
     let shown = kept(row, board.as_ref())?;
     let control_lost = row.opt_text(10)?.is_some() && shown.key.active_switchboard_integration.is_none();
     Ok(Kept { shown, message_count: row.int(12)?, posted: row.int(13)?, board, control_lost })
+}
+
+/// Whether there is a conversation with this id.
+pub fn exists(tx: &Tx<'_>, app: AppId, id: ConversationId) -> Result<bool> {
+    let found = tx.query(
+        "SELECT 1 FROM conversation WHERE app_id = $1 AND id = $2",
+        args![app.text().as_str(), id.text().as_str()],
+    )?;
+    Ok(!found.is_empty())
 }
 
 /// The personal conversation that a user is in on a channel: of those that its client takes part in the one with the

@@ -2,6 +2,7 @@
 
 use crate::{
     call::Call,
+    channel_way::Channel,
     client_rows::{text_of, word},
     clients,
     error::{Error, Result},
@@ -52,7 +53,8 @@ fn note(tx: &mut Tx<'_>, call: &Call<AnnounceDevice>) -> Result<DeviceReply> {
     let user = users::find(tx, app, &call.path.user, call.query.brand_id.as_deref())?;
     let integration_id = new.integration_id.parse()?;
     let kind = text_of(&new.r#type)?;
-    if ![kind.as_str(), "unity"].contains(&integrations::kind(tx, app, integration_id)?.as_str()) {
+    let channel = Channel { integration: integration_id, kind: integrations::kind(tx, app, integration_id)? };
+    if ![kind.as_str(), "unity"].contains(&channel.kind.as_str()) {
         return Err(Error::invalid(format!(
             "integrationId should be the id of an integration of type {kind} or unity"
         )));
@@ -67,7 +69,7 @@ fn note(tx: &mut Tx<'_>, call: &Call<AnnounceDevice>) -> Result<DeviceReply> {
         id: known.unwrap_or_else(|| DeviceId::new(tx.id())),
         r#type: new.r#type,
         guid: new.guid,
-        client_id: clients::sdk_of(tx, &call.state, app, &user)?,
+        client_id: clients::sdk_of(tx, &call.state, app, &user, &channel.source())?,
         status: new.status.unwrap_or(DeviceStatus::Active),
         integration_id,
         last_seen: Timestamp(tx.now()),

@@ -16,6 +16,7 @@ mod call;
 mod card_numbers;
 mod channel_events;
 mod channel_messages;
+mod channel_starts;
 mod channel_way;
 mod channels;
 mod client_address;

@@ -273,8 +273,9 @@ fn page(tx: &Tx<'_>, call: &Call<ListMessages>) -> Result<Vec<u8>> {
         from => (Window { from, size: MESSAGES_SIZE }, false),
     };
     let Bodies { text, rows } = bodies(tx, app, id, &window)?;
-    if rows.is_empty() {
-        conversations::find(tx, app, id)?;
+    if rows.is_empty() && !conversations::exists(tx, app, id)? {
+        // The contract's word, here and nowhere else.
+        return Err(Missing::RESOURCE.into());
     }
     let mut sheet = window.sheet(rows, |(id, _)| text[id.clone()].to_owned());
     if latest {
@@ -318,6 +319,7 @@ fn clear(tx: &mut Tx<'_>, call: &Call<DeleteAllMessages>) -> Result<Nothing> {
 pub fn delete_all_of(tx: &mut Tx<'_>, state: &State, app: AppId, conversation: ConversationId) -> Result<()> {
     attachments::remove_with_messages(tx, state, app, conversation)?;
     delete_rows_of(tx, app, conversation)?;
+    participants::forget_all_unread(tx, app, conversation)?;
     let (app, id) = (app.text(), conversation.text());
     tx.execute(
         "UPDATE conversation SET message_count = 0 WHERE app_id = $1 AND id = $2",

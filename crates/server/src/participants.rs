@@ -186,6 +186,17 @@ pub fn forget_unread(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, 
     Ok(())
 }
 
+/// All messages are deleted: none is unread any more.
+pub fn forget_all_unread(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId) -> Result<()> {
+    tx.execute(
+        "UPDATE participant SET read_up_to =
+         (SELECT c.posted FROM conversation c WHERE c.app_id = $1 AND c.id = $2)
+         WHERE app_id = $1 AND conversation_id = $2",
+        args![app.text().as_str(), conversation.text().as_str()],
+    )?;
+    Ok(())
+}
+
 /// Notes that a user has read a conversation up to its latest message.
 pub fn mark_read(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, user: UserId, posted: i64) -> Result<()> {
     tx.amend(
@@ -228,7 +239,7 @@ pub fn sole_user(tx: &Tx<'_>, app: AppId, conversation: &ConversationTruncated) 
 /// A user's part in a conversation, if they take part; without the clients by which they do.
 pub fn of_user(tx: &Tx<'_>, app: AppId, conversation: ConversationId, user: UserId) -> Result<Option<Participant>> {
     let rows = tx.query(
-        "SELECT p.id, p.user_id, c.posted - p.read_up_to, u.external_id, p.last_read, c.message_count FROM participant p
+        "SELECT p.id, p.user_id, c.posted - p.read_up_to, u.external_id, p.last_read FROM participant p
          JOIN conversation c ON c.app_id = p.app_id AND c.id = p.conversation_id
          JOIN app_user u ON u.app_id = p.app_id AND u.id = p.user_id
          WHERE p.app_id = $1 AND p.user_id = $2 AND p.conversation_id = $3",
@@ -241,14 +252,14 @@ fn all(tx: &Tx<'_>, app: AppId, conversation: ConversationId, window: &Window) -
     let (app, conversation) = (app.text(), conversation.text());
     let rows = match window.before() {
         None => tx.query(
-            "SELECT p.id, p.user_id, c.posted - p.read_up_to, u.external_id, p.last_read, c.message_count FROM participant p
+            "SELECT p.id, p.user_id, c.posted - p.read_up_to, u.external_id, p.last_read FROM participant p
              JOIN conversation c ON c.app_id = p.app_id AND c.id = p.conversation_id
              JOIN app_user u ON u.app_id = p.app_id AND u.id = p.user_id
              WHERE p.app_id = $1 AND p.conversation_id = $2 AND p.id > $3 ORDER BY p.id LIMIT $4",
             args![app.as_str(), conversation.as_str(), window.after(), window.limit()],
         ),
         Some(before) => tx.query(
-            "SELECT p.id, p.user_id, c.posted - p.read_up_to, u.external_id, p.last_read, c.message_count FROM participant p
+            "SELECT p.id, p.user_id, c.posted - p.read_up_to, u.external_id, p.last_read FROM participant p
              JOIN conversation c ON c.app_id = p.app_id AND c.id = p.conversation_id
              JOIN app_user u ON u.app_id = p.app_id AND u.id = p.user_id
              WHERE p.app_id = $1 AND p.conversation_id = $2 AND p.id < $3 ORDER BY p.id DESC LIMIT $4",
@@ -262,8 +273,7 @@ fn kept(row: &Row) -> Result<Participant> {
     Ok(Participant {
         id: row.parse(0)?,
         user_id: row.parse(1)?,
-        // Messages that are gone are not unread any more.
-        unread_count: row.int(2)?.clamp(0, row.int(5)?.max(0)),
+        unread_count: row.int(2)?,
         client_associations: Vec::new(),
         user_external_id: row.opt_text(3)?.map(str::to_owned),
         last_read: row.opt_int(4)?.map(Timestamp),

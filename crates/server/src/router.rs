@@ -3,8 +3,8 @@
 use crate::{
     activities, app_keys, apps, attachments, audit,
     call::{Answer, Endpoint, Streamed, endpoint, raw_endpoint, streamed_endpoint},
-    channel_events, channel_messages, channels, clients, control, conversations, deliveries, devices, explain,
-    integration_keys, integrations, key_life, key_policy, leaks, messages, notices, oauth,
+    channel_events, channel_messages, channel_starts, channels, clients, control, conversations, deliveries, devices,
+    explain, integration_keys, integrations, key_life, key_policy, leaks, messages, notices, oauth,
     open::{Visit, open_endpoint},
     participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhook_events, webhook_health,
     webhook_proxies, webhook_signing, webhooks,
@@ -65,6 +65,7 @@ impl Router {
         activities::routes(&mut builder);
         channels::routes(&mut builder);
         channel_events::routes(&mut builder);
+        channel_starts::routes(&mut builder);
         channel_messages::routes(&mut builder);
         control::routes(&mut builder);
         switchboards::routes(&mut builder);

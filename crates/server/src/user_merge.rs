@@ -51,12 +51,17 @@ fn combine(mut user: User, other: &User) -> (User, Metadata) {
     user.key.authenticated = user.key.external_id.is_some();
     user.signed_up_at = user.signed_up_at.min(other.signed_up_at);
     user.to_be_retained = user.to_be_retained.or(other.to_be_retained);
-    let Profile { given_name, surname, email, avatar_url, locale, locale_origin: _ } = &other.profile;
+    let Profile { given_name, surname, email, avatar_url, .. } = &other.profile;
     fill(&mut user.profile.given_name, given_name);
     fill(&mut user.profile.surname, surname);
     fill(&mut user.profile.email, email);
     fill(&mut user.profile.avatar_url, avatar_url);
-    fill(&mut user.profile.locale, locale);
+    // A language that is the server's default is none that they have told.
+    let told = |profile: &Profile| profile.locale.is_some() && profile.locale_origin.is_none();
+    if !told(&user.profile) && (told(&other.profile) || user.profile.locale.is_none()) {
+        user.profile.locale.clone_from(&other.profile.locale);
+        user.profile.locale_origin.clone_from(&other.profile.locale_origin);
+    }
     user.identities.extend(other.identities.iter().cloned());
     let mut left_over = Metadata::default();
     for (name, value) in &other.metadata.0 {
@@ -168,19 +173,24 @@ fn absorb(
     let (app_id, old, new) = (app.text(), theirs.key.id.text(), into.key.id.text());
     tx.execute(
         "UPDATE participant SET read_up_to = read_up_to + (SELECT p.read_up_to FROM participant p
-         WHERE p.app_id = $1 AND p.user_id = $3 AND p.conversation_id = $4)
+         WHERE p.app_id = $1 AND p.user_id = $3 AND p.conversation_id = $4),
+         last_read = (SELECT MAX(p.last_read) FROM participant p WHERE p.app_id = $1
+         AND (p.user_id = $2 AND p.conversation_id = $5 OR p.user_id = $3 AND p.conversation_id = $4))
          WHERE app_id = $1 AND user_id = $2 AND conversation_id = $5",
         args![app_id.as_str(), to.text().as_str(), from.text().as_str(), old.as_str(), new.as_str()],
     )?;
     tx.execute(
         "UPDATE conversation SET message_count = message_count + $3, posted = posted + $4,
-         last_updated_at = CASE WHEN last_updated_at < $5 THEN $5 ELSE last_updated_at END WHERE app_id = $1 AND id = $2",
+         last_updated_at = CASE WHEN last_updated_at < $5 THEN $5 ELSE last_updated_at END,
+         business_last_read = CASE WHEN COALESCE(business_last_read, 0) < $6 THEN $6 ELSE business_last_read END
+         WHERE app_id = $1 AND id = $2",
         args![
             app_id.as_str(),
             new.as_str(),
             kept.message_count,
             kept.posted,
-            theirs.last_updated_at.map_or(0, |t| t.0)
+            theirs.last_updated_at.map_or(0, |t| t.0),
+            theirs.business_last_read.map_or(0, |t| t.0)
         ],
     )?;
     tx.execute(

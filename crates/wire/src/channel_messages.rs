@@ -2,12 +2,12 @@
 //! write, and it becomes a message as if the channel were the server's own.
 
 use crate::{
-    clients::Client, content::Content, conversations::ConversationTruncated, messages::Message, metadata::Metadata,
-    op::Nothing, operations, path::AppPath, time::Timestamp, users::UserTruncated,
+    channel_events::Referral, channel_starts::OnChannel, clients::Client, content::Content,
+    conversations::ConversationTruncated, messages::Message, metadata::Metadata, op::Nothing, operations,
+    path::AppPath, time::Timestamp, users::UserTruncated,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 operations! { "Channel events"
     /// Delivers a message that a user wrote on a channel. It becomes a message of the user in their conversation there.
@@ -21,25 +21,9 @@ operations! { "Channel events"
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "channelMessage")]
 pub struct ChannelMessage {
-    /// The integration that stands for the channel. Default: the one whose key calls.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub integration_id: Option<String>,
-    /// The user who wrote it. Not needed if the channel's own id of them is given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<String>,
-    /// The user who wrote it, by external id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user_external_id: Option<String>,
-    /// The brand of the user that has the external id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 24))]
-    pub brand_id: Option<String>,
-    /// The user as the channel knows them. Not for the SDKs' integrations, nor for those that are no channel.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client: Option<ChannelUser>,
-    /// The device on which it was written. Default: the one of the integration that was heard of last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub device_id: Option<String>,
+    /// Who wrote it, and on which channel.
+    #[serde(flatten)]
+    pub who: OnChannel,
     /// Where it was written. Default: of the personal conversations that the client takes part in the one with the latest
     /// message, or else the user's default one, which is made if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,6 +37,9 @@ pub struct ChannelMessage {
     /// What it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quoted_message: Option<Quote>,
+    /// How the user was led here, if they came by a referral: the event that tells of it comes before the message's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<Referral>,
     /// The channel's own id of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
@@ -60,30 +47,6 @@ pub struct ChannelMessage {
     /// When the channel took it in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_message_timestamp: Option<Timestamp>,
-}
-
-/// A user as a channel knows them. What it does not speak of stays.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "channelUser")]
-pub struct ChannelUser {
-    /// The channel's own id of them, such as their phone number.
-    #[schemars(length(min = 1, max = 1024))]
-    pub external_id: String,
-    /// Their name there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub display_name: Option<String>,
-    /// Their picture there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 2048), extend("format" = "uri"))]
-    pub avatar_url: Option<String>,
-    /// What the channel tells of them, in this API's words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub info: Option<Map<String, Value>>,
-    /// What the channel tells of them, in its own words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub raw: Option<Map<String, Value>>,
 }
 
 /// What a message answers: exactly one of the two.

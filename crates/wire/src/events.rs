@@ -1,9 +1,10 @@
 //! Events: what a webhook's call carries.
 
 use crate::{
+    channel_events::Referral,
     conversations::ConversationTruncated,
-    id::{AppId, EventId, WebhookId},
-    messages::Source,
+    id::{AppId, EventId, UserId, WebhookId},
+    messages::{AuthorSubtype, AuthorType, Source},
     time::Timestamp,
     users::{User, UserTruncated},
     webhooks::Trigger,
@@ -78,6 +79,29 @@ impl EventUser {
     }
 }
 
+/// Who speaks in a message, as webhooks are told: if it is a user, who that is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventAuthor {
+    /// The business or a user.
+    pub r#type: AuthorType,
+    /// What kind of author speaks for the business.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subtypes: Option<Vec<AuthorSubtype>>,
+    /// The user's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// The name that is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// Where the picture that is shown is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar_url: Option<String>,
+    /// The user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<EventUser>,
+}
+
 /// `conversation:message`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "conversationMessagePayload")]
@@ -123,6 +147,9 @@ pub struct ConversationCreatePayload {
     /// The user in it, if it is personal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<EventUser>,
+    /// How the user was led to it, if they came by a referral.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<Referral>,
 }
 
 /// `conversation:join` and `conversation:leave`

@@ -11,6 +11,7 @@ pub mod attachments;
 pub mod audit;
 pub mod channel_events;
 pub mod channel_messages;
+pub mod channel_starts;
 pub mod channels;
 pub mod check;
 pub mod clients;
@@ -65,6 +66,7 @@ pub fn contract() -> Vec<op::Description> {
         conversations::OPERATIONS,
         channels::OPERATIONS,
         channel_events::OPERATIONS,
+        channel_starts::OPERATIONS,
         channel_messages::OPERATIONS,
         participants::OPERATIONS,
         messages::OPERATIONS,

@@ -222,17 +222,17 @@ pub enum AppleCapability {
     Auth2,
 }
 
-/// A message.
+/// A message. (Webhooks are told more of its author: [`crate::events::EventAuthor`].)
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "message")]
-pub struct Message {
+pub struct Message<A = Author> {
     /// Its id.
     pub id: MessageId,
     /// When the server took it in.
     pub received: Timestamp,
     /// Who speaks.
-    pub author: Author,
+    pub author: A,
     /// What happened, if the system speaks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activity: Option<ActivityMessage>,

@@ -123,6 +123,7 @@ OPERATIONS = [
     row("ListMessages", "GET", C + "/messages", ALL, 200),
     row("ReportChannelEvent", "POST", OURS + "/conversations/{missing}/channelEvents", ALL, 404,
         {"integrationId": MISSING, "event": {"type": "typing:start"}}),
+    row("StartChannelConversation", "POST", OURS + "/channelConversations", ALL, 404, {"integrationId": MISSING, "userId": MISSING}),
     row("DeliverChannelMessage", "POST", OURS + "/channelMessages", ALL, 404,
         {"integrationId": MISSING, "userId": MISSING, "content": {"type": "text", "text": "Hello"}}),
     row("PostActivity", "POST", C + "/activity", ALL, 200, {"author": {"type": "business"}, "type": "typing:start"}),

@@ -9,6 +9,8 @@ from referencing.jsonschema import DRAFT202012
 
 from lib.server import ROOT
 
+# What our events carry beyond the reference (docs/compatibility.md).
+OURS = {"messageHistory"}
 FILE = ROOT.parent / "shared" / "contract" / "openapi.yaml"
 NAME = "urn:reference"
 
@@ -20,18 +22,36 @@ def modern(node):
     if not isinstance(node, dict):
         return node
     made = {name: modern(value) for name, value in node.items() if name not in ("nullable", "discriminator")}
-    if "oneOf" in node and "mapping" in node.get("discriminator", {}):
-        made |= told_apart(node["discriminator"])
+    if "oneOf" in node and "discriminator" in node:
+        made |= told_apart(node["discriminator"], node["oneOf"])
         del made["oneOf"]
     return {"anyOf": [made, {"type": "null"}]} if node.get("nullable") is True else made
 
 
-def told_apart(discriminator):
-    """One of several schemas, of which a property tells which it is. (Held against all of them, many a value would fit
-    several: they say little of what they lack.)"""
-    tag, variants = discriminator["propertyName"], discriminator["mapping"]
+def told_apart(discriminator, schemas):
+    """One of several schemas, of which a property tells which it is: as it is mapped, or else by the schema's name. (Held
+    against all of them, many a value would fit several: they say little of what they lack.)"""
+    tag, named = discriminator["propertyName"], {one["$ref"].rsplit("/", 1)[1]: one["$ref"] for one in schemas}
+    variants = discriminator.get("mapping", named)
     chosen = [{"if": {"properties": {tag: {"const": value}}}, "then": {"$ref": place}} for value, place in variants.items()]
     return {"required": [tag], "properties": {tag: {"enum": list(variants)}}, "allOf": chosen}
+
+
+def fields(schema, schemas, place="", within=()):
+    """The places of all fields of a schema, those of its parts and variants too. What it refers to is in `schemas`."""
+    if not isinstance(schema, dict):
+        return set()
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[1]
+        if within.count(name) > 2:
+            return set()
+        schema, within = schemas[name], (*within, name)
+    found = set()
+    for name, inner in schema.get("properties", {}).items():
+        found |= {f"{place}{name}"} | fields(inner, schemas, f"{place}{name}.", within)
+    for part in (part for word in ("allOf", "oneOf", "anyOf") for part in schema.get(word, [])):
+        found |= fields(part, schemas, place, within)
+    return found | (fields(schema["items"], schemas, place, within) if "items" in schema else set())
 
 
 class Reference:
@@ -43,16 +63,22 @@ class Reference:
         self.schemas = schemas
         resource = Resource.from_contents(modern(document), default_specification=DRAFT202012)
         self.registry = Registry().with_resource(NAME, resource)
+        self.validators = {}
 
     def check(self, event):
         """Fails when an event is not as the reference says, or carries what the reference does not know."""
-        schema = {"$ref": f"{NAME}#/components/schemas/{self.events[event['type']]}"}
-        problems = [f"{one.json_path}: {one.message}" for one in
-                    Draft202012Validator(schema, registry=self.registry).iter_errors(event)]
+        problems = [f"{one.json_path}: {one.message}" for one in self.validator(event["type"]).iter_errors(event)]
         assert not problems, f"{event['type']}: not as the reference says: {problems}\n{event}"
         known = self.properties(self.schemas[self.events[event["type"]]])["payload"]
-        unknown = set(event["payload"]) - set(self.properties(known))
+        unknown = set(event["payload"]) - set(self.properties(known)) - OURS
         assert not unknown, f"{event['type']}: the reference knows no {unknown}"
+
+    def validator(self, kind):
+        """What holds an event of this type against its schema (made once)."""
+        if kind not in self.validators:
+            schema = {"$ref": f"{NAME}#/components/schemas/{self.events[kind]}"}
+            self.validators[kind] = Draft202012Validator(schema, registry=self.registry)
+        return self.validators[kind]
 
     def properties(self, schema):
         """All properties of a schema, wherever its parts are."""

@@ -22,7 +22,7 @@ def tables(server):
         names = run_psql(server, "select tablename from pg_tables where schemaname = 'public'").split()
         return {name: run_psql(server, f'select to_json(t) from "{name}" t').splitlines() for name in names}
     with sqlite(server) as database:
-        names = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
+        names = [name for (name,) in database.execute("select name from sqlite_master where type = 'table' and name not like 'sqlite_%'")]
         return {name: [json.dumps(row) for row in database.execute(f'select * from "{name}"')] for name in names}
 
 

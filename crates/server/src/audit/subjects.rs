@@ -19,6 +19,7 @@ pub const EXEMPT: &[(&str, &str)] = &[
     ("RemoveClient", "everyday data"),
     ("ReportClient", "what a channel reports"),
     ("ReportChannelEvent", "what a channel reports"),
+    ("StartChannelConversation", "what a channel reports"),
     ("DeliverChannelMessage", "a message has its own time and author"),
     ("AnnounceDevice", "what a channel reports"),
     ("PassControl", "webhooks tell who answers in a conversation"),
