@@ -18,7 +18,7 @@ use heliograph_wire::{
     apps::AppSettings,
     content::Content,
     conversations::ConversationTruncated,
-    events::{EventUser, MessagePayload},
+    events::{EventAuthor, EventUser, MessagePayload},
     id::{AppId, ConversationId, MessageId, UserId},
     messages::*,
     metadata::Metadata,
@@ -237,7 +237,7 @@ struct Told<'m> {
 #[serde(untagged)]
 enum Payload<'m> {
     AsIs(&'m RawValue),
-    WithUser(serde_json::Value),
+    WithUser(Box<Message<EventAuthor>>),
 }
 
 fn tell(
@@ -248,16 +248,14 @@ fn tell(
     told: &Told<'_>,
 ) -> Result<()> {
     let raw: &RawValue = serde_json::from_str(told.json)?;
-    let tree = told.user.map(|_| serde_json::to_value(told.message)).transpose()?;
     events::record(tx, state, subscribers, Trigger::ConversationMessage, Some(conversation), |to| {
-        let message = match (told.user, &tree) {
-            (Some(user), Some(tree)) => {
-                let mut tree = tree.clone();
-                tree["author"]["user"] = serde_json::to_value(EventUser::of(user, to.full_user)).unwrap_or_default();
-                tree["source"] = serde_json::to_value(to.source(told.source)).unwrap_or_default();
-                Payload::WithUser(tree)
+        let message = match told.user {
+            Some(user) => {
+                let author = EventAuthor::user(&told.message.author, user.key.id, EventUser::of(user, to.full_user));
+                let source = to.source(told.source);
+                Payload::WithUser(Box::new(Message { source, ..told.message.clone() }.by(author)))
             }
-            _ => Payload::AsIs(raw),
+            None => Payload::AsIs(raw),
         };
         MessagePayload { conversation: conversation.clone(), message }
     })

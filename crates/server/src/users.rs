@@ -22,7 +22,6 @@ use heliograph_wire::{
     webhooks::Trigger,
 };
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 /// The language of users who do not tell theirs.
 const DEFAULT_LOCALE: &str = "en";
@@ -363,15 +362,11 @@ fn kept(row: &Row) -> Result<User> {
     })
 }
 
-/// The columns of [`kept`] as the answer has them: what is JSON already is passed on.
+/// The columns of [`kept`] as the answer has them: what is JSON already is passed on, unread.
 fn json(row: &Cells<'_>) -> Result<Vec<u8>> {
     #[derive(Serialize)]
-    struct Reply<'r> {
-        user: Shown<'r>,
-    }
-    #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Shown<'r> {
+    struct Head<'r> {
         id: &'r str,
         authenticated: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -384,12 +379,9 @@ fn json(row: &Cells<'_>) -> Result<Vec<u8>> {
         #[serde(skip_serializing_if = "Option::is_none")]
         to_be_retained: Option<bool>,
         has_payment_info: bool,
-        identities: &'r RawValue,
-        profile: &'r RawValue,
-        metadata: &'r RawValue,
     }
     let external_id = row.opt_text(1)?;
-    let user = Shown {
+    let head = Head {
         id: row.text(0)?,
         authenticated: external_id.is_some(),
         external_id,
@@ -398,11 +390,16 @@ fn json(row: &Cells<'_>) -> Result<Vec<u8>> {
         signed_up_at: Timestamp(row.int(4)?),
         to_be_retained: row.opt_int(5)?.map(|flag| flag != 0),
         has_payment_info: false,
-        identities: serde_json::from_str(row.text(8)?)?,
-        profile: serde_json::from_str(row.text(6)?)?,
-        metadata: serde_json::from_str(row.text(7)?)?,
     };
     let mut json = Vec::with_capacity(1024);
-    serde_json::to_writer(&mut json, &Reply { user })?;
+    json.extend_from_slice(b"{\"user\":");
+    serde_json::to_writer(&mut json, &head)?;
+    // Its last brace.
+    json.pop();
+    for (name, column) in [(",\"identities\":", 8), (",\"profile\":", 6), (",\"metadata\":", 7)] {
+        json.extend_from_slice(name.as_bytes());
+        json.extend_from_slice(row.text(column)?.as_bytes());
+    }
+    json.extend_from_slice(b"}}");
     Ok(json)
 }

@@ -4,7 +4,7 @@ use crate::{
     channel_events::Referral,
     conversations::ConversationTruncated,
     id::{AppId, EventId, UserId, WebhookId},
-    messages::{AuthorSubtype, AuthorType, Source},
+    messages::{Author, AuthorSubtype, AuthorType, Source},
     time::Timestamp,
     users::{User, UserTruncated},
     webhooks::Trigger,
@@ -100,6 +100,20 @@ pub struct EventAuthor {
     /// The user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<EventUser>,
+}
+
+impl EventAuthor {
+    /// A user who speaks.
+    pub fn user(author: &Author, id: UserId, user: EventUser) -> Self {
+        Self {
+            r#type: author.r#type,
+            subtypes: author.subtypes.clone(),
+            user_id: Some(id),
+            display_name: author.display_name.clone(),
+            avatar_url: author.avatar_url.clone(),
+            user: Some(user),
+        }
+    }
 }
 
 /// `conversation:message`

@@ -255,6 +255,15 @@ pub struct Message<A = Author> {
     pub references: Option<Vec<Reference>>,
 }
 
+impl<A> Message<A> {
+    /// The same, with its author told in other terms.
+    pub fn by<B>(self, author: B) -> Message<B> {
+        let Self { id, received, author: _, activity, content, source, quoted_message, metadata, deleted, references } =
+            self;
+        Message { id, received, author, activity, content, source, quoted_message, metadata, deleted, references }
+    }
+}
+
 /// By what way a message came.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -174,7 +174,9 @@ impl Pair {
 pub fn shown(headers: &HeaderMap) -> Result<Shown<'_>> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let (Some(header), None) = (given.next(), given.next()) else { return Err(Error::Unauthorized) };
-    let (scheme, credential) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(Error::Unauthorized)?;
+    // (`to_str` looks at each byte for itself, which for a token is a third of finding out who calls.)
+    let text = str::from_utf8(header.as_bytes()).ok().filter(|text| text.is_ascii());
+    let (scheme, credential) = text.and_then(|text| text.split_once(' ')).ok_or(Error::Unauthorized)?;
     let credential = credential.trim();
     if scheme.eq_ignore_ascii_case("basic") {
         Ok(Shown::Basic(Pair::read(credential)))
