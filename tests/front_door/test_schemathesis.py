@@ -73,7 +73,7 @@ def test_no_call_finds_a_defect(launch, tmp_path):
         SCHEMATHESIS_HOOKS=str(hooks), HELIOGRAPH_FUZZ_WORLD=json.dumps(settle(server)), NO_COLOR="1")
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     command = [
-        sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json", "--url", server.url,
+        sys.executable, "-m", "schemathesis.cli", "run", f"{server.relayed}/openapi.json", "--url", server.relayed,
         "--max-time", str(SECONDS), "--seed", str(SEED), "--warnings", "off",
         "--request-timeout", "20", "--continue-on-failure", "--generation-database", "none", "--no-shrink",
     ]
