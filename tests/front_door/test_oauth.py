@@ -133,6 +133,7 @@ def test_limits_of_the_scope(server, app, other, partner):
         ("GET", app.path), ("PATCH", app.path), ("DELETE", app.path), ("GET", "/v2/apps"), ("GET", f"{app.path}/keys"),
         ("GET", f"{app.path}/integrations"), ("GET", f"{app.path}/integrations/{mine['id']}"),
         ("DELETE", f"{app.path}/integrations/{mine['id']}"), ("GET", f"{app.path}/integrations/{mine['id']}/keys"),
+        ("GET", f"{app.path}/switchboards"), ("POST", f"{app.path}/switchboards"),
         ("GET", "/heliograph/v1/oauthClients"), ("POST", f"{other.path}/users"),
         ("GET", f"{other.path}/integrations/me/webhooks"),
     ]:
@@ -320,6 +321,30 @@ def test_a_code_works_once_and_for_its_partner(server, app, partner):
     stranger.exchange(code).refused(*refused)
     partner.exchange(code, redirect_uri=BACK).ok(200)
     partner.exchange(code).refused(*refused)
+
+
+def left(server, table, app):
+    """For how long, in seconds, what works once goes on working."""
+    until = int(server.sql(f"SELECT MAX(expires_at) FROM {table} WHERE app_id = '{app.id}'"))
+    return until / 1000 - time.time()
+
+
+def test_a_code_works_for_two_minutes(server, app, partner):
+    code = code_for(server, app, partner)
+    assert 100 < left(server, "oauth_code", app) <= 120
+    server.sql(f"UPDATE oauth_code SET expires_at = expires_at - 121000 WHERE app_id = '{app.id}'")
+    partner.exchange(code).refused(401, "unauthorized", "Authorization is required")
+    assert app.api.get(f"{app.path}/integrations").ok(200)["integrations"] == []
+
+
+def test_a_link_works_for_fifteen_minutes(server, app):
+    made = run("admin", "login-link", "--url", server.url, "--json", "--app", app.id, *server.place())
+    link = json.loads(made.stdout)["url"]
+    secrets.note(link.split("token=")[1])
+    assert 800 < left(server, "oauth_login", app) <= 900
+    server.sql(f"UPDATE oauth_login SET expires_at = expires_at - 901000 WHERE app_id = '{app.id}'")
+    browser = Browser(server).go("GET", link)
+    assert browser.submit().page.status_code == 401 and not browser.session.cookies
 
 
 def test_token_takes_json_and_forms(server, app, partner):
