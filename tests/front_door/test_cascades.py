@@ -32,8 +32,9 @@ class Town:
         self.clients = [self.link(self.conversation, "+12125552368"), self.link(self.conversation, "+12125552369")]
         self.report(self.clients[0])
         self.quotes()
-        rows.insert(server, "device", app_id=app.id, user_id=self.user["id"], client_id=self.clients[0]["id"],
-                    integration_id=self.channel["id"], id="0" * 24, type="web", guid="g", status="active", last_seen=1)
+        self.web = app.api.post(f"{app.path}/integrations", {"type": "web"}).ok(201)["integration"]
+        device = {"type": "web", "guid": "g", "integrationId": self.web["id"]}
+        app.api.post(f"/heliograph/v1/apps/{app.id}/users/{self.user['id']}/devices", device).ok(201)
 
     def link(self, conversation, number):
         body = {"matchCriteria": {"type": "whatsapp", "integrationId": self.channel["id"], "phoneNumber": number},
@@ -87,7 +88,7 @@ def test_app(town):
 
 
 def test_integration(town):
-    for integration in (town.channel["id"], town.bot.id):
+    for integration in (town.channel["id"], town.web["id"], town.bot.id):
         town.app.api.delete(f"{town.app.path}/integrations/{integration}").ok(200)
         # What was said by way of it stays said.
         assert [name for name, _ in town.left(integration) if name != "message"] == []

@@ -106,6 +106,7 @@ def test_the_whole_way(server, app, partner):
     assert partner.body["displayName"] in browser.page.text and app.body["displayName"] in browser.page.text
     told = browser.answer(app)
     assert browser.url.startswith(BACK + "?") and told["state"] == "a b&c=d"
+    assert not browser.session.cookies, "the session ends with the answer"
     token = partner.exchange(told["code"]).ok(200)
     assert set(token) == {"access_token", "token_type"} and token["token_type"] == "Bearer"
 
@@ -120,6 +121,7 @@ def test_the_whole_way(server, app, partner):
     user = caller.post(f"{app.path}/users", {"externalId": unique("user")}).ok(201)["user"]
     conversation = app.personal(user)
     app.say(conversation, "Here I am", caller=caller)
+    caller.post(f"{app.path}/attachments/remove", {"mediaUrl": f"{server.url}/nothing"}).refused(404, "not_found")
     listed = app.api.get(f"{app.path}/integrations").ok(200)["integrations"]
     assert [(one["type"], one["displayName"]) for one in listed] == [(partner.id, partner.body["displayName"])]
     one = app.api.get(f"{app.path}/integrations/{listed[0]['id']}").ok(200)["integration"]
@@ -193,6 +195,7 @@ def test_pages_under_a_strict_policy(server, app, partner):
         assert "<script" not in page.text and "<b>" not in page.text
     cookie = browser.session.cookies._cookies  # noqa: SLF001 (the attributes are nowhere else)
     kept = cookie["127.0.0.1" if "127.0.0.1" in server.url else "localhost.local"]["/"]["heliograph_session"]
+    assert 500 < kept.expires - time.time() <= 600
     assert kept.has_nonstandard_attr("HttpOnly") and kept.get_nonstandard_attr("SameSite") == "Lax"
 
 
@@ -226,6 +229,7 @@ def test_denied(server, app, partner):
     browser = Browser(server).sign_in(partner.query(state="s", redirect_uri=OTHER_BACK), app.key)
     told = browser.answer(app, "deny")
     assert told["error"] == "access_denied" and told["state"] == "s" and told["k"] == "v" and "code" not in told
+    assert not browser.session.cookies
     assert app.api.get(f"{app.path}/integrations").ok(200)["integrations"] == []
 
 
