@@ -132,7 +132,8 @@ def test_what_is_right_is_not(pretender, ask):
 
 
 def test_every_answer_of_a_connection(pretender, tmp_path):
-    """Several one after the other, in pieces, to a long question, to HEAD; and what is beside the operations."""
+    """Several one after the other, in pieces, to a long question, to one that would rather speak HTTP/2, to HEAD; and what is
+    beside the operations."""
     relay = Relay(pretender)
     pretender.pieces = True
     here = relay.url + HERE
@@ -140,7 +141,8 @@ def test_every_answer_of_a_connection(pretender, tmp_path):
     long = ("-H", "X-HTTP-Method-Override: PATCH", "--data-binary", f"@{tmp_path / 'long'}", here)
     assert json.loads(curl(*long)) == {"app": APP}
     assert len(faults(lambda _: curl("-d", "", here), pretender)) == 1, "there is no such operation"
-    assert curl(here, here, here) == 3 * json.dumps({"app": APP})
+    newer = ("-H", "Connection: Upgrade, HTTP2-Settings", "-H", "Upgrade: h2c", "-H", "HTTP2-Settings: AAMAAABkAAQAAP__")
+    assert curl(*newer, here, here, here) == 3 * json.dumps({"app": APP})
     assert witness.FAULTS == [] and pretender.judged == {"r": 5}
     curl("-I", here)
     assert witness.FAULTS == [] and pretender.judged == {"r": 6}
