@@ -48,11 +48,19 @@ def stores(request):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def judged():
+def watched():
     """Whatever client a test takes, what it is answered is held against the server's document."""
     with pytest.MonkeyPatch.context() as patch:
         witness.watch(patch)
         yield
+
+
+@pytest.fixture(autouse=True)
+def judged(watched):
+    """A test fails for a wrong answer, also when it was not the test itself that was given it."""
+    witness.FAULTS.clear()
+    yield
+    assert not witness.FAULTS, "\n".join(witness.FAULTS)
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +78,7 @@ def shared(tmp_path_factory):
     for one in running.values():
         assert one.stop() == 0, one.stderr[-2000:]
         one.assert_discreet()
+        one.assert_witnessed()
 
 
 @pytest.fixture
@@ -90,9 +99,10 @@ def launch(store, tmp_path):
 
     yield start
     for one in started:
-        one.kill9()
+        one.end()
     for one in started:
         one.assert_discreet()
+        one.assert_witnessed()
 
 
 @pytest.fixture(scope="session")

@@ -495,7 +495,7 @@ def test_the_guide_works_line_by_line(app):
     user, channel = app.user(), whatsapp(app)
     conversation = app.personal(user)
     message, client = app.say(conversation, "Hello"), linking(app, user, conversation, channel, "prompt")
-    text = (ROOT / "docs" / "channels.md").read_text().replace("http://127.0.0.1:8080", app.server.url)
+    text = (ROOT / "docs" / "channels.md").read_text().replace("http://127.0.0.1:8080", app.server.relayed)
     blocks = re.findall("^```sh\n(.*?)^```", text, re.S | re.M)
     lines = 'post() { curl -sS -u "$AUTH" -H \'Content-Type: application/json\' "$1" -d "$2"; }'
     assert len(blocks) == 6 and lines in blocks[0]

@@ -1,7 +1,6 @@
 """Clients: linking, what a channel reports, removal; which clients take part in a conversation; devices."""
 
 import pytest
-from lib import rows
 from lib.world import MISSING, unique
 
 CHANNELS = {
@@ -365,24 +364,36 @@ def test_brands(app):
     assert forgotten["id"] == user["id"]
 
 
-def test_devices(launch):
-    """No call of this API makes a device, so the rows are written behind the server's back."""
-    from lib.world import new_app
-
-    server = launch()
-    app = new_app(server)
-    user, ids = app.user(), [f"{n:024x}" for n in (1, 2)]
+def test_devices(app, user):
+    """Of every kind, with all that is known of it; the one last heard of comes first."""
     path = f"{app.path}/users/{user['id']}/devices"
+    ours = path.replace("/v2/", "/heliograph/v1/")
     assert app.api.get(path).ok(200) == {"devices": []}
-    common = {"app_id": app.id, "user_id": user["id"], "client_id": MISSING, "integration_id": MISSING, "status": "active"}
-    rows.insert(server, "device", id=ids[0], type="web", guid="g1", last_seen=1000, info='{"vendor":"heliograph"}', **common)
-    rows.insert(server, "device", id=ids[1], type="ios", guid="g2", last_seen=2000, app_version="1.2", **common)
-    web = {"id": ids[0], "type": "web", "guid": "g1", "clientId": MISSING, "integrationId": MISSING, "status": "active",
-           "lastSeen": "1970-01-01T00:00:01.000Z", "info": {"vendor": "heliograph"}}
+    told = {
+        "web": {"info": {"currentUrl": "https://example.org/", "browserLanguage": "en", "vendor": "heliograph"}},
+        "ios": {"appVersion": "1.2", "pushNotificationToken": "apns-token-of-a-device", "status": "inactive"},
+        "android": {"appVersion": "3", "pushNotificationToken": "fcm-token-of-a-device", "info": {"carrier": "Bell"}},
+    }
+    made = {}
+    for kind, more in told.items():
+        channel = app.api.post(f"{app.path}/integrations", {"type": kind}).ok(201)["integration"]["id"]
+        body = {"type": kind, "guid": f"guid-{kind}", "integrationId": channel, **more}
+        made[kind] = app.api.post(ours, body).ok(201)["device"]
+        server_made = {name: made[kind][name] for name in ("id", "clientId", "lastSeen")}
+        assert made[kind] == {"status": "active", **body, **server_made}
+    assert app.api.get(path).ok(200) == {"devices": [made["android"], made["ios"], made["web"]]}
+    for device in made.values():
+        assert app.api.get(f"{path}/{device['id']}").ok(200) == {"device": device}
+    unity = app.api.post(f"{app.path}/integrations", {"type": "unity"}).ok(201)["integration"]["id"]
+    game = app.api.post(ours, {"type": "ios", "guid": "guid-ios", "integrationId": unity}).ok(201)["device"]
+    again = app.api.post(ours, {"type": "web", "guid": "guid-web", "integrationId": made["web"]["integrationId"]}).ok(201)["device"]
+    assert again["id"] == made["web"]["id"] and "info" not in again
     listed = app.api.get(path).ok(200)["devices"]
-    assert [one["id"] for one in listed] == [ids[1], ids[0]], "the one last heard of comes first"
-    assert listed[1] == web and listed[0]["appVersion"] == "1.2"
-    assert app.api.get(f"{path}/{ids[0]}").ok(200) == {"device": web}
+    assert listed == [again, game, made["android"], made["ios"]]
+    [client] = app.api.get(clients_path(app, user)).ok(200)["clients"]
+    assert {one["clientId"] for one in listed} == {client["id"]} and client["type"] == "sdk"
+    stranger = f"{app.path}/users/{app.user()['id']}/devices"
     for missing in (MISSING, "nothing"):
         app.api.get(f"{path}/{missing}").refused(404, "device_not_found", "Device not found")
+    app.api.get(f"{stranger}/{again['id']}").refused(404, "device_not_found", "Device not found")
     app.api.get(f"{app.path}/users/{MISSING}/devices").refused(404, "user_not_found", "User not found")

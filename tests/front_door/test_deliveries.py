@@ -365,7 +365,7 @@ def test_from_the_command_line(app, sink):
     [delivery] = settled(app, path, "failed")
 
     def command(*words):
-        key = {"HELIOGRAPH_URL": app.server.url, "HELIOGRAPH_KEY_ID": app.key["id"], "HELIOGRAPH_SECRET": app.key["secret"]}
+        key = {"HELIOGRAPH_URL": app.server.relayed, "HELIOGRAPH_KEY_ID": app.key["id"], "HELIOGRAPH_SECRET": app.key["secret"]}
         done = run(*words, "--app", app.id, "--json", env=key)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -163,7 +163,8 @@ def test_the_collection_runs_green(launch, node, tmp_path):
     """A fresh import, on an empty server, from top to bottom; and nothing is left of it."""
     server = launch()
     file, report = tmp_path / "collection.json", tmp_path / "report.json"
-    collection = get(server, "/postman_collection.json").json()
+    # (The collection calls the address that it was fetched from.)
+    collection = requests.get(f"{server.relayed}/postman_collection.json", timeout=20).json()
     assert collection["auth"]["type"] == "basic" and all(folder["name"] for folder in collection["item"])
     items = [item for folder in collection["item"] for item in folder["item"]]
     assert all(item["response"] or "(a person" in item["name"] for item in items), "there are example answers"
@@ -173,9 +174,6 @@ def test_the_collection_runs_green(launch, node, tmp_path):
         "node_modules/.bin/newman", "run", file, "--env-var", f"keyId={key['id']}", "--env-var", f"secret={key['secret']}",
         "--reporters", "cli,json", "--reporter-json-export", report, "--color", "off", timeout=300)
     run = json.loads(report.read_text())["run"]
-    for execution in run["executions"]:
-        for secret in re.findall(r'"secret":\s*"([^"]+)"', bytes(execution["response"]["stream"]["data"]).decode()):
-            secrets.note(secret)
     assert done.returncode == 0, done.stdout[-4000:]
     assert not run["failures"]
     ids = [operation["operationId"] for item in server.contract.document["paths"].values() for operation in item.values()]
@@ -196,7 +194,7 @@ def test_in_a_browser(server, node, tmp_path):
     hook = {"target": "http://127.0.0.1:9/", "triggers": ["conversation:message"]}
     made = account.post(f"/v2/apps/{app['id']}/integrations", {"type": "custom", "webhooks": [hook]}).ok(201)
     job = {
-        "url": server.url, "chromium": CHROMIUM, "keyId": account.key["id"], "secret": account.key["secret"],
+        "url": server.relayed, "chromium": CHROMIUM, "keyId": account.key["id"], "secret": account.key["secret"],
         "appId": app["id"], "integrationId": made["integration"]["id"],
         "pages": [
             "/docs", "/docs/guides/first-key", "/docs/guides/oauth", "/docs/operations/create-integration-key",
@@ -212,7 +210,7 @@ def programs(server, guide, **values):
     """The programs of a guide, filled in."""
     text = get(server, f"/docs/guides/{guide}").text
     found = [html.unescape(one) for one in re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", text, re.S)]
-    values = {"url": server.url, **values}
+    values = {"url": server.relayed, **values}
     return [re.sub(r"\{\{(\w+)\}\}", lambda name: values[name[1]], one) for one in found]
 
 
@@ -228,7 +226,6 @@ def test_the_guide_to_a_first_key_runs(server):
     key = server.first_key
     _, *steps = programs(server, "first-key", keyId=key["id"], secret=key["secret"])
     made = json.loads(run("sh", text="\n".join(steps)).splitlines()[-1])["key"]
-    secrets.note(made["secret"])
     assert made["id"].startswith("int_") and made["displayName"] == "My custom key"
 
 
@@ -264,7 +261,6 @@ def test_the_guide_to_oauth_runs(server, app):
     assert back["state"] == "where-i-was"
 
     answer = json.loads(run("sh", "-c", exchange.replace("code={}", f"code={back['code']}") + " -sS"))
-    secrets.note(answer["access_token"])
     told = json.loads(run("sh", "-c", use.replace("Bearer {}", f"Bearer {answer['access_token']}") + " -sS"))
     assert told["app"]["id"] == app.id
 

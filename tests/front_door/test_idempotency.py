@@ -118,7 +118,7 @@ def test_a_client_that_repeats_through_kills(launch):
     def post(n):
         while True:
             try:
-                answer = named(Api(server, key), path, text_message(f"Message {n}"), f"message-{n}", checked=False)
+                answer = named(Api(server, key), path, text_message(f"Message {n}"), f"message-{n}")
                 if answer.status == 201:
                     return done.append(n)
             except OSError:

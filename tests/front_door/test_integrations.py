@@ -100,8 +100,10 @@ def test_update(app, kind):
     made = app.api.post(f"{app.path}/integrations", {"type": kind, **spec.body}).ok(201)["integration"]
     path = f"{app.path}/integrations/{made['id']}"
     changed = app.api.patch(path, {"displayName": "New name", **spec.update}).ok(200)["integration"]
-    shown = {name: value for name, value in spec.update.items() if name in made}
+    shown = {name: value for name, value in spec.update.items() if name not in spec.hidden}
     assert changed == {**made, "displayName": "New name", **shown}
+    assert app.api.patch(path, {"showAIDisclaimer": False}).ok(200)["integration"] == {**changed, "showAIDisclaimer": False}
+    app.api.patch(path, {"showAIDisclaimer": True}).ok(200)
     fixed = {name: f"{value}-changed" for name, value in spec.required.items() if name not in spec.update and name in made}
     app.api.patch(path, fixed)
     assert app.api.get(path).ok(200)["integration"] == changed, "fields beyond the update's own stay"
@@ -113,10 +115,38 @@ def test_twilio_needs_a_sender(app):
     app.api.post(f"{app.path}/integrations", {**body, "messagingServiceSid": "MG1"}).ok(201)
 
 
-def test_web_defaults(app):
-    made = app.api.post(f"{app.path}/integrations", {"type": "web"}).ok(201)["integration"]
-    defaults = {"brandColor": "65758e", "conversationColor": "0099ff", "actionColor": "0099ff", "displayStyle": "button"}
-    assert {name: made[name] for name in defaults} == defaults
+@pytest.mark.parametrize("kind", KINDS)
+def test_defaults(app, kind):
+    """What is shown of what was not sent: no more than this."""
+    spec = KINDS[kind]
+    body = {"type": kind, **spec.required, **({"phoneNumberSid": "PN1"} if kind == "twilio" else {})}
+    made = app.api.post(f"{app.path}/integrations", body).ok(201)["integration"]
+    shown = {name: value for name, value in body.items() if name not in spec.hidden}
+    assert made == {"id": made["id"], "status": "active", "showAIDisclaimer": True, **spec.defaults, **shown}
+
+
+def test_what_is_asked_before_a_conversation(app):
+    """It is kept without what it is not known to have, and checked like the fields of a form."""
+    path, one = f"{app.path}/integrations", {"type": "text", "name": "n", "label": "Name"}
+    body = {"type": "web", "prechatCapture": {"enabled": True, "colour": "blue", "fields": [{**one, "colour": "red"}]}}
+    made = app.api.post(path, body).ok(201)["integration"]
+    assert made["prechatCapture"] == {"enabled": True, "fields": [one]}
+    for wrong, title in [
+        ({"enabled": "yes"}, "prechatCapture.enabled should be boolean"),
+        ({"fields": [{"type": "text", "label": "Name"}]}, "prechatCapture.fields[0] should have required property 'name'"),
+        ({"fields": [{**one, "type": "date"}]}, "prechatCapture.fields[0].type should be equal to one of the allowed values"),
+        ({"fields": [{**one, "placeholder": ""}]}, "prechatCapture.fields[0].placeholder should NOT be shorter than 1 characters"),
+    ]:
+        app.api.post(path, {"type": "web", "prechatCapture": wrong}).refused(400, "bad_request", title)
+        app.api.patch(f"{path}/{made['id']}", {"prechatCapture": wrong}).refused(400, "bad_request", title)
+
+
+def test_the_disclaimer_is_no_matter_of_custom_ones(app):
+    body = {"type": "custom", "webhooks": [HOOK], "showAIDisclaimer": False, "defaultResponderId": MISSING}
+    made = app.api.post(f"{app.path}/integrations", body).ok(201)["integration"]
+    assert set(made) == {"id", "type", "status", "webhooks"}
+    changed = app.api.patch(f"{app.path}/integrations/{made['id']}", {"showAIDisclaimer": True}).ok(200)["integration"]
+    assert changed == made
 
 
 def test_wrong_types_of_values(app):
@@ -167,13 +197,18 @@ def test_default_responder(app):
     assert app.api.get(path).ok(200)["integrations"] == [made]
 
 
-def test_null_takes_a_field_away(app):
-    path = f"{app.path}/integrations"
-    made = app.api.post(path, {"type": "web", **KINDS["web"].body}).ok(201)["integration"]
-    changed = app.api.patch(f"{path}/{made['id']}", {"backgroundImageUrl": None, "displayName": None}).ok(200)["integration"]
-    assert changed.get("backgroundImageUrl") is None and changed.get("displayName") is None
-    kept = {name: value for name, value in made.items() if name not in ("backgroundImageUrl", "displayName")}
-    assert {name: changed.get(name) for name in kept} == kept
+@pytest.mark.parametrize("kind", KINDS)
+def test_null_takes_a_field_away(app, kind):
+    spec, path = KINDS[kind], f"{app.path}/integrations"
+    made = app.api.post(path, {"type": kind, "displayName": "Named", **spec.body}).ok(201)["integration"]
+    one = f"{path}/{made['id']}"
+    for name in [*spec.update, "showAIDisclaimer"]:
+        if name not in spec.clearable:
+            app.api.patch(one, {name: None}).refused(400, "bad_request")
+    for name in [*spec.clearable, "displayName"]:
+        made.pop(name, None)
+        assert app.api.patch(one, {name: None}).ok(200)["integration"] == made, name
+    assert app.api.get(one).ok(200)["integration"] == made
 
 
 def test_deleting_takes_keys_and_webhooks_along(app, sink):

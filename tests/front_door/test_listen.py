@@ -22,7 +22,7 @@ class Running:
     def __init__(self, server, app, *words):
         key = app.api.key
         env = clean_environment(
-            HELIOGRAPH_URL=server.url, HELIOGRAPH_KEY_ID=key["id"], HELIOGRAPH_SECRET=key["secret"],
+            HELIOGRAPH_URL=server.relayed, HELIOGRAPH_KEY_ID=key["id"], HELIOGRAPH_SECRET=key["secret"],
             XDG_CONFIG_HOME="/nonexistent")
         self.process = subprocess.Popen(
             [BINARY, *words, "--app", app.id], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

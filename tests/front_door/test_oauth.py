@@ -38,10 +38,7 @@ class Partner:
         body = {
             "grant_type": "authorization_code", "code": code, "client_id": self.id, "client_secret": self.secret, **changes}
         nobody = Api(self.server)
-        answer = nobody.post("/oauth/token", data=body) if form else nobody.post("/oauth/token", body)
-        if answer.status == 200:
-            secrets.note(answer.body["access_token"])
-        return answer
+        return nobody.post("/oauth/token", data=body) if form else nobody.post("/oauth/token", body)
 
     def let_in(self, app, **query):
         """The whole way, as a person with the app's key goes it; returns a caller with the token."""
@@ -109,6 +106,7 @@ def test_the_whole_way(server, app, partner):
     assert partner.body["displayName"] in browser.page.text and app.body["displayName"] in browser.page.text
     told = browser.answer(app)
     assert browser.url.startswith(BACK + "?") and told["state"] == "a b&c=d"
+    assert not browser.session.cookies, "the session ends with the answer"
     token = partner.exchange(told["code"]).ok(200)
     assert set(token) == {"access_token", "token_type"} and token["token_type"] == "Bearer"
 
@@ -123,6 +121,7 @@ def test_the_whole_way(server, app, partner):
     user = caller.post(f"{app.path}/users", {"externalId": unique("user")}).ok(201)["user"]
     conversation = app.personal(user)
     app.say(conversation, "Here I am", caller=caller)
+    caller.post(f"{app.path}/attachments/remove", {"mediaUrl": f"{server.url}/nothing"}).refused(404, "not_found")
     listed = app.api.get(f"{app.path}/integrations").ok(200)["integrations"]
     assert [(one["type"], one["displayName"]) for one in listed] == [(partner.id, partner.body["displayName"])]
     one = app.api.get(f"{app.path}/integrations/{listed[0]['id']}").ok(200)["integration"]
@@ -136,6 +135,7 @@ def test_limits_of_the_scope(server, app, other, partner):
         ("GET", app.path), ("PATCH", app.path), ("DELETE", app.path), ("GET", "/v2/apps"), ("GET", f"{app.path}/keys"),
         ("GET", f"{app.path}/integrations"), ("GET", f"{app.path}/integrations/{mine['id']}"),
         ("DELETE", f"{app.path}/integrations/{mine['id']}"), ("GET", f"{app.path}/integrations/{mine['id']}/keys"),
+        ("GET", f"{app.path}/switchboards"), ("POST", f"{app.path}/switchboards"),
         ("GET", "/heliograph/v1/oauthClients"), ("POST", f"{other.path}/users"),
         ("GET", f"{other.path}/integrations/me/webhooks"),
     ]:
@@ -171,7 +171,7 @@ def test_several_webhooks_of_its_own(server, app, partner, sink):
 
 @pytest.mark.parametrize("prefix", ["", "/sc"])
 def test_authorize_sends_on(server, partner, prefix):
-    answer = Api(server).get(f"{prefix}/oauth/authorize?{partner.query(state='x')}", checked=False)
+    answer = Api(server).get(f"{prefix}/oauth/authorize?{partner.query(state='x')}")
     assert answer.status == 302 and answer.headers["content-type"].startswith("text/plain")
     assert answer.text == f"Found. Redirecting to {answer.headers['location']}"
     assert urljoin(answer.url, answer.headers["location"]).startswith(f"{server.url}{prefix}/oauth/consent?")
@@ -195,6 +195,7 @@ def test_pages_under_a_strict_policy(server, app, partner):
         assert "<script" not in page.text and "<b>" not in page.text
     cookie = browser.session.cookies._cookies  # noqa: SLF001 (the attributes are nowhere else)
     kept = cookie["127.0.0.1" if "127.0.0.1" in server.url else "localhost.local"]["/"]["heliograph_session"]
+    assert 500 < kept.expires - time.time() <= 600
     assert kept.has_nonstandard_attr("HttpOnly") and kept.get_nonstandard_attr("SameSite") == "Lax"
 
 
@@ -228,6 +229,7 @@ def test_denied(server, app, partner):
     browser = Browser(server).sign_in(partner.query(state="s", redirect_uri=OTHER_BACK), app.key)
     told = browser.answer(app, "deny")
     assert told["error"] == "access_denied" and told["state"] == "s" and told["k"] == "v" and "code" not in told
+    assert not browser.session.cookies
     assert app.api.get(f"{app.path}/integrations").ok(200)["integrations"] == []
 
 
@@ -323,6 +325,30 @@ def test_a_code_works_once_and_for_its_partner(server, app, partner):
     stranger.exchange(code).refused(*refused)
     partner.exchange(code, redirect_uri=BACK).ok(200)
     partner.exchange(code).refused(*refused)
+
+
+def left(server, table, app):
+    """For how long, in seconds, what works once goes on working."""
+    until = int(server.sql(f"SELECT MAX(expires_at) FROM {table} WHERE app_id = '{app.id}'"))
+    return until / 1000 - time.time()
+
+
+def test_a_code_works_for_two_minutes(server, app, partner):
+    code = code_for(server, app, partner)
+    assert 100 < left(server, "oauth_code", app) <= 120
+    server.sql(f"UPDATE oauth_code SET expires_at = expires_at - 121000 WHERE app_id = '{app.id}'")
+    partner.exchange(code).refused(401, "unauthorized", "Authorization is required")
+    assert app.api.get(f"{app.path}/integrations").ok(200)["integrations"] == []
+
+
+def test_a_link_works_for_fifteen_minutes(server, app):
+    made = run("admin", "login-link", "--url", server.url, "--json", "--app", app.id, *server.place())
+    link = json.loads(made.stdout)["url"]
+    secrets.note(link.split("token=")[1])
+    assert 800 < left(server, "oauth_login", app) <= 900
+    server.sql(f"UPDATE oauth_login SET expires_at = expires_at - 901000 WHERE app_id = '{app.id}'")
+    browser = Browser(server).go("GET", link)
+    assert browser.submit().page.status_code == 401 and not browser.session.cookies
 
 
 def test_token_takes_json_and_forms(server, app, partner):

@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from lib import server as servers
 from lib.operations import BESIDE, OPERATIONS, bare
+from lib.reference import limits_of_requests, reference, resolve
 
 # The reference's comparison program lies beside the repository where one is given.
 COMPARE = servers.ROOT.parent / "shared" / "contract" / "compare"
@@ -49,15 +50,6 @@ def test_is_openapi_3_1(document):
         assert all(one.get("required") for one in given if one["in"] == "path"), where
         for response in operation["responses"].values():
             assert resolve(document, response)["description"], where
-
-
-def resolve(document, node):
-    while "$ref" in node:
-        target = document
-        for step in node["$ref"].removeprefix("#/").split("/"):
-            target = target[step.replace("~1", "/").replace("~0", "~")]
-        node = target
-    return node
 
 
 def test_every_reference_leads_somewhere(document):
@@ -105,6 +97,27 @@ def test_no_difference_from_the_reference(document, tmp_path):
     compared = subprocess.run(
         [sys.executable, str(COMPARE), str(tmp_path / "ours.json")], capture_output=True, text=True, timeout=120, check=False)
     assert "68 of 68 operations match in full, 68 present, 0 differences" in compared.stdout, compared.stdout + compared.stderr
+
+
+# Where the reference's file cannot mean what it says, or our document says it elsewhere.
+OTHERWISE = {
+    # It limits the words in the list by the list's length; ours limits the list.
+    (".subtypes[]", "minItems"), (".subtypes[]", "maxItems"),
+    # An answer may have none, so that the rule is not in the schema: test_integrations.py.
+    (".webhooks", "minItems"),
+}
+
+
+def test_limits_are_those_of_the_reference(document):
+    """Every length, size and format that the reference names for a field of a request stands in ours too."""
+    if reference() is None:
+        pytest.skip("no reference beside the repository")
+    ours, theirs = limits_of_requests(document), limits_of_requests(reference().document)
+    assert len(theirs) == 68 and sum(map(len, theirs.values())) > 200
+    missing = [
+        (*operation, *one) for operation, wanted in theirs.items() for one in sorted(wanted - ours[operation], key=str)
+        if not any(one[0].endswith(place) and one[1] == word for place, word in OTHERWISE)]
+    assert not missing, "\n".join(map(str, missing))
 
 
 def test_webhooks_are_described(document, server):

@@ -165,7 +165,7 @@ def test_graceful_end(launch):
         ending.start()
         time.sleep(0.5)
         wire.send(body[10:])
-        reply = wire.read("POST")
+        reply = wire.read()
     assert reply is not None and reply.status == 201, reply and reply.body
     ending.join(25)
     assert statuses == [0]

@@ -10,7 +10,7 @@ from sunshine_conversations_client.exceptions import ApiException, NotFoundExcep
 def client(server, key, scheme, prefix=""):
     """An SDK client of this key."""
     secrets.note(key["secret"])
-    configuration = sdk.Configuration(host=server.url + prefix)
+    configuration = sdk.Configuration(host=server.relayed + prefix)
     if scheme == "basic":
         configuration.username, configuration.password = key["id"], key["secret"]
     else:

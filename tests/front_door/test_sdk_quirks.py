@@ -89,7 +89,7 @@ def test_base_address_with_and_without_sc(app, prefix):
 
 def test_both_credentials_at_once(app):
     """Of Basic and Bearer the Python SDK sends Bearer alone."""
-    both = sdk.Configuration(host=app.server.url, username=app.key["id"], password="wrong",
+    both = sdk.Configuration(host=app.server.relayed, username=app.key["id"], password="wrong",
                              access_token=tokens.mint(app.key))
     assert sdk.AppsApi(sdk.ApiClient(both)).get_app(app.id).app.id == app.id
 

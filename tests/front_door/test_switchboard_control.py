@@ -314,7 +314,7 @@ def test_a_webhook_made_later_is_routed_too(app, board, sink):
 
 def test_a_deleted_part_is_replaced_at_the_next_activity(app, board, sink):
     """Quietly: no passControl. Also what the business says is activity."""
-    third = Part(app, board.parts, sink, "third")
+    third = Part(app, board.parts, sink, "third", deliverStandbyEvents=False)
     conversation = app.personal()
     board.do("pass", conversation, "third").ok(200)
     app.api.delete(third.path).ok(200)
@@ -326,6 +326,32 @@ def test_a_deleted_part_is_replaced_at_the_next_activity(app, board, sink):
     third.target.wait_event("conversation:message")
     third.hears("switchboard:passControl", conversation)
     assert third.heard(conversation).count("switchboard:passControl") == 1
+
+
+def test_an_offer_to_a_part_that_goes_is_void(app, board, sink):
+    third = Part(app, board.parts, sink, "third")
+    conversation = app.personal()
+    board.do("offer", conversation, "third").ok(200)
+    app.api.delete(third.path).ok(200)
+    assert board.state(conversation) == ("bot", None)
+    board.do("accept", conversation).refused(400, "switchboard_invalid_action", "There is no pendingSwitchboardIntegration")
+
+
+def test_a_part_that_stands_for_another_integration(app, board, sink):
+    """Who has control is a part, not an integration: the new one is told from then on, and the old one of everything."""
+    conversation, target = app.personal(), sink.target()
+    other = app.custom(target, TRIGGERS)
+    board.do("pass", conversation, "desk").ok(200)
+    app.api.patch(board.desk.path, {"integrationId": other.id}).ok(200)
+    app.say(conversation, "For the new desk, and for who is no part any more")
+    told = target.wait_event("conversation:message")["payload"]["conversation"]["activeSwitchboardIntegration"]
+    assert told == {**board.desk.shown, "integrationId": other.id}
+    board.do("pass", conversation, "bot").ok(200)
+    app.say(conversation, "For the bot, and for who is no part any more")
+    board.desk.target.wait_event(
+        "conversation:message", where=lambda e: e["payload"]["message"]["content"]["text"].startswith("For the bot"))
+    board.bot.hears("conversation:message", conversation)
+    assert "For the bot" not in str(target.events())
 
 
 def test_conversations_from_before_the_switchboard(app, sink):

@@ -45,9 +45,10 @@ def three(tmp_path):
         servers.append(one.start())
     yield servers
     for one in servers:
-        one.kill9()
+        one.end()
     for one in servers:
         one.assert_discreet()
+        one.assert_witnessed()
 
 
 class Asker(threading.Thread):

@@ -1,12 +1,10 @@
 """Users: creation, lookup by id or externalId (of any spelling), PATCH, deletion."""
 
-import base64
-import http.client
-import json
 import re
 
 import pytest
 from lib.api import segment
+from lib.raw import Wire, basic
 from lib.world import MISSING, unique
 
 NOT_FOUND = (404, "user_not_found", "User not found")
@@ -60,13 +58,11 @@ def test_lookup_by_external_id(app, external):
 
 def test_every_character_an_external_id_may_hold(app):
     """All of Latin-1 but U+0000 (which no text may hold), and some beyond; each byte escaped, and by the SDKs' rule."""
-    connection = http.client.HTTPConnection("127.0.0.1", app.server.port, timeout=20)
-    credential = base64.b64encode(f"{app.key['id']}:{app.key['secret']}".encode()).decode()
+    wire = Wire(app.server)
 
     def found(path):
-        connection.request("GET", path, headers={"Authorization": f"Basic {credential}"})
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        answer = wire.request("GET", path, {"Authorization": basic(app.key)})
+        return answer.status, answer.json()
 
     for text in [*map(chr, range(1, 256)), "..", "./..", "//", "\u200b", "\ufffd", "用户", "🛰️" * 512, "me"]:
         user = app.user(externalId=text)

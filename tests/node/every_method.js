@@ -1,4 +1,4 @@
-// Notes which methods of the SDK's classes have been answered, so that none is forgotten; and the answers.
+// Notes which methods of the SDK's classes have been answered, so that none is forgotten.
 
 'use strict';
 
@@ -23,15 +23,4 @@ exports.record = function record(sdk) {
     }
   }
   return () => [...left];
-};
-
-/** Starts noting answers, refusals too; returns the list that they are put into: [method, url, status, body]. */
-exports.answers = function answers(sdk) {
-  const noted = [];
-  const original = sdk.ApiClient.prototype.applyAuthToRequest;
-  sdk.ApiClient.prototype.applyAuthToRequest = function applied(request, names) {
-    request.on('response', ({ status, body }) => noted.push([request.method, request.url, status, body]));
-    return original.call(this, request, names);
-  };
-  return noted;
 };

@@ -196,7 +196,7 @@ fn put(
         if value.is_null() {
             into.remove(field.name)
         } else {
-            into.insert(field.name.to_owned(), value.clone())
+            into.insert(field.name.to_owned(), field.kept(value)?)
         };
     }
     if let Some(value) = given.get(DISCLAIMER).filter(|_| kept.kind.name != CUSTOM) {

@@ -19,8 +19,8 @@ operations! { "Devices"
     /// Fetches a device.
     GetDevice = GET "/v2/apps/{appId}/users/{userIdOrExternalId}/devices/{deviceId}" [Account App Integration]
         (DevicePath, BrandQuery, Nothing) -> 200 DeviceReply | 404;
-    /// Announces the device on which a user is. A device whose guid the user has already is brought up to date. A user
-    /// who has no client of the SDKs gets it.
+    /// Announces the device on which a user is. One that the integration has told of before, under the same guid, is brought
+    /// up to date. A user who has no client of the SDKs gets it.
     AnnounceDevice = POST "/heliograph/v1/apps/{appId}/users/{userIdOrExternalId}/devices" [Account App Integration]
         (UserPath, BrandQuery, NewDevice) -> 201 DeviceReply | 400 404;
 }

@@ -2,6 +2,8 @@
 //!
 //! Validation, the published schema, storage (credentials are sealed) and answers all read this table.
 
+use crate::integrations::PrechatCapture;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// What a field holds.
@@ -109,6 +111,14 @@ impl Field {
     }
     const fn or_flag(self, default: bool) -> Self {
         Self { default: Some(Default::Flag(default)), ..self }
+    }
+
+    /// Its value as it is kept: of what has fields of its own, those that are known.
+    pub fn kept(&self, value: &Value) -> serde_json::Result<Value> {
+        match self.holds {
+            Holds::Prechat => serde_json::to_value(PrechatCapture::deserialize(value)?),
+            Holds::Text | Holds::Flag | Holds::Texts => Ok(value.clone()),
+        }
     }
 
     /// The schema of its value.

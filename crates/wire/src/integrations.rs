@@ -1,7 +1,7 @@
 //! Integrations: the channels an app talks by, and the programs that talk for it.
 
 use crate::{
-    content::Field as FormField,
+    content::FormField,
     id::IntegrationId,
     integration_types::{CUSTOM, IntegrationType, TYPES, updatable_schemas},
     op::Nothing,

@@ -13,7 +13,12 @@ class Kind:
     hidden: tuple = ()
     # Fields the server makes: ignored when sent.
     read_only: tuple = ()
+    # What may change later: all of it, whether it is shown or not.
     update: dict = field(default_factory=dict)
+    # What of it `null` takes away; anything else has to have a value.
+    clearable: tuple = ()
+    # What is shown of what was not sent, beside `showAIDisclaimer`, which all have.
+    defaults: dict = field(default_factory=dict)
 
     @property
     def body(self):
@@ -21,14 +26,20 @@ class Kind:
 
 
 MORE = {"canUserSeeConversationList": True, "canUserCreateMoreConversations": True}
-SDK_UPDATE = {"canUserSeeConversationList": False}
+SDK_UPDATE = {"canUserSeeConversationList": False, "canUserCreateMoreConversations": False}
+PRECHAT = {"enabled": True, "enableEmailLinking": True, "avatarUrl": "https://example.org/a.png", "fields": [
+    {"type": "text", "name": "name", "label": "Your name", "minSize": 1, "maxSize": 50},
+    {"type": "email", "name": "email", "label": "Your address", "placeholder": "your@email.example"},
+    {"type": "select", "name": "size", "label": "Size", "options": [{"name": "s", "label": "Small"}]}]}
 
 KINDS = {
     "android": Kind(
         settable={"senderId": "sender-7", "projectId": "project-7", "clientEmail": "push@example.org",
                   "privateKey": "android-private-key-1", "serverKey": "android-server-key-1", **MORE},
         hidden=("projectId", "clientEmail", "privateKey", "serverKey"), read_only=("attachmentsEnabled",),
-        update={"senderId": "sender-8", **SDK_UPDATE}),
+        update={"senderId": "sender-8", "projectId": "project-8", "clientEmail": "other@example.org",
+                "privateKey": "android-private-key-2", "serverKey": "android-server-key-2", **SDK_UPDATE},
+        clearable=("senderId", "projectId", "clientEmail", "privateKey", "serverKey")),
     "apple": Kind(
         required={"businessId": "2740f141", "apiSecret": "apple-api-secret-1", "mspId": "e7e495d5"},
         settable={"authenticationMessageSecret": "apple-authentication-1".ljust(88, "x")}, hidden=("apiSecret", "authenticationMessageSecret"),
@@ -37,12 +48,15 @@ KINDS = {
         required={"pageAccessToken": "instagram-page-token-1", "appId": "1234", "appSecret": "instagram-app-secret-1"},
         settable={"storyRepliesEnabled": True, "storyMentionsEnabled": False}, hidden=("pageAccessToken", "appSecret"),
         read_only=("businessName", "businessUsername", "pageId", "businessId", "username", "userId"),
-        update={"storyMentionsEnabled": True}),
+        update={"pageAccessToken": "instagram-page-token-2", "storyRepliesEnabled": False, "storyMentionsEnabled": True},
+        defaults={"storyRepliesEnabled": True, "storyMentionsEnabled": True}),
     "ios": Kind(
         settable={"certificate": "ios-certificate-base64-1", "password": "ios-password-12345", "production": True,
                   "autoUpdateBadge": True, **MORE},
         hidden=("certificate", "password"), read_only=("attachmentsEnabled",),
-        update={"production": False, **SDK_UPDATE}),
+        update={"certificate": "ios-certificate-base64-2", "password": "ios-password-23456", "production": False,
+                "autoUpdateBadge": False, **SDK_UPDATE},
+        clearable=("certificate",)),
     "line": Kind(
         settable={"channelId": "1286564967", "channelSecret": "line-channel-secret-1",
                   "channelAccessToken": "line-channel-token-1", "serviceCode": "line-service-code",
@@ -51,7 +65,8 @@ KINDS = {
     "mailgun": Kind(
         required={"apiKey": "mailgun-api-key-123", "domain": "mail.example.org", "incomingAddress": "in@example.org"},
         settable={"signingKey": "mailgun-signing-key-1", "hideUnsubscribeLink": True, "fromAddress": "from@example.org"},
-        hidden=("apiKey", "signingKey"), update={"hideUnsubscribeLink": False, "fromAddress": "new@example.org"}),
+        hidden=("apiKey", "signingKey"), update={"hideUnsubscribeLink": False, "fromAddress": "new@example.org"},
+        clearable=("fromAddress",)),
     "messagebird": Kind(
         required={"accessKey": "messagebird-access-1", "signingKey": "messagebird-signing-1", "originator": "12262121021"},
         hidden=("accessKey", "signingKey"), read_only=("webhookSecret",)),
@@ -73,10 +88,22 @@ KINDS = {
                   "displayStyle": "tab", "buttonIconUrl": "https://example.org/icon.png", "buttonWidth": "60",
                   "buttonHeight": "60", "businessName": "Kent Shop", "businessIconUrl": "https://example.org/shop.png",
                   "backgroundImageUrl": "https://example.org/tile.png", "originWhitelist": ["https://example.org"],
-                  **MORE},
-        read_only=("attachmentsEnabled",), update={"brandColor": "aabbcc", "displayStyle": "button", **SDK_UPDATE}),
+                  "integrationOrder": ["59fc8466260f48003505228b"], "prechatCapture": PRECHAT, **MORE},
+        read_only=("attachmentsEnabled",),
+        update={"brandColor": "aabbcc", "fixedIntroPane": False, "conversationColor": "ddeeff", "actionColor": "001122",
+                "displayStyle": "button", "buttonIconUrl": "https://example.org/new.png", "buttonWidth": "70",
+                "buttonHeight": "71", "businessName": "Other Shop", "businessIconUrl": "https://example.org/other.png",
+                "backgroundImageUrl": "https://example.org/other-tile.png", "originWhitelist": [],
+                "integrationOrder": [], "prechatCapture": {"enabled": False}, **SDK_UPDATE},
+        clearable=("buttonIconUrl", "backgroundImageUrl", "originWhitelist", "integrationOrder"),
+        defaults={"brandColor": "65758e", "fixedIntroPane": False, "conversationColor": "0099ff", "actionColor": "0099ff",
+                  "displayStyle": "button", "buttonWidth": "58", "buttonHeight": "58"}),
     "whatsapp": Kind(
         settable={"hsmFallbackLanguage": "en_US", "accountId": "whatsapp-account",
                   "accountManagementAccessToken": "whatsapp-management-token"},
-        hidden=("accountManagementAccessToken",), read_only=("phoneNumber",), update={"hsmFallbackLanguage": "de"}),
+        hidden=("accountManagementAccessToken",), read_only=("phoneNumber",),
+        update={"hsmFallbackLanguage": "de", "accountId": "other-account",
+                "accountManagementAccessToken": "whatsapp-management-2"},
+        clearable=("hsmFallbackLanguage", "accountId", "accountManagementAccessToken"),
+        defaults={"hsmFallbackLanguage": "en_US"}),
 }

@@ -1,6 +1,7 @@
 """A small real proxy: CONNECT for https, whole addresses for http, and credentials if it is told to want some."""
 
 import base64
+import contextlib
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -58,13 +59,14 @@ class Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-def pour(source, sink):
-    try:
+def pour(source, sink, look=lambda data: None):
+    """Has all that comes from one socket go into another. `look` sees it first."""
+    with contextlib.suppress(OSError):
         while data := source.recv(65536):
+            look(data)
             sink.sendall(data)
+    with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
 
 
 class Proxy:

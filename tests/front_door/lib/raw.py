@@ -2,8 +2,12 @@
 
 import base64
 import json
+import re
 import socket
 
+from lib import witness
+
+REQUEST_LINE = re.compile(rb"([A-Z]+) (\S+) HTTP/1\.1\r\n")
 
 def basic(key):
     """The Authorization value of a key."""
@@ -24,6 +28,7 @@ class Wire:
     """One TCP connection to a server."""
 
     def __init__(self, server, timeout=15):
+        self.server, self.asked = server, None
         self.socket = socket.create_connection(("127.0.0.1", server.port), timeout)
         self.file = self.socket.makefile("rb")
 
@@ -35,6 +40,9 @@ class Wire:
         self.socket.close()
 
     def send(self, data: bytes):
+        """Sends these bytes. If they begin a request that is one, its answer will be judged."""
+        if line := REQUEST_LINE.match(data):
+            self.asked = [part.decode("latin-1") for part in line.groups()]
         self.socket.sendall(data)
 
     def request(self, method, target, headers=None, body=b""):
@@ -42,10 +50,11 @@ class Wire:
         target = target.encode("latin-1") if isinstance(target, str) else target
         lines = {"Host": "127.0.0.1", "Content-Length": str(len(body)), **(headers or {})}
         head = b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in lines.items() if value is not None)
+        self.asked = None
         self.send(method.encode() + b" " + target + b" HTTP/1.1\r\n" + head + b"\r\n" + body)
-        return self.read(method)
+        return self.read()
 
-    def read(self, method="GET"):
+    def read(self):
         """Reads one answer; None when the server closed the connection."""
         first = self.file.readline()
         if not first:
@@ -54,14 +63,17 @@ class Wire:
         while (line := self.file.readline()) not in (b"\r\n", b""):
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.strip().lower()] = value.strip()
+        method, target = self.asked or ("GET", "/")
         size = 0 if method == "HEAD" else int(headers.get("content-length", 0))
-        return Reply(int(first.split()[1]), headers, self.file.read(size))
+        reply = Reply(int(first.split()[1]), headers, self.file.read(size))
+        witness.judge(self.server, method, target, {}, reply.status, headers, reply.body)
+        return reply
 
     def closed_within(self, seconds):
         """Whether the server ends the connection in time (whatever it still says)."""
         self.socket.settimeout(seconds)
         try:
-            while self.socket.recv(65536):
+            while self.read():
                 pass
             return True
         except TimeoutError:

@@ -1,5 +1,6 @@
-"""The reference's own schemas of what webhooks are sent, where the reference lies beside the repository."""
+"""What the reference says of webhooks and of the limits of requests, where it lies beside the repository."""
 
+import re
 from functools import cache
 
 import yaml
@@ -54,10 +55,56 @@ def fields(schema, schemas, place="", within=()):
     return found | (fields(schema["items"], schemas, place, within) if "items" in schema else set())
 
 
+LIMITS = ("minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "format")
+
+
+def limits(document, schema, place="", within=()):
+    """What a schema of a request limits, in all its variants: (place, word, value). What is read-only limits nothing."""
+    if "$ref" in schema:
+        if schema["$ref"] in within:
+            return
+        within += (schema["$ref"],)
+        schema = {**resolve(document, schema), **{name: value for name, value in schema.items() if name != "$ref"}}
+    if schema.get("readOnly"):
+        return
+    yield from ((place, word, schema[word]) for word in LIMITS if word in schema)
+    mapped = [] if "oneOf" in schema else schema.get("discriminator", {}).get("mapping", {}).values()
+    parts = [(place, {"$ref": one}) for one in mapped]
+    parts += [(place, one) for word in ("allOf", "oneOf", "anyOf") for one in schema.get(word, [])]
+    parts += [(f"{place}.{name}", one) for name, one in schema.get("properties", {}).items()]
+    parts += [(f"{place}[]", schema["items"])] if "items" in schema else []
+    for where, part in parts:
+        yield from limits(document, part, where, within)
+
+
+def limits_of_requests(document):
+    """The limits of all that operations take: {(method, path): {(place, word, value), …}}."""
+    found = {}
+    for path, item in document["paths"].items():
+        for method in ("get", "post", "put", "patch", "delete"):
+            operation = item.get(method, {})
+            given = [resolve(document, one) for one in [*item.get("parameters", []), *operation.get("parameters", [])]]
+            schemas = [(f"{one['in']}:{one['name']}", one["schema"]) for one in given if "schema" in one]
+            content = resolve(document, operation.get("requestBody", {})).get("content", {})
+            schemas += [("body", media["schema"]) for media in content.values()]
+            if operation:
+                found[method.upper(), re.sub(r"\{[^}]*\}", "{}", path)] = {
+                    one for place, schema in schemas for one in limits(document, schema, place)}
+    return found
+
+
+def resolve(document, node):
+    while "$ref" in node:
+        for step in ["#", *node["$ref"].split("/")[1:]]:
+            node = document if step == "#" else node[step.replace("~1", "/").replace("~0", "~")]
+    return node
+
+
 class Reference:
     """The events of the reference, by trigger."""
 
     def __init__(self, document):
+        self.document = document
         schemas = document["components"]["schemas"]
         self.events = {schema["title"]: name for name, schema in schemas.items() if ":" in str(schema.get("title"))}
         self.schemas = schemas

@@ -5,7 +5,7 @@ SHORTEST = 12
 
 # Fields of the API whose value is a credential.
 FIELDS = frozenset({
-    "secret", "webhookSecret", "apiSecret", "appSecret", "authToken", "token", "apiKey", "signingKey", "accessKey",
+    "secret", "webhookSecret", "apiSecret", "appSecret", "authToken", "token", "access_token", "apiKey", "signingKey", "accessKey",
     "pageAccessToken", "privateKey", "serverKey", "password", "certificate", "consumerKey", "consumerSecret",
     "accessTokenKey", "accessTokenSecret", "channelSecret", "channelAccessToken", "switcherSecret",
     "accountManagementAccessToken", "authenticationMessageSecret",

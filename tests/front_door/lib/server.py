@@ -3,15 +3,19 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import time
+from collections import Counter
+from functools import cached_property
 from pathlib import Path
 
-from lib import postgres, secrets
+from lib import postgres, secrets, witness
 from lib.api import Api
 from lib.contract import Contract
+from lib.relay import Relay
 
 ROOT = Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("HELIOGRAPH_BIN", str(ROOT / "target" / "debug" / "heliograph"))
@@ -36,8 +40,13 @@ def run(*arguments, env=None, timeout=START_S, **options):
         capture_output=True, text=True, timeout=timeout, check=False, **options)
 
 
-# The servers that were started, by port.
-RUNNING = {}
+# A request in the log, in either form.
+REQUEST = re.compile(r'method"?[=:]"(\w+)".*?path"?[=:]"(.*?)",? "?status"?[=:].*?request_id"?[=:]"([^"]*)"')
+
+
+def is_judged(method, path, _):
+    """Whether what was answered to this is for lib/witness.py."""
+    return method not in ("HEAD", "OPTIONS") and witness.concerns(path)
 
 
 class Server:
@@ -48,6 +57,8 @@ class Server:
         self.data = self.folder / "data"
         self.database_url = postgres.fresh_database() if store == "postgres" else None
         self.process, self.url, self._contract, self.shown_once = None, None, None, None
+        # How many answers were judged, by the id of their request; and whether an error of its own is none of a test.
+        self.judged, self.may_fail, self.killed = Counter(), False, False
 
     @classmethod
     def beside(cls, one, folder, *flags):
@@ -75,7 +86,7 @@ class Server:
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=self.folder,
                 env=clean_environment(**self.env))
         self.url = self.wait_ready(offset)
-        RUNNING[self.port] = self
+        witness.RUNNING[self.port] = self
         self.shown_once = self.first_key["secret"]
         secrets.note(self.shown_once)
         return self
@@ -95,6 +106,11 @@ class Server:
     @property
     def port(self):
         return int(self.url.rsplit(":", 1)[1])
+
+    @cached_property
+    def relayed(self):
+        """The address for what is no client of ours: its answers are judged on the way."""
+        return Relay(self).url
 
     @property
     def stdout(self):
@@ -150,11 +166,24 @@ class Server:
         leaks = {name: found for name, content in places.items() if (found := secrets.found_in(content))}
         assert not leaks, f"secrets stand in {leaks}"
 
+    def assert_witnessed(self):
+        """Asserts that every answer that its log tells of was judged, whoever had asked. (Of a server that was killed at its
+        work, not all were heard.)"""
+        told = [line for line in self.stderr.splitlines() if (found := REQUEST.search(line)) and is_judged(*found.groups())]
+        missing = Counter(REQUEST.search(line)[3] for line in told) - self.judged
+        lines = "\n".join(line for line in told if REQUEST.search(line)[3] in missing)
+        assert self.killed or not missing, f"not judged:\n{lines[:4000]}"
+
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
     def kill9(self):
         """Ends the process without any warning."""
+        self.killed = self.killed or self.alive()
+        self.end()
+
+    def end(self):
+        """Ends the process when nobody asks anything of it any more."""
         if self.alive():
             self.process.kill()
             self.process.wait()

@@ -1,44 +1,86 @@
-"""Holds what clients of other makes are answered against the server's own document, too: plain `requests`, and the official
-Python SDK. (Callers of lib.api do so themselves, and the JavaScript SDK's job hands its answers over.)"""
+"""The judge of every answer: whatever client a test takes, what a server of ours answers it is held against the server's own
+document. `requests` is watched here; other programs and libraries are given a server's address behind a relay
+(lib/relay.py); HTTP by hand says itself what it was answered (lib/raw.py). That nothing was forgotten is read in the server's
+log (`Server.assert_witnessed`)."""
 
+import functools
 import json
 from urllib.parse import urlsplit
 
 import requests
-from lib.server import RUNNING
-from sunshine_conversations_client import rest
 
-# Where operations are. What is beside them (the document itself, files, health) has no place in it.
-OPERATIONS = ("/v2/", "/sc/v2/", "/heliograph/v1/", "/sc/heliograph/v1/", "/oauth/token", "/oauth/authorization")
+from lib import secrets
+from lib.contract import path_of
+
+# The servers that were started, by port.
+RUNNING = {}
+# What was wrong with the answers of the test that is running. It fails in the end, also when a thread of its own or a
+# program of another process was given them.
+FAULTS = []
+
+# What is beside the operations and has no place in the document: the document itself, pages for people, files, health.
+BESIDE = (
+    "/docs", "/openapi.", "/postman_collection.json", "/attachments/", "/healthz", "/readyz", "/metrics", "/favicon.ico",
+    "/oauth/consent", "/oauth/sign-in", "/oauth/login",
+)
+JSON = "application/json; charset=utf-8"
 
 
-def judge(method, url, status, content_type, content):
-    """Fails when an answer of a server of ours is not what its document says."""
-    where = urlsplit(url)
-    server = RUNNING.get(where.port)
-    if server is None or not where.path.startswith(OPERATIONS) or method in ("HEAD", "OPTIONS"):
+def concerns(url):
+    """Whether an operation is asked for, be it one that is not there."""
+    path = path_of(url)
+    path = path[3:] if path.startswith("/sc/") else path
+    return path not in ("", "/") and not path.startswith(BESIDE)
+
+
+def judge(server, method, url, asked, status, headers, content):
+    """Fails, and has the test fail, when an answer of a server is not what its document says. `asked` and `headers` are the
+    headers of the request and of the answer; both find a name however it is spelled."""
+    if not concerns(url):
         return
-    assert status < 500, f"{method} {url} -> {status}: {content[:600]}"
-    assert content_type == "application/json; charset=utf-8", f"{method} {url} -> {status}: {content_type}"
-    server.contract.check(method, url, status, json.loads(content))
+    try:
+        hold(server, meant(method, asked), url, status, headers, content)
+    except Exception as error:
+        FAULTS.append(f"{method} {url} -> {status}: {error}")
+        raise AssertionError(FAULTS[-1]) from error
+
+
+def meant(method, asked):
+    """The method that a header may name in the place of POST."""
+    return asked.get("x-http-method-override", method).upper() if method == "POST" else method
+
+
+def hold(server, method, url, status, headers, content):
+    where, request_id = f"{method} {url} -> {status}", headers.get("x-request-id")
+    if status in (400, 431) and request_id is None and not content:
+        # The door's own: what came was no request, or too large a head.
+        return
+    assert request_id, f"{where}: no X-Request-Id"
+    server.judged[request_id] += 1
+    assert status < 500 or server.may_fail, f"{where}: {content[:600]}"
+    if method in ("HEAD", "OPTIONS"):
+        # No operation's.
+        return
+    is_json = headers.get("content-type") == JSON
+    assert is_json or status == 302, f"{where}: {headers.get('content-type')}"
+    body = json.loads(content) if is_json else None
+    secrets.collect(body)
+    server.contract.check(method, url, status, body)
 
 
 def watch(patch):
-    """Has both clients report what they are answered; `patch` puts everything back in the end."""
-    send, request = requests.Session.send, rest.RESTClientObject.request
+    """Has `requests` report what it is answered; `patch` puts everything back in the end."""
+    send = requests.Session.send
 
+    @functools.wraps(send)
     def judged_send(self, prepared, **options):
         response = send(self, prepared, **options)
-        if not getattr(self, "judges", False) and not options.get("stream"):
-            judge(response.request.method, response.url, response.status_code, response.headers.get("content-type"), response.content)
-        return response
-
-    def judged_request(self, method, url, *given, **named):
-        response = request(self, method, url, *given, **named)
-        final = response.response.geturl() or url
-        if urlsplit(final).path == urlsplit(url).path:
-            judge(method, url, response.status, response.getheader("content-type"), response.read())
+        # Where it was sent on, it has come here for each further step.
+        first = (response.history or [response])[0]
+        server = RUNNING.get(urlsplit(first.url).port)
+        if server and not options.get("stream"):
+            asked = first.request
+            judge(server, asked.method, first.url, asked.headers, first.status_code, first.headers, first.content)
         return response
 
     patch.setattr(requests.Session, "send", judged_send)
-    patch.setattr(rest.RESTClientObject, "request", judged_request)

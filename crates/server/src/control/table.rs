@@ -218,6 +218,20 @@ mod tests {
     }
 
     #[test]
+    fn an_id_counts_before_a_name_and_a_name_before_a_type() {
+        let mut board = board();
+        let id = board.parts[2].key.id.to_string();
+        board.parts[0].key.name.clone_from(&id);
+        "acme".clone_into(&mut board.parts[1].key.name);
+        let at = table(&board, None, None, None);
+        assert_eq!(at.pass(&id), becomes(&board, Some(2), None));
+        assert_eq!(at.pass("acme"), becomes(&board, Some(1), None));
+        // `next` is nobody's name.
+        NEXT.clone_into(&mut board.parts[1].key.name);
+        assert_eq!(table(&board, Some(1), None, None).offer(NEXT), becomes(&board, Some(1), Some(2)));
+    }
+
+    #[test]
     fn what_was_passed_is_not_passed_again() {
         let board = board();
         assert_eq!(table(&board, Some(1), None, None).pass("desk"), Verdict::Nothing);

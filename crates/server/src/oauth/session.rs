@@ -42,6 +42,10 @@ impl Session {
         Self { how, mark: BASE64.encode(tx.random::<16>()), ends_at: tx.now() + LIFE_MS }
     }
 
+    fn holds_at(&self, now_ms: i64) -> bool {
+        now_ms < self.ends_at
+    }
+
     /// As a `Set-Cookie` header.
     pub fn cookie(&self, tx: &Tx<'_>, state: &State) -> Result<HeaderValue> {
         let sealed = state.vault.seal(tx, PLACE, &serde_json::to_string(self)?)?;
@@ -55,7 +59,7 @@ impl Session {
         // A cookie that does not open is somebody else's, or of an older server.
         let opened = state.store.read(move |tx| Ok::<_, Error>(vault.vault.open(tx, PLACE, &sealed).ok())).await?;
         let session = opened.and_then(|text| serde_json::from_str::<Self>(&text).ok());
-        let Some(session) = session.filter(|s| s.ends_at > clock::now_ms()) else { return Ok(None) };
+        let Some(session) = session.filter(|s| s.holds_at(clock::now_ms())) else { return Ok(None) };
         let person = match &session.how {
             SignedIn::Link(app) => Some(Person::Operator(*app)),
             // A key that was deleted meanwhile lets nobody in.
@@ -145,5 +149,17 @@ impl Person {
             Self::Operator(Some(own)) if *own != app => Err(Error::Forbidden("Forbidden")),
             Self::Operator(_) => apps::require(tx, app),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever a browser does with a cookie that has had its time.
+    #[test]
+    fn a_session_ends_by_itself() {
+        let session = Session { how: SignedIn::Link(None), mark: String::new(), ends_at: LIFE_MS };
+        assert!(session.holds_at(LIFE_MS - 1) && !session.holds_at(LIFE_MS));
     }
 }
