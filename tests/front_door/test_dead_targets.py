@@ -1,8 +1,8 @@
 """Fairness: a thousand dead targets, or thousands of which some are slow, and beside them a healthy one that does not feel it.
 
-No time is asserted by itself, for nobody knows how busy this machine is: two servers do the same at the same time, one
-of them with nothing else to do, and the one is measured by the other, over several rounds: how busy the machine is changes
-by the second, and a queue that blocks blocks in every round.
+No time is asserted by itself, for nobody knows how busy this machine is: two servers are posted to in turn, one of them with
+nothing else to do, and the one is measured by the other, message by message over the same time. What the machine has to do
+besides befalls both; what dead targets cost befalls one.
 """
 
 import concurrent.futures
@@ -15,17 +15,22 @@ import time
 
 import pytest
 import requests
+from lib import long
 from lib.server import MANY_FAILURES, SHORT_GAPS
 from lib.world import NOWHERE, new_app, text_message
 
-ROUNDS, MANY_ROUNDS, MESSAGES = 4, 200, 60
+# Of so many messages to each the p99 is told; if it is not what it should be, of up to five times as many. That one server
+# has the worse luck becomes rarer with each message; that it is slower stays.
+MESSAGES = 6000 if long.SECONDS else 1000
+MOST = 5 * MESSAGES
+# The p99 beside others, against that of the server that is alone.
+LIMIT = 2
 # Nothing on this machine takes so long by itself; what waits for a dead or slow target takes longer.
 WAITED_S = 8
-# Failed calls are made again and again for as long as a test runs.
-PERSISTENT = ["--webhook-retry-gaps", ",".join(["15"] * 100), *MANY_FAILURES]
+# Failed calls are made again and again for as long as a test runs, and so often that the worst of it is in its p99: some
+# hundred come due in each second.
+PERSISTENT = ["--webhook-retry-gaps", ",".join(["5"] * 200), *MANY_FAILURES]
 WORKERS = 8
-# What a thread may wait for a processor that is busy with others.
-SLACK_S = 0.01
 
 
 def many_files():
@@ -47,7 +52,7 @@ class Slow:
     """An address that answers each call, and takes its time for it: one thread for all."""
 
     def __init__(self, seconds):
-        self.seconds, self.calls = seconds, 0
+        self.seconds, self.calls, self.answered = seconds, 0, 0
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/hook"
         self.waiting = []
@@ -65,6 +70,7 @@ class Slow:
         while self.listener.fileno() >= 0:
             while self.waiting and self.waiting[0][0] <= time.monotonic():
                 _, stream = self.waiting.pop(0)
+                self.answered += 1
                 with contextlib.suppress(OSError), stream:
                     stream.recv(65536)
                     stream.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
@@ -132,24 +138,27 @@ class Healthy:
         self.times.append(arrived.at - began)
         assert self.times[-1] < WAITED_S, f"a message waited {self.times[-1]:.1f} s for others' targets"
 
-    def p99(self):
-        """Of what was sent since the last time."""
-        times, self.times = sorted(self.times), []
-        return times[math.ceil(len(times) * 0.99) - 1]
+    def quantile(self, part):
+        times = sorted(self.times)
+        return times[math.ceil(len(times) * part) - 1]
 
 
 def compare(alone, beside, until=lambda: True):
-    """The p99 of both, alone in its slowest round and beside the others in its best. There are as many rounds as it takes
-    until something has come to be, and some at least."""
-    rounds = []
-    while len(rounds) < ROUNDS or (len(rounds) < MANY_ROUNDS and not until()):
+    """Posts to both in turn, and asserts that the p99 beside the others is within twice that of the one that is alone. Goes
+    on until something has come to be. Both p99."""
+    alone.times, beside.times = [], []
+    while True:
         for _ in range(MESSAGES):
             alone.send()
             beside.send()
-        rounds.append((alone.p99(), beside.p99()))
-    print("p99 alone and beside the others, by round: " +
-          ", ".join(f"{one * 1000:.1f} and {two * 1000:.1f} ms" for one, two in rounds))
-    return max(one for one, _ in rounds), min(two for _, two in rounds)
+        one, two = alone.quantile(0.99), beside.quantile(0.99)
+        if len(beside.times) >= MOST or until() and two <= LIMIT * one:
+            break
+    print(f"{len(beside.times)} messages, alone and beside the others: " + ", ".join(
+        f"p{part * 100:g} {alone.quantile(part) * 1000:.1f} and {beside.quantile(part) * 1000:.1f} ms"
+        for part in (0.5, 0.9, 0.99, 1)))
+    assert two <= LIMIT * one, f"p99 {two * 1000:.1f} ms beside the others, {one * 1000:.1f} ms alone"
+    return one, two
 
 
 def attempts(server):
@@ -177,9 +186,8 @@ def test_a_thousand_dead_targets_beside_a_healthy_one(launch, sink):
         for _ in range(3):
             crowd.say("To a thousand dead targets")
         wait_until(lambda: attempts(busy).get("retry", 0) >= 500)
-        one, two = compare(alone, beside, until=lambda: attempts(busy)["retry"] >= 1000)
-        assert attempts(busy)["retry"] >= 1000, "the dead targets were left alone"
-        assert two <= 2 * one + SLACK_S, f"p99 {two * 1000:.1f} ms beside dead targets, {one * 1000:.1f} ms alone"
+        compare(alone, beside, until=lambda: attempts(busy)["retry"] >= 2000)
+        assert attempts(busy)["retry"] >= 2000, "the dead targets were left alone"
 
 
 @pytest.mark.waits
@@ -197,8 +205,7 @@ def test_thousands_of_targets_of_which_many_are_slow(launch, sink):
         for _ in range(2):
             crowd.say("To two thousand targets")
         wait_until(lambda: slow.calls >= 500)
-        one, two = compare(alone, beside)
-        assert two <= 2 * one + SLACK_S, f"p99 {two * 1000:.1f} ms beside slow targets, {one * 1000:.1f} ms alone"
+        compare(alone, beside, until=lambda: slow.answered >= 1000)
         wait_until(lambda: swift.calls >= 2 * 200, within=120)
     finally:
         slow.close()

@@ -67,16 +67,61 @@ def raw_target(answer):
     return listener, f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
 
-@pytest.mark.parametrize("fault, error", [("reset", "connectionBroken"), ("closed", "connectionRefused")])
+@pytest.mark.parametrize("fault, error", [
+    ("reset", "connectionBroken"), ("closed", "connectionRefused"), ("no TLS", "tls"),
+])
 def test_what_fails_has_a_name(app, fault, error):
+    """What takes long to fail: below. Unknown names: test_rebinding.py; proxies: test_proxies.py."""
     listener, url = raw_target(b"")
     with listener:
         # A port that was closed just now may be somebody else's already.
-        url = NOWHERE if fault == "closed" else url
+        url = {"closed": NOWHERE, "reset": url, "no TLS": url.replace("http:", "https:")}[fault]
         path = place(app, app.custom(url).webhook)
         app.say(app.group(), "In vain")
         [delivery] = settled(app, path, "failed")
         assert (delivery["lastResult"], delivery["attemptCount"]) == (error, 5)
+
+
+@pytest.mark.waits
+def test_a_call_without_an_answer_ends_after_twenty_seconds(launch, sink):
+    """And while it waits, the metrics tell of it."""
+    server = launch("--webhook-retry-gaps", "600")
+    app, target = new_app(server), sink.target(always=(200, 30))
+    path = place(app, app.custom(target).webhook)
+    app.say(app.group(), "Hello?")
+    target.wait_deliveries(1)
+    time.sleep(3)
+    text = app.api.session.get(server.url + "/metrics").text
+    metrics = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert float(metrics["heliograph_webhook_deliveries_in_memory"]) == 1
+    assert float(metrics["heliograph_webhook_queue_length"]) == 1
+    assert 2 <= float(metrics["heliograph_webhook_queue_oldest_seconds"]) < 25
+    until = time.monotonic() + 40
+    while not (delivery := app.api.get(f"{path}/deliveries").ok(200)["deliveries"][0])["attemptCount"]:
+        assert time.monotonic() < until, delivery
+        time.sleep(0.3)
+    assert (delivery["status"], delivery["lastResult"]) == ("pending", "timeout")
+    [attempt] = app.api.get(f"{path}/deliveries/{delivery['id']}").ok(200)["attempts"]
+    assert attempt["error"] == "timeout" and "status" not in attempt and 20_000 <= attempt["durationMs"] < 30_000
+    assert attempt["nextAttemptAt"] == delivery["nextAttemptAt"] > attempt["at"]
+
+
+def test_a_target_that_fails_is_shown_and_unless_asked_never_paused(app, sink):
+    target = sink.target(500, 403)
+    path = place(app, app.custom(target).webhook)
+    health = lambda: app.api.get(path).ok(200)["webhook"]  # noqa: E731
+    assert health()["status"] == "active"
+    group = app.group()
+    app.say(group, "In vain")
+    settled(app, path, "failed")
+    failing = health()
+    assert failing["status"] == "failing" and failing["failingSince"] and "pausedAt" not in failing
+    app.say(group, "Better")
+    settled(app, path, "delivered")
+    until = time.monotonic() + 5
+    while health()["status"] != "active" and time.monotonic() < until:
+        time.sleep(0.1)
+    assert health()["status"] == "active" and "failingSince" not in health()
 
 
 def test_the_start_of_an_answer_is_kept_without_the_secret(app):
@@ -116,6 +161,11 @@ def test_filters_and_pages(app, sink):
     assert ids[0] in [one["id"] for one in asked(f"filter[since]={since}")["deliveries"]]
     assert ids[5] not in [one["id"] for one in asked(f"filter[since]={since}")["deliveries"]]
     assert asked("filter[until]=2020-01-01T00:00:00Z")["deliveries"] == []
+    assert [one["id"] for one in asked(f"filter[until]={since}")["deliveries"]] == [
+        one["id"] for one in everything if one["createdAt"] < since]
+    assert [one["id"] for one in asked("filter[status]=failed")["deliveries"]] == ids[5:]
+    together = f"filter[status]=delivered&filter[trigger]=conversation:message&filter[conversationId]={group['id']}"
+    assert [one["id"] for one in asked(f"{together}&filter[since]={everything[5]['createdAt']}")["deliveries"]] == ids[1:5]
     first = asked("page[size]=4")
     assert [one["id"] for one in first["deliveries"]] == ids[:4] and first["meta"]["hasMore"]
     second = asked(f"page[size]=4&page[after]={first['meta']['afterCursor']}")
@@ -378,6 +428,16 @@ def test_from_the_command_line(app, sink):
     settled(app, path, "delivered")
     command("deliveries", "replay", delivery["id"], *of)
     target.wait_deliveries(3)
+    settled(app, path, "delivered")
+    assert command("deliveries", "replay", *of, "--since-event", delivery["id"]) == {"replayed": 1}
+    target.wait_deliveries(4)
+    # To nobody: the sink holds what it gets against the document, which has no tests in it.
+    told = command("webhooks", "test", app.custom(NOWHERE).webhook["id"])
+    assert (told["event"]["type"], told["delivery"]["status"]) == ("heliograph:test", "pending")
+    settled(app, path, "delivered")
+    narrowed = ("--trigger", "conversation:message", "--conversation", delivery["conversationId"],
+                "--since", delivery["createdAt"], "--until", "2100-01-01T00:00:00Z")
+    assert [one["id"] for one in command("deliveries", "list", *of, *narrowed)["deliveries"]] == [delivery["id"]]
     assert command("webhooks", "pause", webhook["id"])["webhook"]["status"] == "paused"
     assert command("webhooks", "resume", webhook["id"], "--skip-missed")["webhook"]["status"] == "active"
     assert command("webhooks", "health", webhook["id"])["webhook"]["target"] == target.url

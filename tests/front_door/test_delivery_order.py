@@ -114,6 +114,21 @@ def test_order_can_be_given_up(app, sink):
     assert app.api.patch(path, {"ordered": None}).ok(200)["webhook"]["ordered"] is True
 
 
+def test_order_can_be_given_up_for_all(launch, sink):
+    """By the server's setting, and taken back for one webhook."""
+    app = new_app(launch("--webhook-retry-gaps", "2,2", "--webhook-order=false"))
+    loose, strict = sink.target(500), sink.target(500)
+    paths = [f"/heliograph/v1{app.path[3:]}/webhooks/{app.custom(target).webhook['id']}" for target in (loose, strict)]
+    assert app.api.get(paths[0]).ok(200)["webhook"]["ordered"] is False
+    app.api.patch(paths[1], {"ordered": True}).ok(200)
+    group = app.group()
+    app.say(group, "a 0")
+    for target in (loose, strict):
+        target.wait_deliveries(1)
+    app.say(group, "a 1")
+    assert wait_said(loose, 2) == ["a 1", "a 0"] and wait_said(strict, 2) == ["a 0", "a 1"]
+
+
 def attempts(app, path, within=10):
     """The attempts of a delivery, once they are written down, which is after they arrived."""
     until = time.monotonic() + within

@@ -61,9 +61,11 @@ def test_a_credential_that_is_wrong_or_missing_is_a_failure(app, sink, proxy):
     app.account.put(place(app, webhook), {"url": f"http://{proxy.host}"}).ok(200)
     app.say(app.group(), "Late")
     until = time.monotonic() + 10
-    while not proxy.asked:
+    log = place(app, webhook).removesuffix("/proxy") + "/deliveries"
+    while "lastResult" not in (delivery := app.api.get(log).ok(200)["deliveries"][0]):
         assert time.monotonic() < until
         time.sleep(0.05)
+    assert proxy.asked and (delivery["status"], delivery["lastResult"]) == ("pending", "proxyRefused")
     # It is tried again, and by then the proxy knows who calls.
     app.account.put(place(app, webhook), {"url": f"http://{proxy.host}", "username": "me", "password": PASSWORD}).ok(200)
     target.wait_deliveries(1)

@@ -12,6 +12,7 @@ from lib import server as servers
 from lib.names import NameServer
 from lib.server import SHORT_GAPS, Server
 from lib.world import new_app
+from test_deliveries import place, settled
 
 # Public by its number, and nobody's: connections to it end in a moment or never.
 PUBLIC = "192.88.98.7"
@@ -125,5 +126,17 @@ def test_the_same_name_is_reached_where_that_is_allowed(names, listener, tmp_pat
         while not reached:
             assert time.monotonic() < until
             time.sleep(0.05)
+    finally:
+        server.kill9()
+
+
+def test_a_name_that_nobody_has_is_told_as_such(names, tmp_path):
+    server = misled(names, tmp_path, "--allow-private-targets")
+    try:
+        app = new_app(server)
+        path = place(app, app.custom("http://nobody.rebind.example/hook").webhook)
+        app.say(app.group(), "To nobody")
+        [delivery] = settled(app, path, "failed")
+        assert delivery["lastResult"] == "hostNotFound"
     finally:
         server.kill9()

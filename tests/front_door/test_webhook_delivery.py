@@ -3,10 +3,12 @@
 The shared server's gaps are 0.2 s each (SHORT_GAPS), so that five attempts take a second instead of a quarter hour.
 """
 
+import threading
 import time
 
 import pytest
 from lib.server import SHORT_GAPS
+from lib.sink import Handler, Listener, Target
 from lib.world import new_app
 from test_deliveries import place, raw_target, settled
 
@@ -128,6 +130,31 @@ def test_a_hanging_target_delays_nobody(app, sink):
     assert all(len(target.deliveries) >= 1 for target in hanging)
 
 
+def test_connections_are_used_again(app):
+    """One call after the other goes by one connection."""
+    listener, peers = Counting(("127.0.0.1", 0), Handler), set()
+    listener.targets, listener.closing, listener.peers = {"/": Target("/")}, threading.Event(), peers
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    try:
+        app.custom(f"http://127.0.0.1:{listener.server_port}/")
+        group = app.group()
+        for number in range(10):
+            app.say(group, f"message {number}")
+            listener.targets["/"].wait_deliveries(number + 1)
+        assert len(peers) == 1, peers
+    finally:
+        listener.shutdown()
+        listener.server_close()
+
+
+class Counting(Listener):
+    """Keeps who connected."""
+
+    def verify_request(self, request, client_address):
+        self.peers.add(client_address)
+        return True
+
+
 def test_nothing_is_missing_or_doubled(app, sink):
     """When all goes well, each event comes once. (Its order is test_delivery_order.py's business.)"""
     target = sink.target()
@@ -157,3 +184,22 @@ def test_private_targets_are_refused_unless_allowed(launch, sink):
     app.custom(target)
     app.say(app.group(), "To loopback")
     target.wait_deliveries(1)
+
+
+@pytest.mark.parametrize("how", [{"listen": "0.0.0.0:0"}, {"env": {"HELIOGRAPH_PUBLIC_URL": "https://chat.example"}}],
+                         ids=["listens to everybody", "has a public address"])
+def test_private_targets_are_refused_by_default_and_allowed_on_loopback_alone(launch, sink, how):
+    """Without the setting it depends on whom the server is for. That it allows them is said in its log."""
+    alone, public = launch(*SHORT_GAPS), launch(*SHORT_GAPS, **how)
+    said = "webhooks may name private addresses"
+    assert said in alone.stderr and said in alone.stdout
+    assert said not in public.stderr and said not in public.stdout
+    target = sink.target()
+    apps = [new_app(server) for server in (alone, public)]
+    webhooks = [app.custom(target).webhook for app in apps]
+    for app in apps:
+        app.say(app.group(), "To loopback")
+    [delivery] = settled(apps[1], place(apps[1], webhooks[1]), "failed")
+    assert delivery["lastResult"] == "addressNotAllowed"
+    target.wait_deliveries(1)
+    target.stays_at(1, 0.3)

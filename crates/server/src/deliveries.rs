@@ -112,8 +112,8 @@ fn put_back(tx: &mut Tx<'_>, state: &State, app: AppId, webhook: WebhookId, ids:
     for id in ids {
         tx.amend(
             "UPDATE delivery SET status = $4, attempts = 0, due_at = $5
-             WHERE app_id = $1 AND webhook_id = $2 AND id = $3 AND node IS NULL",
-            args![&app, &webhook, id, DeliveryStatus::Pending.name(), tx.now()],
+             WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND node IS NULL",
+            args![&webhook, id, &app, DeliveryStatus::Pending.name(), tx.now()],
         )?;
     }
     let state = state.clone();

@@ -103,20 +103,32 @@ pub(crate) fn table(sql: &'static str) -> Option<&'static str> {
     }
 }
 
-/// The rows that a text is about, and no others of their table: those whose two columns have the values of the first two
-/// parameters.
+/// The rows that a text is about, and no others of their table: those whose columns have the values of the first parameters,
+/// a column for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pin<'s> {
     pub(crate) table: &'s str,
-    pub(crate) columns: [&'s str; 2],
+    columns: [Option<&'s str>; 2],
+}
+
+impl<'s> Pin<'s> {
+    /// The columns: one of a text that reads, or two.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &'s str> {
+        self.columns.into_iter().flatten()
+    }
 }
 
 /// `INSERT INTO t (a, b, …) VALUES ($1, $2, …)`, or `… WHERE a = $1 AND b = $2 …` of a statement without another inside
-/// it. Of several tables it is the one whose columns these are.
+/// it. Of several tables it is the one whose columns these are. Of a text that reads, the first column is enough if it
+/// stands wherever the table does.
 pub(crate) fn pinned(sql: &str) -> Option<Pin<'_>> {
     if sql.starts_with("INSERT ") {
         return pinned_insert(sql);
     }
+    pinned_by_two(sql).or_else(|| only_reads(sql).then(|| pinned_by_one(sql)).flatten())
+}
+
+fn pinned_by_two(sql: &str) -> Option<Pin<'_>> {
     let simple = |word: &&str| matches!(*word, "SELECT" | "UPDATE" | "DELETE" | "WHERE" | "OR" | "UNION" | "WITH");
     if words(sql).filter(simple).count() != 2 {
         return None;
@@ -132,7 +144,29 @@ pub(crate) fn pinned(sql: &str) -> Option<Pin<'_>> {
     let table = source(head, alias)?;
     let moves_rows = head.split_once(" SET ").is_some_and(|(_, set)| words(set).any(|word| columns.contains(&word)));
     let clear = !moves_rows && columns.iter().all(|name| is_name(name)) && !rest.starts_with(in_word);
-    clear.then_some(Pin { table, columns })
+    clear.then_some(Pin { table, columns: columns.map(Some) })
+}
+
+/// `… FROM t WHERE a = $1 …`, or the same with an alias, wherever `t` is named.
+fn pinned_by_one(sql: &str) -> Option<Pin<'_>> {
+    let (_, tables) = sql.split_once("FROM ")?;
+    let pin = pinned_source(tables)?;
+    let named = words(sql).filter(|word| *word == pin.table).count();
+    let sources = sql.split("FROM ").skip(1).filter(|source| pinned_source(source) == Some(pin)).count();
+    (named == sources && !words(sql).any(|word| word == "OR")).then_some(pin)
+}
+
+/// The table and the column of `t WHERE a = $1` or `t x WHERE x.a = $1`, at the start of the text.
+fn pinned_source(text: &str) -> Option<Pin<'_>> {
+    let (names, condition) = text.split_once(" WHERE ")?;
+    let (column, rest) = condition.split_once(" = $1")?;
+    let (table, column) = match names.split_once(' ') {
+        Some((table, alias)) => (table, column.strip_prefix(alias)?.strip_prefix('.')?),
+        None => (names, column),
+    };
+    let rest = rest.trim_start_matches([' ', '\n']);
+    let ends = rest.is_empty() || [")", "AND ", "ORDER ", "LIMIT "].iter().any(|end| rest.starts_with(end));
+    (ends && is_name(table) && is_name(column)).then_some(Pin { table, columns: [Some(column), None] })
 }
 
 /// A conflict is with any row: the key that is taken may be another than the first.
@@ -144,7 +178,7 @@ fn pinned_insert(sql: &str) -> Option<Pin<'_>> {
     let columns = [names.next()?, names.next()?];
     let clear = columns.iter().all(|name| is_name(name)) && !values.starts_with(in_word);
     let conflicts = words(sql).any(|word| word == "CONFLICT" || word == "SELECT");
-    (clear && !conflicts).then_some(Pin { table: words(sql).nth(2)?, columns })
+    (clear && !conflicts).then_some(Pin { table: words(sql).nth(2)?, columns: columns.map(Some) })
 }
 
 /// The table that goes by this alias, or the only one, in the text before its WHERE.
@@ -197,9 +231,11 @@ pub(crate) fn bulk(sql: &str, types: &[&str]) -> Option<String> {
             Some(format!("{head}{joined} {many} AS given({names}) WHERE {condition}"))
         }
         // OFFSET keeps the planner from thinking of something better than to look up one after the other. A text can have one.
-        "SELECT" if !takes_locks(sql) && !words(sql).any(|word| word == "OFFSET") => Some(format!(
-            "SELECT given.n, answer.* FROM {many} WITH ORDINALITY AS given({names}, n), LATERAL ({text} OFFSET 0) AS answer"
-        )),
+        "SELECT" | "WITH" if only_reads(sql) && !takes_locks(sql) && !words(sql).any(|word| word == "OFFSET") => {
+            Some(format!(
+                "SELECT given.n, answer.* FROM {many} WITH ORDINALITY AS given({names}, n), LATERAL ({text} OFFSET 0) AS answer"
+            ))
+        }
         _ => None,
     }
 }
@@ -339,18 +375,35 @@ mod tests {
             "SELECT x.c, u.d FROM t x LEFT JOIN u ON u.a = x.a WHERE x.a = $1 AND x.b = $2",
             "SELECT u.c FROM u JOIN t ON u.a = t.a\n WHERE t.a = $1 AND t.b = $2",
         ] {
-            assert_eq!(pinned(sharp), Some(Pin { table: "t", columns: ["a", "b"] }), "{sharp}");
+            assert_eq!(pinned(sharp), Some(Pin { table: "t", columns: [Some("a"), Some("b")] }), "{sharp}");
+        }
+        for broad in [
+            "SELECT c FROM t WHERE a = $1",
+            "SELECT c FROM t WHERE a = $1 AND b > $2 ORDER BY c",
+            "SELECT c FROM t WHERE a = $1 AND b = $22",
+            "SELECT x.c FROM t x WHERE x.a = $1\n LIMIT $2",
+            "SELECT c FROM t WHERE a = $1 AND b = $2 AND c IN (SELECT c FROM t WHERE a = $1)",
+            "SELECT c FROM t WHERE a = $1 AND b = $2 AND c IN (SELECT c FROM u)",
+            "WITH q AS (SELECT x.c, (SELECT y.c FROM t y WHERE y.a = $1 AND y.c < x.c) AS d FROM t x WHERE x.a = $1) SELECT * FROM q",
+        ] {
+            assert_eq!(pinned(broad), Some(Pin { table: "t", columns: [Some("a"), None] }), "{broad}");
         }
         for vague in [
             "INSERT INTO t (a, b) VALUES ($2, $1)",
             "INSERT INTO t (a, b) VALUES ($1, $22)",
             "INSERT INTO t (a, b) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             "UPDATE t SET b = $3 WHERE a = $1 AND b = $2",
-            "SELECT c FROM t WHERE a = $1 AND b > $2",
-            "SELECT c FROM t WHERE a = $1 AND b = $22",
-            "SELECT c FROM t WHERE a = $1",
+            "UPDATE t SET c = 1 WHERE a = $1",
+            "DELETE FROM t WHERE a = $1 AND b > $2",
+            "SELECT c FROM t WHERE a = $12",
+            "SELECT c FROM t WHERE a = $1 + 1",
+            "SELECT c FROM t WHERE b > $2 AND a = $1",
             "SELECT c FROM t WHERE a = $1 AND b = $2 OR c = 1",
             "SELECT c FROM t WHERE a = $1 AND b = $2 AND c IN (SELECT c FROM t)",
+            "SELECT c FROM t WHERE a = $1 AND c IN (SELECT c FROM t WHERE b = $1)",
+            "SELECT c FROM u WHERE a = $2 AND c IN (SELECT c FROM t WHERE a = $1)",
+            "SELECT c FROM t WHERE a = $1 AND c IN (SELECT u.c FROM u JOIN t ON t.b = u.b)",
+            "SELECT c FROM t x WHERE a = $1",
             "SELECT t.c FROM t JOIN u ON u.a = t.a WHERE t.a = $1 AND u.b = $2",
             "SELECT x.c FROM t x JOIN t y ON y.a = x.a WHERE x.a = $1 AND x.b = $2",
             "SELECT c FROM t, u WHERE a = $1 AND b = $2",
@@ -386,6 +439,11 @@ mod tests {
                 "SELECT given.n, answer.* FROM UNNEST($1::text[], $2::int8[]) WITH ORDINALITY AS given(p1, p2, n), \
                  LATERAL (SELECT c FROM t WHERE a = given.p1 LIMIT given.p2 OFFSET 0) AS answer",
             ),
+            (
+                "WITH q AS (SELECT c FROM t WHERE a = $1 AND b = $2) SELECT c FROM q",
+                "SELECT given.n, answer.* FROM UNNEST($1::text[], $2::int8[]) WITH ORDINALITY AS given(p1, p2, n), \
+                 LATERAL (WITH q AS (SELECT c FROM t WHERE a = given.p1 AND b = given.p2) SELECT c FROM q OFFSET 0) AS answer",
+            ),
         ] {
             assert_eq!(bulk(one, &["text", "int8"]).as_deref(), Some(many));
         }
@@ -398,6 +456,7 @@ mod tests {
             "DELETE FROM t WHERE a = $1",
             "UPDATE t SET c = 0 WHERE a = $1 AND b = $2 RETURNING c",
             "SELECT a FROM t WHERE a = $1 FOR UPDATE",
+            "WITH q AS (DELETE FROM t WHERE a = $1 RETURNING a) SELECT a FROM q",
             "SELECT a FROM t WHERE a = $1 ORDER BY a LIMIT 1 OFFSET $2",
         ] {
             assert_eq!(bulk(odd, &["text"]), None, "{odd}");

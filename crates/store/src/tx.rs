@@ -43,7 +43,13 @@ pub struct Tx<'c> {
 
 impl<'c> Tx<'c> {
     pub(crate) fn new(session: &'c dyn Session) -> Self {
-        Self { session, now: OnceCell::new(), failed: RefCell::new(None), after: Vec::new() }
+        Self::at(session, None)
+    }
+
+    /// One that goes on where another was broken off: its moment is what it was there, if it had been asked for.
+    pub(crate) fn at(session: &'c dyn Session, now: Option<i64>) -> Self {
+        let now = now.map_or_else(OnceCell::new, OnceCell::from);
+        Self { session, now, failed: RefCell::new(None), after: Vec::new() }
     }
 
     /// Rows of a statement that only reads. Sees everything this transaction wrote before.
@@ -119,6 +125,11 @@ impl<'c> Tx<'c> {
     /// row was read, it is not before what another transaction wrote there.
     pub fn now(&self) -> i64 {
         *self.now.get_or_init(clock::now_ms)
+    }
+
+    /// Its moment, if it was asked for.
+    pub(crate) fn moment(&self) -> Option<i64> {
+        self.now.get().copied()
     }
 
     /// A fresh identifier that sorts after every one this process made before.

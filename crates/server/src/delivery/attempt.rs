@@ -6,6 +6,7 @@ use super::{
     lanes::{Done, Event},
     outbox::{self, Delivery},
     policy::{TIMEOUT, Verdict, judge},
+    standing::SLOW,
     target::{Target, find},
 };
 use crate::{error::Result, state::State, webhook_health};
@@ -105,8 +106,9 @@ async fn make(state: &State, shared: &Arc<Shared>, mut call: Vec<Delivery>, repo
         // The lane goes on with its next call while this one's rows wait for a commit.
         report.tell(arrived, Vec::new(), None);
     }
-    // What arrived does not stand in line behind what did not.
-    let _place = if retry.is_some() { shared.retries.acquire().await.ok() } else { None };
+    // What arrived soon does not stand in line behind what did not.
+    let late = retry.is_some() || attempt.took >= SLOW;
+    let _place = if late { shared.late.acquire().await.ok() } else { None };
     settle(state, shared, call, attempt, verdicts, &back, &report.lines).await?;
     report.tell(arrived, back, retry);
     Ok(())
@@ -244,6 +246,7 @@ async fn still_ours(state: &State, shared: &Shared, call: &mut [Delivery]) -> Re
     if call.iter().all(|delivery| delivery.lease_until - now > TIMEOUT.as_millis() as i64) {
         return Ok(true);
     }
+    let _place = shared.late.acquire().await.ok();
     let (rows, node) = (call.to_vec(), shared.node.clone());
     let renewed = state.store.write(move |tx| {
         let mut all = true;

@@ -3,7 +3,7 @@
 use super::{
     Shared,
     lanes::Target,
-    outbox::{self, Claimed},
+    outbox::{self, Claimed, Most, Waiting},
 };
 use crate::{
     error::{Error, Result},
@@ -11,13 +11,21 @@ use crate::{
 };
 use futures_util::future::join_all;
 use heliograph_store::clock;
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+/// How many webhooks for which something waits are looked at in one go.
+const PAGE: usize = 250;
 
 /// A webhook for which deliveries are to be taken in hand, and how many at most.
 #[derive(Clone)]
 pub struct Ask {
     pub target: Target,
-    pub limit: usize,
+    pub most: Most,
+    /// Whether the target is known to be good.
+    pub good: bool,
 }
 
 /// What the store had for a webhook.
@@ -35,6 +43,8 @@ pub struct Answer {
     pub due: Vec<Target>,
     /// Those for whom nothing is left.
     pub drained: Vec<Target>,
+    /// How long it took to take in hand what is for targets that are not known to be good, if it was asked for some.
+    pub took_for_others: Option<Duration>,
 }
 
 /// Takes in hand what is due for these webhooks. If there are `stored` ones, looks at all: which of those have nothing
@@ -47,6 +57,21 @@ pub async fn fetch(state: &State, shared: &Shared, asks: Vec<Ask>, stored: Optio
     answer
 }
 
+/// All webhooks for which deliveries wait. A page at a time: on SQLite a read holds the thread it is on.
+pub async fn waiting(state: &State) -> Result<Vec<Waiting>> {
+    let mut all: Vec<Waiting> = Vec::new();
+    loop {
+        let after = all.last().map(|last| last.webhook.clone()).unwrap_or_default();
+        let some = state.store.read(move |tx| outbox::waiting(tx, &after, PAGE)).await?;
+        let ends = some.len() < PAGE;
+        all.extend(some);
+        if ends {
+            return Ok(all);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 async fn ask(
     state: &State,
     shared: &Shared,
@@ -55,7 +80,7 @@ async fn ask(
     answer: &mut Answer,
 ) -> Result<()> {
     if let Some(mut stored) = stored {
-        let waiting = state.store.read(outbox::waiting).await?;
+        let waiting = waiting(state).await?;
         let now = clock::now_ms();
         let known: HashSet<&str> = waiting.iter().map(|w| w.webhook.as_str()).collect();
         stored.retain(|(_, webhook)| !known.contains(webhook.as_str()));
@@ -64,15 +89,19 @@ async fn ask(
         let due = waiting.iter().filter(|w| w.due_at <= now && !asked.contains(w.webhook.as_str()));
         answer.due = due.map(|w| (w.app.clone(), w.webhook.clone())).collect();
     }
-    // Each in a transaction of its own, so that nothing else waits for all of them; the store commits them together.
-    let claims = asks.into_iter().map(|Ask { target, limit }| {
+    let others = asks.iter().any(|ask| !ask.good);
+    let began = Instant::now();
+    // Each in a transaction of its own, so that none fails with another; the store asks and commits them together.
+    let claims = asks.into_iter().map(|Ask { target, most, .. }| {
         let node = shared.node.clone();
         state.store.write(move |tx| {
-            let claimed = outbox::claim(tx, &target.0, &target.1, &node, limit)?;
+            let claimed = outbox::claim(tx, &target.0, &target.1, &node, most)?;
             Ok::<_, Error>(Fetched { target: target.clone(), claimed })
         })
     });
-    for claimed in join_all(claims).await {
+    let claimed = join_all(claims).await;
+    answer.took_for_others = others.then(|| began.elapsed());
+    for claimed in claimed {
         answer.fetched.push(claimed?);
     }
     Ok(())

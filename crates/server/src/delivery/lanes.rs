@@ -11,13 +11,15 @@
 //! holds in memory. What is known of a target (`standing.rs`) outlives its lane, which is forgotten whenever nothing waits.
 //!
 //! A lane for which something waits in the store rings. Those that ring are asked for in their turn (`fetch.rs`), as far as
-//! there is room for what comes.
+//! there is room for what comes. Whatever is written waits for what the store is at: so of those not known to be good a
+//! few are asked for at a time, for no more than what they may send at once, and then the store has a rest from them. A
+//! thousand dead targets that come due together are so many small sips.
 
 use super::{
     MAX_IN_HAND, Shared, attempt,
     fetch::{Answer, Ask, Fetched, fetch},
     lane::Lane,
-    outbox::{self, Delivery},
+    outbox::{self, Delivery, Most},
     standing::{Calls, Record, Records, Standing},
 };
 use crate::state::State;
@@ -34,8 +36,11 @@ const FULL: usize = 512;
 /// How many deliveries are claimed for a lane at once, and for one whose target is not known to be good.
 const FETCH: usize = 128;
 const FETCH_FEW: usize = 8;
-/// For how many webhooks of one standing is claimed at once.
+/// For how many webhooks of one standing is claimed at once, and for how many of one that is not good.
 const FETCH_WEBHOOKS: usize = 64;
+const FETCH_FEW_WEBHOOKS: usize = 16;
+/// The store's rest after it was asked for those, as a multiple of the time that took.
+const REST: u32 = 2;
 /// How often the store is asked for what is due when nothing else asks: a bell that was missed costs this much.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -105,6 +110,8 @@ struct Lanes<'a> {
     polling: bool,
     next_poll: Instant,
     next_tick: Instant,
+    /// Until when the store is not asked for targets that are not known to be good.
+    rests_until: Instant,
 }
 
 /// Runs until it is told to stop.
@@ -128,6 +135,7 @@ pub async fn run(
         polling: false,
         next_poll: now,
         next_tick: now,
+        rests_until: now,
     };
     loop {
         tokio::select! {
@@ -197,10 +205,13 @@ impl Lanes<'_> {
         if count == 0 {
             return;
         }
-        self.entry(&target).on_the_way_back += count;
+        let entry = self.entry(&target);
+        entry.on_the_way_back += count;
+        let does_badly = entry.record.standing == Standing::Bad;
         self.shared.in_hand.fetch_sub(count, Ordering::Relaxed);
         let (state, shared) = (self.state.clone(), Arc::clone(self.shared));
         self.tracker.spawn(async move {
+            let _place = if does_badly { shared.late.acquire().await.ok() } else { None };
             let node = shared.node.clone();
             let back = move |tx: &mut heliograph_store::Tx<'_>| {
                 deliveries.iter().try_for_each(|delivery| outbox::give_back(tx, delivery, &node))
@@ -258,7 +269,7 @@ impl Lanes<'_> {
             self.tracker.spawn(attempt::run(self.state.clone(), Arc::clone(self.shared), call));
         }
         let Some(entry) = self.lanes.get_mut(webhook) else { return };
-        if entry.rung && !entry.listed && entry.lane.len() < entry.fetches(most) {
+        if entry.rung && !entry.listed && entry.lane.len() < entry.fetches(most).all {
             entry.listed = true;
             self.bells[entry.record.standing as usize].push_back(webhook.to_owned());
         }
@@ -267,16 +278,22 @@ impl Lanes<'_> {
         {
             self.records.keep(webhook, entry.record);
         }
-        if Standing::ALL
-            .into_iter()
-            .any(|standing| !self.bells[standing as usize].is_empty() && self.may_fetch(standing))
-        {
-            self.next_poll = Instant::now();
+        self.poll_soon();
+    }
+
+    /// Has the store asked as soon as it may be, if a lane rings and there is room for what comes.
+    fn poll_soon(&mut self) {
+        let now = Instant::now();
+        for standing in Standing::ALL {
+            if !self.bells[standing as usize].is_empty() && self.has_room(standing) {
+                let next = if standing == Standing::Good { now } else { self.rests_until.max(now) };
+                self.next_poll = self.next_poll.min(next);
+            }
         }
     }
 
     /// Whether there is room for what is fetched for targets of this standing.
-    fn may_fetch(&self, standing: Standing) -> bool {
+    fn has_room(&self, standing: Standing) -> bool {
         self.calls.has_room(standing) && self.shared.in_hand.load(Ordering::Relaxed) < standing.share(MAX_IN_HAND)
     }
 
@@ -287,10 +304,10 @@ impl Lanes<'_> {
         if all {
             self.next_tick = now + TICK;
         }
-        let asks = self.asks();
+        let asks = self.asks(now);
         if asks.is_empty() && !all {
             self.next_poll = self.next_tick;
-            return;
+            return self.poll_soon();
         }
         self.polling = true;
         let stored =
@@ -306,22 +323,27 @@ impl Lanes<'_> {
     }
 
     /// Takes the next of those that ring, as many as there is room for.
-    fn asks(&mut self) -> Vec<Ask> {
+    fn asks(&mut self, now: Instant) -> Vec<Ask> {
         let (mut asks, mut coming) = (Vec::new(), self.shared.in_hand.load(Ordering::Relaxed));
         for standing in Standing::ALL {
-            let most = asks.len() + FETCH_WEBHOOKS;
+            let most = match standing {
+                Standing::Good => FETCH_WEBHOOKS,
+                Standing::Unknown | Standing::Bad if now < self.rests_until => continue,
+                Standing::Unknown | Standing::Bad => FETCH_FEW_WEBHOOKS,
+            };
+            let most = asks.len() + most;
             while asks.len() < most
                 && coming < standing.share(MAX_IN_HAND)
                 && self.calls.has_room(standing)
                 && let Some(webhook) = self.bells[standing as usize].pop_front()
             {
                 let Some(entry) = self.lanes.get_mut(&webhook) else { continue };
-                let limit = entry.fetches(self.shared.events_per_call(&webhook));
+                let most = entry.fetches(self.shared.events_per_call(&webhook));
                 entry.listed = false;
-                if entry.rung && entry.lane.len() < limit {
+                if entry.rung && entry.lane.len() < most.all {
                     entry.rung = false;
-                    coming += limit;
-                    asks.push(Ask { target: (entry.app.clone(), webhook), limit });
+                    coming += most.all;
+                    asks.push(Ask { target: (entry.app.clone(), webhook), most, good: standing == Standing::Good });
                 }
             }
         }
@@ -331,6 +353,9 @@ impl Lanes<'_> {
     fn fetched(&mut self, answer: Answer) {
         self.polling = false;
         self.next_poll = self.next_tick;
+        if let Some(took) = answer.took_for_others {
+            self.rests_until = Instant::now() + took * REST;
+        }
         for target in answer.drained {
             self.drained(&target);
             self.pump(&target.1);
@@ -345,6 +370,7 @@ impl Lanes<'_> {
             self.pump(&target.1);
         }
         answer.due.iter().for_each(|target| self.ring(target));
+        self.poll_soon();
     }
 
     /// The store has nothing more of a lane, unless something was stored since it was asked.
@@ -376,9 +402,15 @@ impl Entry {
         self.lane.is_ready() && self.calls < calls.limit(self.record)
     }
 
-    /// How many deliveries are fetched for it at a time.
-    fn fetches(&self, events_per_call: usize) -> usize {
-        if self.record.standing == Standing::Good { FETCH } else { FETCH_FEW.max(events_per_call) }
+    /// How many deliveries are fetched for it at a time. To who does badly no more goes than what it may be sent at once:
+    /// what follows in a line would only be given back.
+    fn fetches(&self, events_per_call: usize) -> Most {
+        let few = FETCH_FEW.max(events_per_call);
+        match self.record.standing {
+            Standing::Good => Most { all: FETCH, of_a_line: FETCH },
+            Standing::Unknown => Most { all: few, of_a_line: few },
+            Standing::Bad => Most { all: few.min(self.record.limit * events_per_call), of_a_line: events_per_call },
+        }
     }
 
     fn is_idle(&self) -> bool {

@@ -49,8 +49,8 @@ const MAX_IN_HAND: usize = 8192;
 const LEASE: Duration = Duration::from_secs(45);
 /// How many calls a node makes side by side at most.
 const MAX_CALLS: usize = 2048;
-/// How many calls that are to be made again are written down at a time.
-const MAX_RETRIES: usize = 64;
+/// How many calls that failed or were slow are written down at a time.
+const MAX_LATE: usize = 16;
 /// How long a stopping node waits for the calls it is making.
 const LAST_CALLS: Duration = Duration::from_secs(5);
 
@@ -91,8 +91,9 @@ struct Shared {
     /// Webhooks of which something waits in the store: what is new queues behind that.
     stored: RwLock<HashSet<String>>,
     targets: RwLock<HashMap<String, Target>>,
-    /// Who may write that a call is to be made again: many dead targets must not fill the queue of all that is written.
-    retries: Semaphore,
+    /// Who may write down what came of a call that failed or was slow: what is written at once waits for each other, and who
+    /// posts should not wait for what thousands of such targets have all come to at the same time.
+    late: Semaphore,
     /// How much was settled since the log was last cleared.
     settled: Mutex<HashMap<Webhook, usize>>,
     alone: Alone,
@@ -111,7 +112,7 @@ impl Dispatcher {
             in_hand: AtomicUsize::new(0),
             stored: RwLock::default(),
             targets: RwLock::default(),
-            retries: Semaphore::new(MAX_RETRIES),
+            late: Semaphore::new(MAX_LATE),
             settled: Mutex::default(),
             alone: Alone::on(engine),
         }))
@@ -244,7 +245,7 @@ impl Shared {
 
     /// Marks every webhook of which something is in the store.
     async fn note_waiting(&self, state: &State) -> Result<()> {
-        for outbox::Waiting { app, webhook, .. } in state.store.read(outbox::waiting).await? {
+        for outbox::Waiting { app, webhook, .. } in fetch::waiting(state).await? {
             self.set_stored(&webhook, true);
             self.tell(Event::Stored((app, webhook)));
         }

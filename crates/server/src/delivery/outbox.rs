@@ -4,6 +4,9 @@
 //! not in memory, so that it holds among several servers and after a crash: only the first of a line is ever claimed,
 //! with what directly follows it. What is found due behind another is set aside until that one is settled, which wakes
 //! it.
+//!
+//! Each statement begins with the webhook, which no two apps share, and those about one delivery go on with its id: so the
+//! store sees that two claims, or a post and a claim, have nothing to do with each other, and does many at once.
 
 use super::{LEASE, journal::Journal};
 use crate::{error::Result, metrics::Queue};
@@ -11,8 +14,8 @@ use heliograph_store::{Row, Tx, args};
 use heliograph_wire::{deliveries::DeliveryStatus, id::EventId};
 use std::time::Duration;
 
-/// How many due deliveries of a webhook are looked at in one claim: twice as many as are wanted, within these bounds.
-const LEAST_WINDOW: i64 = 64;
+/// How many due deliveries of a webhook are looked at in one claim: eight times as many as are wanted, within these bounds.
+const LEAST_WINDOW: i64 = 16;
 const MOST_WINDOW: i64 = 256;
 /// What follows the first of its line is claimed with it when there are at most so many lines: else there is enough to do.
 const FEW_LINES: usize = 16;
@@ -78,12 +81,12 @@ pub fn insert(tx: &mut Tx<'_>, new: New<'_>, node: Option<&String>) -> Result<Op
     };
     let node = node.filter(|_| !new.held);
     tx.append(
-        "INSERT INTO delivery (app_id, webhook_id, id, type, conversation_id, line, event, status, attempts, log, due_at,
+        "INSERT INTO delivery (webhook_id, id, app_id, type, conversation_id, line, event, status, attempts, log, due_at,
          node) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         args![
-            new.app,
             new.webhook,
             &id,
+            new.app,
             new.kind,
             &new.conversation,
             &line,
@@ -110,24 +113,35 @@ pub struct Waiting {
     pub due_at: i64,
 }
 
-/// The webhooks for which deliveries wait. Leaps from webhook to webhook: a million rows for one cost no more than one.
-pub fn waiting(tx: &Tx<'_>) -> Result<Vec<Waiting>> {
+/// Some webhooks for which deliveries wait, in the order of their ids and after `after`. Leaps from webhook to webhook: a
+/// million rows for one cost no more than one.
+pub fn waiting(tx: &Tx<'_>, after: &str, limit: usize) -> Result<Vec<Waiting>> {
     let mut rows = tx.query(
         "WITH RECURSIVE w(id) AS (
-           SELECT (SELECT d.webhook_id FROM delivery d WHERE d.due_at IS NOT NULL ORDER BY d.webhook_id LIMIT 1)
+           SELECT (SELECT d.webhook_id FROM delivery d WHERE d.due_at IS NOT NULL AND d.webhook_id > $1
+                   ORDER BY d.webhook_id LIMIT 1)
            UNION ALL
            SELECT (SELECT d.webhook_id FROM delivery d WHERE d.due_at IS NOT NULL AND d.webhook_id > w.id
                    ORDER BY d.webhook_id LIMIT 1)
            FROM w WHERE w.id IS NOT NULL)
          SELECT (SELECT d.app_id FROM delivery d WHERE d.webhook_id = w.id AND d.due_at IS NOT NULL LIMIT 1), w.id,
            (SELECT d.due_at FROM delivery d WHERE d.webhook_id = w.id AND d.due_at IS NOT NULL ORDER BY d.due_at LIMIT 1)
-         FROM w WHERE w.id IS NOT NULL",
-        &[],
+         FROM w WHERE w.id IS NOT NULL LIMIT $2",
+        args![after, i64::try_from(limit).unwrap_or(i64::MAX)],
     )?;
     let waiting = |row: &mut Row| {
         Ok(Waiting { app: row.take_text(0)?, webhook: row.take_text(1)?, due_at: row.opt_int(2)?.unwrap_or(i64::MAX) })
     };
     rows.iter_mut().map(waiting).collect()
+}
+
+/// How many deliveries of a webhook are taken in hand at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Most {
+    /// Of all.
+    pub all: usize,
+    /// Of one line: with the first of it what directly follows.
+    pub of_a_line: usize,
 }
 
 /// What was taken in hand for a webhook.
@@ -146,37 +160,36 @@ struct Due {
     first: bool,
 }
 
-/// Takes up to `limit` due deliveries of a webhook in hand.
-pub fn claim(tx: &mut Tx<'_>, app: &str, webhook: &str, node: &str, limit: usize) -> Result<Claimed> {
+/// Takes due deliveries of a webhook in hand. It reads all it has to before it writes: then the claims for
+/// many webhooks, each a transaction of its own, are asked and written together.
+pub fn claim(tx: &mut Tx<'_>, app: &str, webhook: &str, node: &str, most: Most) -> Result<Claimed> {
+    let limit = most.all;
     let lease_until = lease_end(tx.now());
-    let window = (2 * limit as i64).clamp(LEAST_WINDOW, MOST_WINDOW);
+    let window = (8 * limit as i64).clamp(LEAST_WINDOW, MOST_WINDOW);
     let due = due(tx, app, webhook, lease_until, window)?;
     let seen = due.len();
     let (mut first, behind): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.first);
     let left = first.len().saturating_sub(limit);
     first.truncate(limit);
     let mut deliveries: Vec<Delivery> = first.into_iter().map(|due| due.delivery).collect();
-    if deliveries.len() <= FEW_LINES.min(limit / 2) {
-        let each = (limit / deliveries.len().max(1)) as i64;
-        for head in deliveries.clone() {
-            deliveries.extend(following(tx, &head, each - 1)?);
-        }
+    if deliveries.len() <= FEW_LINES {
+        with_what_follows(tx, &mut deliveries, most)?;
     }
+    let more = left > 0 || seen as i64 == window;
+    let drained = !more && behind.is_empty() && !any_left(tx, webhook, node, &deliveries)?;
     for delivery in &deliveries {
         tx.amend(
-            "UPDATE delivery SET due_at = $4, node = $5 WHERE app_id = $1 AND webhook_id = $2 AND id = $3",
-            args![app, webhook, &delivery.id, lease_until, node],
+            "UPDATE delivery SET due_at = $4, node = $5 WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
+            args![webhook, &delivery.id, app, lease_until, node],
         )?;
     }
     let aside = tx.now() + ASIDE_MS;
     for Due { delivery, .. } in behind.iter().filter(|due| !deliveries.iter().any(|d| d.id == due.delivery.id)) {
         tx.amend(
-            "UPDATE delivery SET due_at = $4, node = NULL WHERE app_id = $1 AND webhook_id = $2 AND id = $3",
-            args![app, webhook, &delivery.id, aside],
+            "UPDATE delivery SET due_at = $4, node = NULL WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
+            args![webhook, &delivery.id, app, aside],
         )?;
     }
-    let more = left > 0 || seen as i64 == window;
-    let drained = !more && !any_left(tx, webhook, node)?;
     Ok(Claimed { deliveries, more, drained })
 }
 
@@ -184,7 +197,7 @@ pub fn claim(tx: &mut Tx<'_>, app: &str, webhook: &str, node: &str, limit: usize
 fn due(tx: &Tx<'_>, app: &str, webhook: &str, lease_until: i64, window: i64) -> Result<Vec<Due>> {
     let mut rows = tx.query(
         "WITH q AS MATERIALIZED (
-           SELECT d.id, d.line, d.event, d.attempts, (SELECT e.id FROM delivery e WHERE e.webhook_id = d.webhook_id
+           SELECT d.id, d.line, d.event, d.attempts, (SELECT e.id FROM delivery e WHERE e.webhook_id = $1
              AND e.line = d.line AND e.id < d.id AND e.due_at IS NOT NULL ORDER BY e.id DESC LIMIT 1) AS ahead
            FROM delivery d WHERE d.webhook_id = $1 AND d.due_at <= $2 ORDER BY d.due_at, d.id LIMIT $3)
          SELECT id, line, CASE WHEN ahead IS NULL THEN event ELSE '' END, attempts, ahead FROM q",
@@ -199,14 +212,28 @@ fn due(tx: &Tx<'_>, app: &str, webhook: &str, lease_until: i64, window: i64) -> 
     Ok(due)
 }
 
+/// Adds what directly follows each of these in its line, as far as there is room.
+fn with_what_follows(tx: &Tx<'_>, deliveries: &mut Vec<Delivery>, most: Most) -> Result<()> {
+    let heads: Vec<Delivery> = deliveries.iter().filter(|delivery| delivery.line.is_some()).cloned().collect();
+    let each = (most.all / deliveries.len().max(1)).min(most.of_a_line) as i64 - 1;
+    if each <= 0 {
+        return Ok(());
+    }
+    for head in &heads {
+        tx.expect(FOLLOWING, args![&head.webhook, &head.line, &head.id, each]);
+    }
+    for head in &heads {
+        deliveries.extend(following(tx, head, each)?);
+    }
+    Ok(())
+}
+
+const FOLLOWING: &str = "SELECT id, line, event, attempts, node FROM delivery
+    WHERE webhook_id = $1 AND line = $2 AND id > $3 AND due_at IS NOT NULL ORDER BY id LIMIT $4";
+
 /// What directly follows a delivery in its line and is in nobody's hands.
 fn following(tx: &Tx<'_>, head: &Delivery, limit: i64) -> Result<Vec<Delivery>> {
-    let Some(line) = &head.line else { return Ok(Vec::new()) };
-    let mut rows = tx.query(
-        "SELECT id, line, event, attempts, node FROM delivery
-         WHERE webhook_id = $1 AND line = $2 AND id > $3 AND due_at IS NOT NULL ORDER BY id LIMIT $4",
-        args![&head.webhook, line, &head.id, limit],
-    )?;
+    let mut rows = tx.query(FOLLOWING, args![&head.webhook, &head.line, &head.id, limit])?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &mut rows {
         if row.opt_text(4)?.is_some() {
@@ -229,29 +256,33 @@ fn delivery(row: &mut Row, app: &str, webhook: &str, lease_until: i64) -> Result
     })
 }
 
-/// Whether a webhook has deliveries in the queue that are not in the hands of this node.
-fn any_left(tx: &Tx<'_>, webhook: &str, node: &str) -> Result<bool> {
+/// Whether a webhook has deliveries in the queue that are neither in the hands of this node nor about to be.
+fn any_left(tx: &Tx<'_>, webhook: &str, node: &str, taken: &[Delivery]) -> Result<bool> {
+    // In the order of the index, so that no planner thinks of finding all of them first.
     let rows = tx.query(
-        "SELECT id FROM delivery WHERE webhook_id = $1 AND due_at IS NOT NULL AND (node IS NULL OR node <> $2) LIMIT 1",
-        args![webhook, node],
+        "SELECT id FROM delivery WHERE webhook_id = $1 AND due_at IS NOT NULL AND COALESCE(node, '') <> $2
+         ORDER BY due_at, id LIMIT $3",
+        args![webhook, node, taken.len() as i64 + 1],
     )?;
-    Ok(!rows.is_empty())
+    let ids = rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
+    Ok(ids.into_iter().any(|id| !taken.iter().any(|delivery| delivery.id == id)))
 }
 
 /// Prolongs a lease that this node still has; false when somebody else has the delivery, or it is gone.
 pub fn renew(tx: &mut Tx<'_>, delivery: &Delivery, node: &str) -> Result<bool> {
-    let renewed = tx.execute(
-        "UPDATE delivery SET due_at = $5 WHERE app_id = $1 AND webhook_id = $2 AND id = $3 AND node = $4 AND due_at = $6",
-        args![
-            &delivery.app,
-            &delivery.webhook,
-            &delivery.id,
-            node,
-            lease_end(tx.now()),
-            delivery.lease_until
-        ],
+    let Delivery { app, webhook, id, lease_until, .. } = delivery;
+    let rows = tx.query(
+        "SELECT id FROM delivery WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND node = $4 AND due_at = $5",
+        args![webhook, id, app, node, *lease_until],
     )?;
-    Ok(renewed == 1)
+    if rows.is_empty() {
+        return Ok(false);
+    }
+    tx.amend(
+        "UPDATE delivery SET due_at = $4 WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
+        args![webhook, id, app, lease_end(tx.now())],
+    )?;
+    Ok(true)
 }
 
 /// It arrived, or is given up: it leaves the queue, and the log has it.
@@ -264,12 +295,12 @@ pub fn finish(
 ) -> Result<()> {
     let Delivery { app, webhook, id, .. } = delivery;
     if journal.keeps_nothing() {
-        tx.amend("DELETE FROM delivery WHERE app_id = $1 AND webhook_id = $2 AND id = $3", args![app, webhook, id])?;
+        tx.amend("DELETE FROM delivery WHERE webhook_id = $1 AND id = $2 AND app_id = $3", args![webhook, id, app])?;
     } else {
         tx.amend(
             "UPDATE delivery SET status = $4, attempts = $5, log = log || $6, due_at = NULL, node = NULL
-             WHERE app_id = $1 AND webhook_id = $2 AND id = $3",
-            args![app, webhook, id, status.name(), delivery.attempts + 1, line],
+             WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
+            args![webhook, id, app, status.name(), delivery.attempts + 1, line],
         )?;
     }
     Ok(())
@@ -279,8 +310,8 @@ pub fn finish(
 pub fn postpone(tx: &mut Tx<'_>, delivery: &Delivery, due_at: i64, line: &str) -> Result<()> {
     tx.amend(
         "UPDATE delivery SET attempts = $4, log = log || $5, due_at = $6, node = NULL
-         WHERE app_id = $1 AND webhook_id = $2 AND id = $3",
-        args![&delivery.app, &delivery.webhook, &delivery.id, delivery.attempts + 1, line, due_at],
+         WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
+        args![&delivery.webhook, &delivery.id, &delivery.app, delivery.attempts + 1, line, due_at],
     )?;
     Ok(())
 }
@@ -288,8 +319,8 @@ pub fn postpone(tx: &mut Tx<'_>, delivery: &Delivery, due_at: i64, line: &str) -
 /// It waits until its webhook is resumed.
 pub fn hold(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<()> {
     tx.amend(
-        "UPDATE delivery SET status = $4, due_at = NULL, node = NULL WHERE app_id = $1 AND webhook_id = $2 AND id = $3",
-        args![&delivery.app, &delivery.webhook, &delivery.id, DeliveryStatus::Held.name()],
+        "UPDATE delivery SET status = $4, due_at = NULL, node = NULL WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
+        args![&delivery.webhook, &delivery.id, &delivery.app, DeliveryStatus::Held.name()],
     )?;
     Ok(())
 }
@@ -308,8 +339,8 @@ pub fn wake(tx: &mut Tx<'_>, app: &str, webhook: &str, line: &str) -> Result<()>
 /// Gives back what this node has in hand and did not try.
 pub fn give_back(tx: &mut Tx<'_>, delivery: &Delivery, node: &str) -> Result<()> {
     tx.amend(
-        "UPDATE delivery SET due_at = $5, node = NULL WHERE app_id = $1 AND webhook_id = $2 AND id = $3 AND node = $4",
-        args![&delivery.app, &delivery.webhook, &delivery.id, node, tx.now()],
+        "UPDATE delivery SET due_at = $5, node = NULL WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND node = $4",
+        args![&delivery.webhook, &delivery.id, &delivery.app, node, tx.now()],
     )?;
     Ok(())
 }
@@ -317,7 +348,7 @@ pub fn give_back(tx: &mut Tx<'_>, delivery: &Delivery, node: &str) -> Result<()>
 /// Gives back all that a node, or any, has in hand. Looks at nothing but leases that have not ended: what is due already is
 /// free, whoever had it, and may be very much.
 pub fn release(tx: &mut Tx<'_>, node: Option<&str>) -> Result<()> {
-    for Waiting { webhook, .. } in waiting(tx)? {
+    for Waiting { webhook, .. } in waiting(tx, "", usize::MAX)? {
         tx.execute(
             "UPDATE delivery SET due_at = $2, node = NULL
              WHERE webhook_id = $1 AND due_at > $2 AND due_at <= $4 AND node IS NOT NULL AND ($3 = '' OR node = $3)",

@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 const FIRST_CALLS: usize = 8;
 const MAX_CALLS: usize = 64;
 /// Who takes longer than this does badly.
-const SLOW: Duration = Duration::from_secs(2);
+pub const SLOW: Duration = Duration::from_secs(2);
 /// Of four parts of what a node has, so many may go to targets of which nothing good is known, and to those that do badly.
 const UNKNOWN_PARTS: usize = 3;
 const BAD_PARTS: usize = 2;

@@ -83,7 +83,7 @@ fn some(tx: &Tx<'_>, webhook: &str, end: &str) -> Result<Vec<String>> {
 fn delete_some(tx: &mut Tx<'_>, app: &str, webhook: &str, end: &str) -> Result<()> {
     // In the transaction, so that what is replayed meanwhile stays.
     for id in some(tx, webhook, end)? {
-        tx.amend("DELETE FROM delivery WHERE app_id = $1 AND webhook_id = $2 AND id = $3", args![app, webhook, &id])?;
+        tx.amend("DELETE FROM delivery WHERE webhook_id = $1 AND id = $2 AND app_id = $3", args![webhook, &id, app])?;
     }
     Ok(())
 }

@@ -135,9 +135,9 @@ impl Connection {
         self.wrote.get()
     }
 
-    /// Runs a job ahead, on the answers that are known.
-    pub(super) fn draft(&self, job: &mut dyn Job) -> Draft {
-        Draft::of(job, &self.answers.borrow())
+    /// Runs a job ahead, on the answers that are known; with the moment at which it is, if it was run before.
+    pub(super) fn draft(&self, job: &mut dyn Job, now: Option<i64>) -> Draft {
+        Draft::of(job, &self.answers.borrow(), now)
     }
 
     /// Asks questions together, and keeps the answers. Nothing of the transaction has been written yet.

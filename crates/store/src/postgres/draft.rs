@@ -57,15 +57,21 @@ pub(super) enum Draft {
         /// Nothing if the job refused.
         writes: Vec<Write>,
     },
-    /// To a question whose answer is not known; with it what will be asked later.
-    Asks(Vec<Question>),
+    /// To a question whose answer is not known.
+    Asks {
+        /// That, and what will be asked later.
+        questions: Vec<Question>,
+        /// The moment of the transaction, if that was asked for. It stays: questions with another moment in them would be
+        /// other questions.
+        now: Option<i64>,
+    },
     /// To something that only the transaction itself can do.
     Stuck,
 }
 
 impl Draft {
-    /// Runs a job as far as these answers go.
-    pub(super) fn of(job: &mut dyn Job, answers: &Answers) -> Self {
+    /// Runs a job as far as these answers go. It came so far before that it has asked for its moment, or not.
+    pub(super) fn of(job: &mut dyn Job, answers: &Answers, now: Option<i64>) -> Self {
         let ahead = Ahead {
             answers,
             read: RefCell::default(),
@@ -74,10 +80,12 @@ impl Draft {
             writes: RefCell::default(),
             changes: RefCell::default(),
         };
-        let verdict = job.run(&mut Tx::new(&ahead));
-        let asks = ahead.asks.into_inner();
-        if !asks.is_empty() {
-            return Self::Asks(asks);
+        let mut tx = Tx::at(&ahead, now);
+        let verdict = job.run(&mut tx);
+        let now = tx.moment();
+        let questions = ahead.asks.into_inner();
+        if !questions.is_empty() {
+            return Self::Asks { questions, now };
         }
         let read = ahead.read.into_inner();
         match verdict {
@@ -158,5 +166,40 @@ impl Session for Ahead<'_> {
 
     fn prepare(&self, _: &'static str) -> Result<(), Error> {
         self.stop()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{args, clock, job::Queue};
+
+    #[tokio::test]
+    async fn a_job_that_asks_by_its_moment_asks_once() {
+        let (queue, jobs) = Queue::new();
+        let run = queue.run("test", |tx: &mut Tx<'_>| {
+            tx.query("SELECT id FROM t WHERE a = $1 AND at <= $2", args!["x", tx.now()])?;
+            tx.query("SELECT id FROM u WHERE a = $1 AND at <= $2", args!["x", tx.now()])?;
+            tx.append("INSERT INTO t (a, at) VALUES ($1, $2)", args!["x", tx.now()])
+        });
+        let serve = async {
+            let mut job = jobs.recv_async().await.expect("a job");
+            let (mut answers, mut moment) = (Answers::new(), None);
+            for _ in 0..2 {
+                let Draft::Asks { questions, now } = Draft::of(&mut *job, &answers, moment) else {
+                    panic!("no question")
+                };
+                assert!(questions.len() == 1 && now.is_some());
+                answers.extend(questions.into_iter().map(|question| (question, Vec::new())));
+                moment = now;
+                while clock::now_ms() <= moment.unwrap_or_default() {
+                    tokio::task::yield_now().await;
+                }
+            }
+            let Draft::Whole { read, writes } = Draft::of(&mut *job, &answers, moment) else { panic!("it asks again") };
+            assert_eq!((read.len(), writes.len()), (2, 1));
+            job.answer(Ok(()));
+        };
+        assert_eq!(tokio::join!(run, serve).0, Ok(()));
     }
 }

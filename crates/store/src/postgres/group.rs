@@ -43,7 +43,7 @@ pub(super) fn commit(connection: &Connection, jobs: &mut [Box<dyn Job>], turns: 
 
 /// Runs the jobs side by side, and asks what they ask together.
 fn run_ahead(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Draft>, Error> {
-    let mut drafts: Vec<_> = jobs.iter_mut().map(|job| connection.draft(&mut **job)).collect();
+    let mut drafts: Vec<_> = jobs.iter_mut().map(|job| connection.draft(&mut **job, None)).collect();
     for _ in 0..ROUNDS {
         let asked: HashSet<_> = drafts.iter().flat_map(questions).cloned().collect();
         if asked.is_empty() {
@@ -51,8 +51,8 @@ fn run_ahead(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<Vec<D
         }
         connection.ask(asked.into_iter().collect())?;
         for (job, draft) in jobs.iter_mut().zip(&mut drafts) {
-            if !questions(draft).is_empty() {
-                *draft = connection.draft(&mut **job);
+            if let Draft::Asks { now, .. } = draft {
+                *draft = connection.draft(&mut **job, *now);
             }
         }
     }
@@ -60,7 +60,7 @@ fn run_ahead(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<Vec<D
 }
 
 fn questions(draft: &Draft) -> &[Question] {
-    if let Draft::Asks(questions) = draft { questions } else { &[] }
+    if let Draft::Asks { questions, .. } = draft { questions } else { &[] }
 }
 
 /// Takes over what a job did ahead, if it holds; else runs it in its turn. False when the group cannot go on.

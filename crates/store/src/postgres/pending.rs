@@ -40,14 +40,13 @@ impl Pending {
     /// sees nothing of another one.
     fn place(&self, sql: &'static str, row: &[Value]) -> Option<usize> {
         let facts = Facts::of(sql);
-        let first = row.first_chunk();
         for (place, batch) in self.batches.iter().enumerate().rev() {
             if text::key(batch.sql) == text::key(sql) {
-                let fits = facts.is_insert() || facts.is_pinned() && !batch.reach.meets(&facts, first);
+                let fits = facts.is_insert() || facts.is_pinned() && !batch.reach.meets(&facts, row);
                 return fits.then_some(place);
             }
             let both_insert = facts.is_insert() && Facts::of(batch.sql).is_insert();
-            if self.strict || !both_insert && batch.reach.meets(&facts, first) {
+            if self.strict || !both_insert && batch.reach.meets(&facts, row) {
                 return None;
             }
         }
@@ -58,7 +57,7 @@ impl Pending {
     /// rows cannot: so the reads of many posts to different conversations do not keep their writes from going together.
     pub(super) fn shows_in(&self, sql: &'static str, row: &[Value]) -> bool {
         let facts = Facts::of(sql);
-        self.batches.iter().any(|batch| batch.reach.meets(&facts, row.first_chunk()))
+        self.batches.iter().any(|batch| batch.reach.meets(&facts, row))
     }
 
     /// Takes the writes out, to be sent.
@@ -158,7 +157,11 @@ mod tests {
         pending.add(UPDATE, values(args!["a", "2", 0]));
         assert!(shows(&pending, "a", "1") && shows(&pending, "a", "2"));
         assert!(!shows(&pending, "a", "3") && !shows(&pending, "b", "1"));
-        assert!(pending.shows_in("SELECT n FROM m WHERE app = $1", &values(args!["b"])), "it may be among those");
+        assert!(pending.shows_in("SELECT n FROM m WHERE n = $1", &values(args!["b"])), "it may be among those");
+        let shows_of = |pending: &Pending, app| pending.shows_in("SELECT n FROM m WHERE app = $1", &values(args![app]));
+        assert!(shows_of(&pending, "a") && !shows_of(&pending, "b"), "of those of a whole app as well");
+        let shows_by_id = |pending: &Pending, id| pending.shows_in("SELECT n FROM m WHERE id = $1", &values(args![id]));
+        assert!(shows_by_id(&pending, "2") && !shows_by_id(&pending, "3"));
         pending.add("UPDATE m SET n = $2 WHERE id = $1", values(args!["9", 0]));
         assert!(shows(&pending, "a", "3"), "any row may have been changed");
     }

@@ -24,7 +24,7 @@ impl Facts {
         KNOWN.with_borrow_mut(|known| Rc::clone(known.entry(text::key(sql)).or_insert_with(|| Rc::new(look()))))
     }
 
-    /// Whether it is about the rows of which its first two parameters speak.
+    /// Whether a write is about the rows of which its first two parameters speak.
     pub(super) fn is_pinned(&self) -> bool {
         self.pin.is_some()
     }
@@ -55,16 +55,26 @@ impl Reach {
         }
     }
 
-    /// Whether a statement could tell if these writes are done, or could change what they do.
-    pub(super) fn meets(&self, facts: &Facts, first: Option<&[Value; 2]>) -> bool {
+    /// Whether a statement with these parameters could tell if these writes are done, or could change what they do.
+    pub(super) fn meets(&self, facts: &Facts, row: &[Value]) -> bool {
         let names = |facts: &Facts, table: Option<&str>| table.is_none_or(|table| facts.words.contains(table));
         let writes = facts.table.is_some();
         let near = names(facts, self.facts.table) || writes && names(&self.facts, facts.table);
-        near && match (self.facts.pin, facts.pin, first) {
+        near && match (self.facts.pin, facts.pin, row.first_chunk()) {
             (Some(mine), Some(other), Some(pair)) if mine == other => self.pairs.contains(pair),
+            (Some(mine), Some(other), _) if mine.table == other.table => {
+                self.pairs.iter().any(|pair| !are_apart((mine, pair), (other, row)))
+            }
             _ => true,
         }
     }
+}
+
+/// Whether two texts are about different rows of their table: a column that both name has two values.
+fn are_apart((one, ones): (Pin<'_>, &[Value]), (other, others): (Pin<'_>, &[Value])) -> bool {
+    one.columns()
+        .zip(ones)
+        .any(|(column, value)| other.columns().zip(others).any(|(same, another)| column == same && value != another))
 }
 
 /// Everything that a transaction has changed so far.
@@ -79,7 +89,7 @@ impl Changes {
     /// Whether they show in the answer to a question.
     pub(super) fn show_in(&self, sql: &'static str, row: &[Value]) -> bool {
         let facts = Facts::of(sql);
-        self.0.values().any(|reach| reach.meets(&facts, row.first_chunk()))
+        self.0.values().any(|reach| reach.meets(&facts, row))
     }
 }
 
