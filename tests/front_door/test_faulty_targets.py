@@ -84,10 +84,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Faulty:
-    """A target with faults; what it took, in the order in which it did."""
+    """A target with faults; what it took, in the order in which it did. Some it has in any case, also when it is healed."""
 
-    def __init__(self, dice):
+    def __init__(self, dice, certain=()):
         self.dice, self.lock, self.healed = dice, threading.Lock(), False
+        self.certain = list(certain)
         self.taken, self.faults = [], collections.Counter()
         self.http = Listener(("127.0.0.1", 0), Handler)
         self.http.faulty, self.http.closing = self, threading.Event()
@@ -96,7 +97,10 @@ class Faulty:
 
     def next_fault(self):
         with self.lock:
-            fault = "200" if self.healed else self.dice.choices(list(FAULTS), FAULTS.values())[0]
+            if self.certain:
+                fault = self.certain.pop(0)
+            else:
+                fault = "200" if self.healed else self.dice.choices(list(FAULTS), FAULTS.values())[0]
             self.faults[fault] += 1
             return fault
 
@@ -127,7 +131,9 @@ def talk(app, conversation, over, said):
 def test_targets_with_every_fault(launch, events_per_call):
     server = launch(*GAPS, *MANY_FAILURES, "--webhook-events-per-call", str(events_per_call))
     app = new_app(server)
-    targets = [Faulty(random.Random(f"{SEED} {number}")) for number in range(3)]
+    # One has every fault there is: the longest last, so that it takes none of the time in which others come up.
+    every = sorted(FAULTS, key=lambda fault: fault == "hang")
+    targets = [Faulty(random.Random(f"{SEED} {number}"), every if number == 0 else ()) for number in range(3)]
     try:
         for target in targets:
             app.custom(target)
@@ -145,6 +151,7 @@ def test_targets_with_every_fault(launch, events_per_call):
             target.healed = True
         for target in targets:
             judge(target, said, events_per_call)
+        assert targets[0].faults.keys() == FAULTS.keys(), targets[0].faults
     finally:
         for target in targets:
             target.close()
