@@ -21,7 +21,7 @@ use hyper::body::Incoming;
 use std::{convert::Infallible, future::Future, io, panic::AssertUnwindSafe, pin::Pin, sync::Arc, task, time::Instant};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const METHOD_OVERRIDE: &str = "x-http-method-override";
+const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
 /// The body of an answer: whole, as almost all are, or in pieces, as they are read from a file.
 pub type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, io::Error>>;
@@ -226,8 +226,10 @@ fn is_preflight(asked: &Asked, headers: &HeaderMap) -> bool {
 
 /// Clients that can only GET and POST name the method they mean in a header.
 fn overridden(method: &Method, headers: &HeaderMap) -> Method {
-    let named = headers.get(METHOD_OVERRIDE).filter(|_| method == Method::POST).and_then(|v| v.to_str().ok());
-    match named {
+    if method != Method::POST {
+        return method.clone();
+    }
+    match headers.get(METHOD_OVERRIDE).and_then(|value| value.to_str().ok()) {
         Some(name) if ["PATCH", "PUT", "DELETE"].iter().any(|m| m.eq_ignore_ascii_case(name)) => {
             Method::from_bytes(name.to_ascii_uppercase().as_bytes()).unwrap_or(Method::POST)
         }
