@@ -144,3 +144,19 @@ def test_what_was_deleted_with_all_the_others_is_not_unread(server):
     assert unread(kept) == 4, "two and two"
     app.say(kept, "Read", stays)
     assert unread(kept) == 0
+
+
+def test_what_was_deleted_before_an_update_is_not_unread(launch):
+    """A database of a release that kept the count down in another way."""
+    server = launch()
+    app = new_app(server)
+    reader = app.user()
+    group = app.group(reader)
+    for text in ("One", "Two", "Three"):
+        app.say(group, text)
+    assert server.stop() == 0
+    server.sql(f"UPDATE conversation SET message_count = 1 WHERE id = '{group['id']}'")
+    server.sql("DELETE FROM heliograph_migration WHERE version = 14")
+    server.start()
+    [one] = app.api.get(f"{app.conversation_path(group)}/participants").ok()["participants"]
+    assert one["unreadCount"] == 1
