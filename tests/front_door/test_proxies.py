@@ -85,11 +85,11 @@ def test_https_asks_for_a_tunnel(app, sink, proxy):
 
 
 @pytest.mark.parametrize("body", [
-    {}, {"url": ""}, {"url": "proxy.example:3128"}, {"url": "https://proxy.example"}, {"url": "socks5://proxy.example"},
-    {"url": "http://me:secret@proxy.example"}, {"url": "http://proxy.example/path"}, {"url": "http://proxy.example:0"},
-    {"url": "http://proxy.example", "username": "me"}, {"url": "http://proxy.example", "password": "secret-secret"},
-    {"url": "http://proxy.example", "username": "a:b", "password": "secret-secret"},
-    {"url": "http://proxy.example", "username": "a" * 257, "password": "secret-secret"}, {"url": 1},
+    {}, {"url": ""}, {"url": "egress.example:3128"}, {"url": "https://egress.example"}, {"url": "socks5://egress.example"},
+    {"url": "http://me:secret@egress.example"}, {"url": "http://egress.example/path"}, {"url": "http://egress.example:0"},
+    {"url": "http://egress.example", "username": "me"}, {"url": "http://egress.example", "password": "secret-secret"},
+    {"url": "http://egress.example", "username": "a:b", "password": "secret-secret"},
+    {"url": "http://egress.example", "username": "a" * 257, "password": "secret-secret"}, {"url": 1},
 ])
 def test_what_is_no_proxy_is_refused(app, body):
     webhook = app.custom().webhook
@@ -136,7 +136,7 @@ def test_a_proxy_s_variables_of_the_environment_are_not_asked(launch, sink, prox
 
 
 def test_a_proxy_that_is_none_keeps_the_server_from_starting(tmp_path):
-    server = Server("sqlite", tmp_path, env={"HELIOGRAPH_OUTBOUND_PROXY": "https://me:hush-hush@proxy.example"})
+    server = Server("sqlite", tmp_path, env={"HELIOGRAPH_OUTBOUND_PROXY": "https://me:hush-hush@egress.example"})
     with pytest.raises(AssertionError, match="the outbound proxy should be http://HOST:PORT"):
         server.start()
     assert "hush" not in server.stderr

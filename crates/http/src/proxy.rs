@@ -171,10 +171,10 @@ mod tests {
 
     #[test]
     fn a_proxy_is_an_http_address_and_shows_no_credential() {
-        let proxy = Proxy::new("http://proxy.example:3128", Some(("me", "hush-hush"))).unwrap();
+        let proxy = Proxy::new("http://egress.example:3128", Some(("me", "hush-hush"))).unwrap();
         assert_eq!(proxy.authorization.as_ref().unwrap(), "Basic bWU6aHVzaC1odXNo");
         let shown = format!("{proxy:?}");
-        assert!(shown.contains("proxy.example:3128") && !shown.contains("hush") && !shown.contains("bWU6"), "{shown}");
+        assert!(shown.contains("egress.example:3128") && !shown.contains("hush") && !shown.contains("bWU6"), "{shown}");
         for url in ["https://a:1", "http://a:1/path", "http://a:1/?q", "http://u:p@a:1", "a:1", "socks5://a:1", ""] {
             assert!(Proxy::new(url, None).is_err(), "{url}");
         }

@@ -78,7 +78,7 @@ const BODIES: &[(&str, &str)] = &[
         r#"{ "integrationId": "{{channelId}}", "userId": "{{userId}}", "client": { "externalId": "+12125550199" },
             "content": { "type": "text", "text": "Hello, is anybody there?" }, "originalMessageId": "wamid.1" }"#,
     ),
-    ("SetWebhookProxy", r#"{ "url": "http://proxy.example.com:3128" }"#),
+    ("SetWebhookProxy", r#"{ "url": "http://egress.example.com:3128" }"#),
     ("UpdateSwitchboard", r#"{ "enabled": true, "defaultSwitchboardIntegrationId": "{{switchboardIntegrationId}}" }"#),
     (
         "CreateSwitchboardIntegration",

@@ -247,12 +247,12 @@ mod tests {
     #[test]
     fn a_proxy_with_a_credential_is_read_and_never_shown() {
         let read = |text: &str| Settings { outbound_proxy: Some(text.to_owned()), ..Settings::default() }.proxy();
-        let plain = Proxy::new("http://proxy.example:3128", None).unwrap();
-        assert_eq!(read("http://proxy.example:3128").unwrap(), Some(plain));
+        let plain = Proxy::new("http://egress.example:3128", None).unwrap();
+        assert_eq!(read("http://egress.example:3128").unwrap(), Some(plain));
         let known = Proxy::new("http://10.0.0.7:3128", Some(("me", "p@ss:word"))).unwrap();
         assert_eq!(read("http://me:p%40ss:word@10.0.0.7:3128").unwrap(), Some(known));
         for wrong in
-            ["https://proxy.example", "proxy.example:3128", "http://hush-hush@proxy.example", "http://me:hush-hush@/"]
+            ["https://egress.example", "egress.example:3128", "http://hush-hush@egress.example", "http://me:hush-hush@/"]
         {
             let said = read(wrong).unwrap_err().to_string();
             assert!(said.starts_with("the outbound proxy should") && !said.contains("hush"), "{said}");
