@@ -251,9 +251,12 @@ mod tests {
         assert_eq!(read("http://egress.example:3128").unwrap(), Some(plain));
         let known = Proxy::new("http://10.0.0.7:3128", Some(("me", "p@ss:word"))).unwrap();
         assert_eq!(read("http://me:p%40ss:word@10.0.0.7:3128").unwrap(), Some(known));
-        for wrong in
-            ["https://egress.example", "egress.example:3128", "http://hush-hush@egress.example", "http://me:hush-hush@/"]
-        {
+        for wrong in [
+            "https://egress.example",
+            "egress.example:3128",
+            "http://hush-hush@egress.example",
+            "http://me:hush-hush@/",
+        ] {
             let said = read(wrong).unwrap_err().to_string();
             assert!(said.starts_with("the outbound proxy should") && !said.contains("hush"), "{said}");
         }
