@@ -71,6 +71,16 @@ impl<O: Operation> Call<O> {
         let host = self.parts.headers.get(HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
         format!("http://{host}{path}")
     }
+
+    /// The same with its query, as it was written.
+    pub fn url_with_query(&self) -> String {
+        let mut url = self.url();
+        if let Some(query) = self.parts.uri.query() {
+            url.push('?');
+            url.push_str(query);
+        }
+        url
+    }
 }
 
 impl<O: Operation> Call<O>
@@ -185,7 +195,7 @@ where
 pub fn raw_endpoint<O, F>(handler: fn(Call<O>) -> F) -> Endpoint
 where
     O: Operation,
-    F: Future<Output = Result<Vec<u8>>> + Send + 'static,
+    F: Future<Output = Result<Bytes>> + Send + 'static,
 {
     answering(handler, Ok)
 }
@@ -225,7 +235,7 @@ where
     })
 }
 
-fn answering<O, F, T>(handler: fn(Call<O>) -> F, write: fn(T) -> Result<Vec<u8>>) -> Endpoint
+fn answering<O, F, T>(handler: fn(Call<O>) -> F, write: fn(T) -> Result<Bytes>) -> Endpoint
 where
     O: Operation,
     F: Future<Output = Result<T>> + Send + 'static,
@@ -253,17 +263,17 @@ where
 }
 
 /// An answer's JSON, in a buffer that most answers fit into.
-fn written(reply: &impl Serialize) -> Result<Vec<u8>> {
+fn written(reply: &impl Serialize) -> Result<Bytes> {
     let mut json = Vec::with_capacity(1024);
     serde_json::to_writer(&mut json, reply)?;
-    Ok(json)
+    Ok(json.into())
 }
 
-fn leave<O: Operation>(outcome: Result<Vec<u8>>, caller: Option<&Caller>, once: Option<&Once>) -> Answer {
+fn leave<O: Operation>(outcome: Result<Bytes>, caller: Option<&Caller>, once: Option<&Once>) -> Answer {
     let mut answer = match outcome {
-        Ok(json) => {
+        Ok(body) => {
             let status = StatusCode::from_u16(O::STATUS).unwrap_or(StatusCode::OK);
-            Answer { status, body: json.into(), key_id: None, headers: HeaderMap::new() }
+            Answer { status, body, key_id: None, headers: HeaderMap::new() }
         }
         Err(error) => refusal(&error),
     };

@@ -49,6 +49,7 @@ mod leaks;
 mod limits;
 pub mod master_key;
 mod media;
+mod message_pages;
 mod messages;
 mod metrics;
 mod migrations;
@@ -57,6 +58,7 @@ mod notices;
 mod oauth;
 mod open;
 mod open_files;
+mod page_cache;
 mod pages;
 mod participants;
 #[doc(hidden)]

@@ -2,18 +2,17 @@
 
 use crate::{
     apps, attachments,
-    call::{Call, page_title},
+    call::Call,
     content, control, conversations, destination,
     error::{Error, Result},
     events::{self, Subscribers},
-    media, names,
-    pages::{From, Window, links},
-    participants, quotes,
+    media, message_pages, names, participants, quotes,
     router::Builder,
     state::State,
     users,
 };
-use heliograph_store::{Cells, Tx, args};
+use bytes::Bytes;
+use heliograph_store::{Tx, args};
 use heliograph_wire::{
     apps::AppSettings,
     content::Content,
@@ -22,8 +21,7 @@ use heliograph_wire::{
     id::{AppId, ConversationId, MessageId, UserId},
     messages::*,
     metadata::Metadata,
-    op::{Nothing, Operation},
-    page::MESSAGES_SIZE,
+    op::Nothing,
     problem::Missing,
     time::Timestamp,
     users::User,
@@ -31,7 +29,6 @@ use heliograph_wire::{
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::ops::Range;
 
 /// The picture of a business that has none, as the real service answers it.
 const NOBODY: &str = "https://www.gravatar.com/avatar/00000000000000000000000000000000.png?s=200&d=mm";
@@ -43,7 +40,7 @@ pub fn routes(on: &mut Builder<'_>) {
     on.on_raw::<PostMessage, _>(post).on_raw::<ListMessages, _>(list).on(delete_all).on(delete);
 }
 
-async fn post(mut call: Call<PostMessage>) -> Result<Vec<u8>> {
+async fn post(mut call: Call<PostMessage>) -> Result<Bytes> {
     content::prepare(&mut call.body)?;
     let files = media::named(&mut call.body.content);
     if !files.is_empty() {
@@ -53,11 +50,11 @@ async fn post(mut call: Call<PostMessage>) -> Result<Vec<u8>> {
         let known = Box::pin(media::ask(&call.state, call.path.app_id, files)).await?;
         media::describe(&mut call.body.content, &known);
     }
-    call.write(add).await
+    call.write(add).await.map(Bytes::from)
 }
 
-async fn list(call: Call<ListMessages>) -> Result<Vec<u8>> {
-    call.read(page).await
+async fn list(call: Call<ListMessages>) -> Result<Bytes> {
+    call.read(message_pages::page).await
 }
 
 async fn delete_all(call: Call<DeleteAllMessages>) -> Result<Nothing> {
@@ -261,51 +258,6 @@ fn tell(
     })
 }
 
-/// A page holds 100, whatever was asked for; without a cursor it is the latest.
-fn page(tx: &Tx<'_>, call: &Call<ListMessages>) -> Result<Vec<u8>> {
-    let (app, id) = (call.path.app_id, call.path.conversation_id);
-    let asked = Window::of(call.query.page.as_ref(), page_title(ListMessages::ID))?;
-    // Read backwards unless the caller pages forwards.
-    let (window, latest) = match asked.from {
-        From::Start => (Window { from: From::Before(END.to_owned()), size: MESSAGES_SIZE }, true),
-        from => (Window { from, size: MESSAGES_SIZE }, false),
-    };
-    let Bodies { text, rows } = bodies(tx, app, id, &window)?;
-    if rows.is_empty() && !conversations::exists(tx, app, id)? {
-        // The contract's word, here and nowhere else.
-        return Err(Missing::RESOURCE.into());
-    }
-    let mut sheet = window.sheet(rows, |(id, _)| text[id.clone()].to_owned());
-    if latest {
-        // Nothing follows the latest.
-        sheet.meta.after_cursor = None;
-    }
-    let links = links(&sheet.meta, &call.url(), &call.query)?;
-    // Ids are longer than commas.
-    let mut json = Vec::with_capacity(text.len() + 256);
-    json.extend_from_slice(b"{\"messages\":[");
-    for (at, (_, body)) in sheet.rows.into_iter().enumerate() {
-        if at > 0 {
-            json.push(b',');
-        }
-        json.extend_from_slice(text[body].as_bytes());
-    }
-    json.extend_from_slice(b"],\"meta\":");
-    serde_json::to_writer(&mut json, &sheet.meta)?;
-    if let Some(links) = links {
-        json.extend_from_slice(b",\"links\":");
-        serde_json::to_writer(&mut json, &links)?;
-    }
-    json.push(b'}');
-    Ok(json)
-}
-
-/// What a page of some messages takes.
-const PAGE_BYTES: usize = 16 * 1024;
-
-/// Sorts after every id.
-const END: &str = "g";
-
 fn clear(tx: &mut Tx<'_>, call: &Call<DeleteAllMessages>) -> Result<Nothing> {
     let (app, id) = (call.path.app_id, call.path.conversation_id);
     conversations::find(tx, app, id)?;
@@ -320,7 +272,7 @@ pub fn delete_all_of(tx: &mut Tx<'_>, state: &State, app: AppId, conversation: C
     participants::forget_all_unread(tx, app, conversation)?;
     let (app, id) = (app.text(), conversation.text());
     tx.execute(
-        "UPDATE conversation SET message_count = 0 WHERE app_id = $1 AND id = $2",
+        "UPDATE conversation SET message_count = 0, revision = revision + 1 WHERE app_id = $1 AND id = $2",
         args![app.as_str(), id.as_str()],
     )?;
     Ok(())
@@ -341,7 +293,7 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteMessage>) -> Result<Nothing> {
         return Err(Missing::RESOURCE.into());
     }
     tx.execute(
-        "UPDATE conversation SET message_count = message_count - 1 WHERE app_id = $1 AND id = $2",
+        "UPDATE conversation SET message_count = message_count - 1, revision = revision + 1 WHERE app_id = $1 AND id = $2",
         args![app.as_str(), conversation.as_str()],
     )?;
     Ok(Nothing {})
@@ -384,8 +336,18 @@ fn touch(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, by_business:
     let read = by_business.then(|| tx.now());
     tx.amend(
         "UPDATE conversation SET last_updated_at = $3, message_count = message_count + 1, posted = posted + 1,
-         business_last_read = COALESCE(CAST($4 AS BIGINT), business_last_read) WHERE app_id = $1 AND id = $2",
+         revision = revision + 1, business_last_read = COALESCE(CAST($4 AS BIGINT), business_last_read) WHERE app_id = $1 AND id = $2",
         args![app.text().as_str(), conversation.text().as_str(), tx.now(), read],
+    )?;
+    Ok(())
+}
+
+/// Notes in the conversation that its messages have changed. Who changes what a list of them shows says so here, unless
+/// the same statement does other things to the conversation, too.
+pub fn changed(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId) -> Result<()> {
+    tx.amend(
+        "UPDATE conversation SET revision = revision + 1 WHERE app_id = $1 AND id = $2",
+        args![app.text().as_str(), conversation.text().as_str()],
     )?;
     Ok(())
 }
@@ -407,45 +369,4 @@ pub fn find(tx: &Tx<'_>, app: AppId, conversation: ConversationId, id: MessageId
         args![app.text().as_str(), conversation.text().as_str(), id.text().as_str()],
     )?;
     Ok(serde_json::from_str(rows.first().ok_or(Missing::RESOURCE)?.text(0)?)?)
-}
-
-/// Ids and bodies of a page's messages, in one text: they are only copied from there.
-struct Bodies {
-    text: String,
-    rows: Vec<(Range<usize>, Range<usize>)>,
-}
-
-fn bodies(tx: &Tx<'_>, app: AppId, conversation: ConversationId, window: &Window) -> Result<Bodies> {
-    let (app, conversation) = (app.text(), conversation.text());
-    let mut text = String::with_capacity(PAGE_BYTES);
-    let copy = |row: &Cells<'_>| -> Result<_> {
-        let start = text.len();
-        text.push_str(row.text(0)?);
-        let middle = text.len();
-        text.push_str(row.text(1)?);
-        Ok((start..middle, middle..text.len()))
-    };
-    let rows = match window.before() {
-        None => tx.each(
-            "SELECT id, body FROM message WHERE app_id = $1 AND conversation_id = $2 AND id > $3 ORDER BY id LIMIT $4",
-            args![app.as_str(), conversation.as_str(), window.after(), window.limit()],
-            copy,
-        ),
-        Some(before) => tx.each(
-            "SELECT id, body FROM message WHERE app_id = $1 AND conversation_id = $2 AND id < $3
-             ORDER BY id DESC LIMIT $4",
-            args![app.as_str(), conversation.as_str(), before, window.limit()],
-            copy,
-        ),
-    }?;
-    Ok(Bodies { text, rows })
-}
-
-/// The latest messages of a conversation, from old to new.
-pub fn latest(tx: &Tx<'_>, app: AppId, conversation: ConversationId, count: u32) -> Result<Vec<serde_json::Value>> {
-    let window = Window { from: From::Before(END.to_owned()), size: count };
-    let Bodies { text, mut rows } = bodies(tx, app, conversation, &window)?;
-    // The window looks one message further than it is wide.
-    rows.truncate(count as usize);
-    rows.into_iter().rev().map(|(_, body)| Ok(serde_json::from_str(&text[body])?)).collect()
 }

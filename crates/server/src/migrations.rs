@@ -18,4 +18,5 @@ pub const ALL: &[Migration] = &[
     Migration { version: 12, name: "long queues", sql: include_str!("../migrations/0012_long_queues.sql") },
     Migration { version: 13, name: "key notices", sql: include_str!("../migrations/0013_key_notices.sql") },
     Migration { version: 14, name: "deleted is read", sql: include_str!("../migrations/0014_deleted_is_read.sql") },
+    Migration { version: 15, name: "revisions", sql: include_str!("../migrations/0015_revisions.sql") },
 ];

@@ -1,7 +1,7 @@
 //! Messages that quote others, and the ids by which channels know messages: what a channel's quote names by such an id
 //! is found here.
 
-use crate::error::Result;
+use crate::{error::Result, messages};
 use heliograph_store::{Tx, args};
 use heliograph_wire::{
     content::{Content, TextMessage},
@@ -89,7 +89,7 @@ pub fn rewrite(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, id: Me
         "UPDATE message SET body = $4 WHERE app_id = $1 AND conversation_id = $2 AND id = $3",
         args![app.text().as_str(), conversation.text().as_str(), id.text().as_str(), body],
     )?;
-    Ok(())
+    messages::changed(tx, app, conversation)
 }
 
 /// Has what is known here of a conversation's messages belong to another's.

@@ -9,6 +9,7 @@ use crate::{
     participants, switchboard_integrations, switchboards, token_info, user_sync, users, webhook_events, webhook_health,
     webhook_proxies, webhook_signing, webhooks,
 };
+use bytes::Bytes;
 use heliograph_wire::op::Operation;
 use http::Method;
 
@@ -117,7 +118,7 @@ impl Builder<'_> {
     pub fn on_raw<O, F>(&mut self, handler: fn(crate::call::Call<O>) -> F) -> &mut Self
     where
         O: Operation,
-        F: Future<Output = crate::error::Result<Vec<u8>>> + Send + 'static,
+        F: Future<Output = crate::error::Result<Bytes>> + Send + 'static,
     {
         let endpoint = raw_endpoint(handler);
         self.add::<O>(endpoint)

@@ -2,7 +2,7 @@
 
 use crate::{
     attachments::Files, auth::KeyCache, client_address::Proxies, delivery::Dispatcher, failures::Failures,
-    key_uses::KeyUses, limits::Limits, metrics::Metrics, retention::Bell, vault::Vault,
+    key_uses::KeyUses, limits::Limits, metrics::Metrics, page_cache::PageCache, retention::Bell, vault::Vault,
 };
 use bytes::Bytes;
 use heliograph_http::Outbound;
@@ -33,6 +33,8 @@ pub struct Parts {
     pub outbound: Outbound,
     /// How often one may ask.
     pub limits: Limits,
+    /// Pages of messages in memory.
+    pub pages: PageCache,
     /// Who deletes old messages.
     pub retention: Bell,
     /// Who tells partners that they are out.

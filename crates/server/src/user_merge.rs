@@ -1,7 +1,8 @@
 //! Making one user of two: what the one lacks comes from the other, who then is no more.
 
 use crate::{
-    apps, attachments, channels, client_rows, conversations, error::Result, events, quotes, user_sync::Place, users,
+    apps, attachments, channels, client_rows, conversations, error::Result, events, messages, quotes, user_sync::Place,
+    users,
 };
 use heliograph_store::{Tx, args};
 use heliograph_wire::{
@@ -133,7 +134,7 @@ fn sign_over(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, from: Us
          AND body LIKE '%' || $3 || '%'",
         args![app.text().as_str(), conversation.text().as_str(), &author(from), &author(to)],
     )?;
-    Ok(())
+    messages::changed(tx, app, conversation)
 }
 
 fn take_part(tx: &mut Tx<'_>, app: AppId, conversation: ConversationId, from: UserId, to: UserId) -> Result<()> {
@@ -180,7 +181,7 @@ fn absorb(
         args![app_id.as_str(), to.text().as_str(), from.text().as_str(), old.as_str(), new.as_str()],
     )?;
     tx.execute(
-        "UPDATE conversation SET message_count = message_count + $3, posted = posted + $4,
+        "UPDATE conversation SET message_count = message_count + $3, posted = posted + $4, revision = revision + 1,
          last_updated_at = CASE WHEN last_updated_at < $5 THEN $5 ELSE last_updated_at END,
          business_last_read = CASE WHEN COALESCE(business_last_read, 0) < $6 THEN $6 ELSE business_last_read END
          WHERE app_id = $1 AND id = $2",

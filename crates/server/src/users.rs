@@ -8,6 +8,7 @@ use crate::{
     events::{self, Subscribers},
     router::Builder,
 };
+use bytes::Bytes;
 use heliograph_store::{Cells, Row, Tx, args};
 use heliograph_wire::{
     events::UserRemovePayload,
@@ -52,7 +53,7 @@ async fn list(call: Call<ListUsers>) -> Result<UserList> {
     .await
 }
 
-async fn get(call: Call<GetUser>) -> Result<Vec<u8>> {
+async fn get(call: Call<GetUser>) -> Result<Bytes> {
     call.read(|tx, call| answer(tx, call.path.app_id, &call.path.user, call.query.brand_id.as_deref())).await
 }
 
@@ -277,7 +278,7 @@ pub fn find(tx: &Tx<'_>, app: AppId, user: &UserRef, brand: Option<&str>) -> Res
 }
 
 /// The same, as it is answered.
-fn answer(tx: &Tx<'_>, app: AppId, user: &UserRef, brand: Option<&str>) -> Result<Vec<u8>> {
+fn answer(tx: &Tx<'_>, app: AppId, user: &UserRef, brand: Option<&str>) -> Result<Bytes> {
     let app = app.text();
     if let Some(id) = user.id()
         && let Some(json) = tx.each(BY_ID, args![app.as_str(), id.text().as_str()], json)?.pop()
@@ -363,7 +364,7 @@ fn kept(row: &Row) -> Result<User> {
 }
 
 /// The columns of [`kept`] as the answer has them: what is JSON already is passed on, unread.
-fn json(row: &Cells<'_>) -> Result<Vec<u8>> {
+fn json(row: &Cells<'_>) -> Result<Bytes> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Head<'r> {
@@ -401,5 +402,5 @@ fn json(row: &Cells<'_>) -> Result<Vec<u8>> {
         json.extend_from_slice(row.text(column)?.as_bytes());
     }
     json.extend_from_slice(b"}}");
-    Ok(json)
+    Ok(json.into())
 }

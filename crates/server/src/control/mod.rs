@@ -8,7 +8,7 @@ use crate::{
     conversations,
     error::{Error, Result},
     events::{self, Subscribers},
-    messages,
+    message_pages,
     router::Builder,
     state::State,
     switchboards::Board,
@@ -164,7 +164,7 @@ fn tell(
 ) -> Result<()> {
     let subscribers = Subscribers::of(tx, turn.app)?.with_those_in_control(before);
     let wanted = active.filter(|_| turn.action.hands_over).and_then(|part| part.message_history_count);
-    let history = wanted.map(|count| messages::latest(tx, turn.app, turn.id, count)).transpose()?;
+    let history = wanted.map(|count| message_pages::latest(tx, turn.app, turn.id, count)).transpose()?;
     events::record(tx, turn.state, &subscribers, turn.action.done, Some(after), |to| {
         let for_whom = active.filter(|part| to.is_of(part.key.integration_id));
         ControlPayload {
