@@ -1,12 +1,8 @@
-//! A connection to the file, and statements on it.
+//! A connection to the file, and the transaction that is open on it.
 
-use crate::{
-    Arg, Cells, Error, Row, text,
-    tx::{Session, Visitor},
-    value::Value,
-};
+use crate::{Arg, Error, text};
 use rusqlite::{
-    CachedStatement, ErrorCode, OpenFlags, ToSql,
+    ErrorCode, OpenFlags, ToSql,
     config::DbConfig,
     types::{ToSqlOutput, ValueRef},
 };
@@ -120,7 +116,13 @@ impl Connection {
         }
     }
 
-    fn statement(&self, sql: &'static str, only_reads: bool) -> Result<CachedStatement<'_>, Error> {
+    /// What SQLite is told for this text, in `f`.
+    pub(super) fn told<T>(
+        &self,
+        sql: &'static str,
+        only_reads: bool,
+        f: impl FnOnce(&str) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
         let mut texts = self.texts.borrow_mut();
         let text = texts
             .entry(text::key(sql))
@@ -128,64 +130,16 @@ impl Connection {
         if only_reads && !text.only_reads {
             return Err(text::not_reading());
         }
-        Ok(self.sqlite.prepare_cached(&text.sqlite)?)
+        Ok(f(&text.sqlite)?)
     }
 
-    fn before_write(&self) -> Result<(), Error> {
+    /// To be called before each statement that writes.
+    pub(super) fn before_write(&self) -> Result<(), Error> {
         if !self.wrote.replace(true) && self.separate.get() {
             self.run("SAVEPOINT job")?;
         }
         Ok(())
     }
-}
-
-impl Session for Connection {
-    fn query(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
-        rows(self.statement(sql, true)?, args)
-    }
-
-    fn each(&self, sql: &'static str, args: &[Arg<'_>], f: Visitor<'_>) -> Result<(), Error> {
-        let mut statement = self.statement(sql, true)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(args))?;
-        while let Some(row) = rows.next()? {
-            if !f(&Cells::Sqlite(row)) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn query_mut(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
-        self.before_write()?;
-        rows(self.statement(sql, false)?, args)
-    }
-
-    fn execute(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error> {
-        self.before_write()?;
-        Ok(self.statement(sql, false)?.execute(rusqlite::params_from_iter(args))? as u64)
-    }
-
-    fn append(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<(), Error> {
-        self.execute(sql, args).map(drop)
-    }
-
-    fn amend(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<(), Error> {
-        self.execute(sql, args).map(drop)
-    }
-
-    fn prepare(&self, sql: &'static str) -> Result<(), Error> {
-        self.statement(sql, false).map(drop)
-    }
-}
-
-fn rows(mut statement: CachedStatement<'_>, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
-    let width = statement.column_count();
-    let mut rows = statement.query(rusqlite::params_from_iter(args))?;
-    let mut out = Vec::new();
-    while let Some(row) = rows.next()? {
-        out.push(Row((0..width).map(|i| Ok(Value::from(cell(row, i)?))).collect::<Result<_, Error>>()?));
-    }
-    Ok(out)
 }
 
 /// What stands in column `i`.

@@ -4,6 +4,7 @@ mod checkpoint;
 mod connection;
 mod open;
 mod pool;
+mod statements;
 mod writer;
 
 pub(crate) use connection::cell;

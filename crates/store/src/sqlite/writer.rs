@@ -1,6 +1,10 @@
 //! The one thread that writes. Jobs that wait together are committed together: one sync of the disk for all of them.
 
-use super::{checkpoint::Checkpoints, connection::Connection};
+use super::{
+    checkpoint::Checkpoints,
+    connection::Connection,
+    statements::{Kept, Statements},
+};
 use crate::{
     Error, Tx,
     job::{Job, Verdict},
@@ -25,12 +29,14 @@ pub(super) struct Writer {
 impl Writer {
     /// Serves until the queue is closed and empty.
     pub(super) fn serve(self, jobs: &flume::Receiver<Box<dyn Job>>) {
+        let statements = Kept::on(&self.connection);
         while let Ok(first) = jobs.recv() {
             // No waiting for company: whoever comes during this commit makes the next group.
             let group: Vec<_> = std::iter::once(first).chain(jobs.try_iter().take(GROUP - 1)).collect();
-            serve_group(&self.connection, &self.counters, self.runtime.as_ref(), group);
+            serve_group(&statements, &self.counters, self.runtime.as_ref(), group);
             self.checkpoints.relieve(&self.connection);
         }
+        drop(statements);
         self.checkpoints.finish(&self.connection);
         drop(self.connection);
         drop(self.lock);
@@ -38,14 +44,15 @@ impl Writer {
 }
 
 /// Runs and answers every job of the group, in one commit unless SQLite ends the transaction on the way.
-fn serve_group(connection: &Connection, counters: &Counters, runtime: Option<&Handle>, group: Vec<Box<dyn Job>>) {
+fn serve_group(statements: &Kept<'_>, counters: &Counters, runtime: Option<&Handle>, group: Vec<Box<dyn Job>>) {
+    let connection = statements.connection();
     let mut waiting: VecDeque<_> = group.into();
     // That a job fails after it has written is rare, so nobody pays for it; if one does, the group runs again with
     // savepoints.
     let mut separate = false;
     while !waiting.is_empty() {
         let mut ran = Vec::with_capacity(waiting.len());
-        let outcome = match commit_together(connection, &mut waiting, &mut ran, separate) {
+        let outcome = match commit_together(statements, &mut waiting, &mut ran, separate) {
             Ok(Ended::Committed) => Ok(()),
             Ok(Ended::Undone) => {
                 connection.rollback();
@@ -104,17 +111,18 @@ enum Ended {
 
 /// Moves jobs from `waiting` to `ran` as it runs them. Unless it commits, the work of none of those that ran is kept.
 fn commit_together(
-    connection: &Connection,
+    statements: &Kept<'_>,
     waiting: &mut VecDeque<Box<dyn Job>>,
     ran: &mut Vec<Box<dyn Job>>,
     separate: bool,
 ) -> Result<Ended, Error> {
+    let connection = statements.connection();
     if let Err(error) = connection.begin(separate) {
         ran.extend(waiting.drain(..));
         return Err(error);
     }
     while let Some(mut job) = waiting.pop_front() {
-        let mut tx = Tx::new(connection);
+        let mut tx = Tx::new(statements);
         let verdict = job.run(&mut tx);
         let failure = tx.failure();
         ran.push(job);
@@ -149,7 +157,7 @@ mod tests {
         };
         let serve = async {
             tokio::task::yield_now().await;
-            serve_group(&connection, &Counters::default(), None, jobs.drain().collect());
+            serve_group(&Kept::on(&connection), &Counters::default(), None, jobs.drain().collect());
         };
         let (a, b, c, ()) = tokio::join!(biased; run(sizes[0]), run(sizes[1]), run(sizes[2]), serve);
         let kept = connection.sqlite.query_row("SELECT count(*) FROM t", [], |row| row.get(0));
