@@ -1,4 +1,4 @@
-//! One attempt: send, judge, settle.
+//! One attempt: send, judge, and have it settled (`settle.rs`).
 
 use super::{
     Shared,
@@ -6,6 +6,7 @@ use super::{
     lanes::{Done, Event},
     outbox::{self, Delivery},
     policy::{TIMEOUT, Verdict, judge},
+    settle::{Settlement, settle},
     standing::SLOW,
     target::{Target, find},
 };
@@ -13,10 +14,7 @@ use crate::{error::Result, state::State, webhook_health};
 use bytes::Bytes;
 use heliograph_http::{Answer, Failure};
 use heliograph_store::{Tx, clock};
-use heliograph_wire::{
-    deliveries::{AttemptOutcome, DeliveryStatus},
-    events::VERSION,
-};
+use heliograph_wire::{deliveries::AttemptOutcome, events::VERSION};
 use http::HeaderMap;
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -106,10 +104,15 @@ async fn make(state: &State, shared: &Arc<Shared>, mut call: Vec<Delivery>, repo
         // The lane goes on with its next call while this one's rows wait for a commit.
         report.tell(arrived, Vec::new(), None);
     }
+    let settlement = Arc::new(attempt.settlement(shared, call, verdicts, &back, &report.lines)?);
+    if arrived && settlement.change.is_none() && attempt.took < SLOW {
+        shared.note_arrived(settlement);
+        return Ok(());
+    }
     // What arrived soon does not stand in line behind what did not.
     let late = retry.is_some() || attempt.took >= SLOW;
     let _place = if late { shared.late.acquire().await.ok() } else { None };
-    settle(state, shared, call, attempt, verdicts, &back, &report.lines).await?;
+    settle(state, shared, vec![settlement]).await?;
     report.tell(arrived, back, retry);
     Ok(())
 }
@@ -161,6 +164,30 @@ impl Attempt {
         Ok(entry.line()?)
     }
 
+    /// All that is written down of it.
+    fn settlement(
+        &self,
+        shared: &Shared,
+        call: Vec<Delivery>,
+        verdicts: Vec<Verdict>,
+        back: &[String],
+        lines: &[String],
+    ) -> Result<Settlement> {
+        let mut entries = Vec::with_capacity(call.len());
+        for (delivery, verdict) in call.iter().zip(&verdicts) {
+            self.log(delivery, *verdict);
+            let keeps = !shared.options.journal.keeps_nothing() || pause(verdict).is_some();
+            entries.push(if keeps { self.line(&call, *verdict)? } else { String::new() });
+        }
+        let target = (call[0].app.clone(), call[0].webhook.clone());
+        let ended = self.at + self.took.as_millis() as i64;
+        let change = self.target.change(verdicts[0] == Verdict::Delivered, ended, shared.options.pause_after);
+        let rows =
+            call.into_iter().zip(verdicts).zip(entries).map(|((delivery, verdict), line)| (delivery, verdict, line));
+        let through = lines.iter().filter(|line| !back.contains(line)).cloned().collect();
+        Ok(Settlement { target, rows: rows.collect(), through, ended, change })
+    }
+
     fn log(&self, delivery: &Delivery, verdict: Verdict) {
         let (status, error) = match &self.answer {
             Ok(answer) => (Some(answer.status.as_u16()), None),
@@ -175,68 +202,6 @@ impl Attempt {
             }
             Verdict::Failed => tracing::warn!(webhook, event, attempt, status, error, "webhook is given up"),
         }
-    }
-}
-
-/// Writes down what became of the deliveries, of their webhook, and wakes what follows them in the store.
-async fn settle(
-    state: &State,
-    shared: &Arc<Shared>,
-    call: Vec<Delivery>,
-    attempt: Attempt,
-    verdicts: Vec<Verdict>,
-    back: &[String],
-    lines: &[String],
-) -> Result<()> {
-    let mut rows = Vec::with_capacity(call.len());
-    for (delivery, verdict) in call.iter().zip(&verdicts) {
-        attempt.log(delivery, *verdict);
-        let keeps = !shared.options.journal.keeps_nothing() || pause(verdict).is_some();
-        rows.push((*verdict, if keeps { attempt.line(&call, *verdict)? } else { String::new() }));
-    }
-    let target = (call[0].app.clone(), call[0].webhook.clone());
-    let through: Vec<String> = lines.iter().filter(|line| !back.contains(line)).cloned().collect();
-    let (hand, inside) = (state.clone(), Arc::clone(shared));
-    let (ended, arrived) = (attempt.at + attempt.took.as_millis() as i64, verdicts[0] == Verdict::Delivered);
-    let (count, whose) = (call.len(), target.clone());
-    let change = attempt.target.change(arrived, ended, shared.options.pause_after);
-    let woke = state
-        .store
-        .write(move |tx| {
-            // Asked for before there is work, as in `messages::add`.
-            let wakes = inside.goes_by_the_store(tx, &whose.1)?;
-            for (delivery, (verdict, line)) in call.iter().zip(&rows) {
-                settle_one(tx, &inside, delivery, *verdict, line, ended)?;
-            }
-            if let Some(change) = change {
-                webhook_health::note(tx, &hand, &whose.0, &whose.1, change)?;
-            }
-            for line in through.iter().filter(|_| wakes) {
-                outbox::wake(tx, &whose.0, &whose.1, line)?;
-            }
-            Ok::<_, crate::error::Error>(wakes)
-        })
-        .await?;
-    shared.note_settled(&target, count);
-    if woke {
-        shared.tell(Event::Stored(target));
-    }
-    Ok(())
-}
-
-fn settle_one(
-    tx: &mut Tx<'_>,
-    shared: &Shared,
-    delivery: &Delivery,
-    verdict: Verdict,
-    line: &str,
-    ended: i64,
-) -> Result<()> {
-    let journal = &shared.options.journal;
-    match verdict {
-        Verdict::Delivered => outbox::finish(tx, delivery, DeliveryStatus::Delivered, journal, line),
-        Verdict::Failed => outbox::finish(tx, delivery, DeliveryStatus::Failed, journal, line),
-        Verdict::Retry(pause) => outbox::postpone(tx, delivery, ended + pause.as_millis() as i64, line),
     }
 }
 

@@ -5,7 +5,7 @@
 //! does not fit in memory, waits for its next attempt, or was left by a dead node is polled for.
 //!
 //! `lanes.rs` decides what is sent next (`lane.rs` keeps the order, `standing.rs` knows how targets did, `fetch.rs` asks
-//! the store), `attempt.rs` sends it and settles its row,
+//! the store), `attempt.rs` sends it, `settle.rs` writes down what became of it,
 //! `target.rs` knows whom it calls, `outbox.rs` has the statements of the queue, `journal.rs` what the log says,
 //! `policy.rs` says when again, `signature.rs` signs, `nodes.rs` who else delivers, `sweep.rs` clears the log.
 
@@ -17,6 +17,7 @@ mod lanes;
 mod nodes;
 pub mod outbox;
 pub mod policy;
+mod settle;
 mod signature;
 mod standing;
 pub mod sweep;
@@ -30,6 +31,7 @@ use http::HeaderMap;
 use journal::Journal;
 use lanes::{Event, Target as Webhook};
 use nodes::Alone;
+use settle::Settlement;
 use standing::Standing;
 use std::{
     collections::{HashMap, HashSet},
@@ -86,7 +88,9 @@ struct Shared {
     outbound: Outbound,
     options: Options,
     events: mpsc::UnboundedSender<Event>,
-    inbox: Mutex<Option<mpsc::UnboundedReceiver<Event>>>,
+    /// Calls that went as they should, to be written down.
+    arrived: mpsc::UnboundedSender<Arc<Settlement>>,
+    inboxes: Mutex<Option<Inboxes>>,
     in_hand: AtomicUsize,
     /// Webhooks of which something waits in the store: what is new queues behind that.
     stored: RwLock<HashSet<String>>,
@@ -99,16 +103,24 @@ struct Shared {
     alone: Alone,
 }
 
+/// What the dispatcher is told, until it runs.
+struct Inboxes {
+    events: mpsc::UnboundedReceiver<Event>,
+    arrived: mpsc::UnboundedReceiver<Arc<Settlement>>,
+}
+
 impl Dispatcher {
     /// A dispatcher that does nothing yet.
     pub fn new(outbound: Outbound, options: Options, node: String, engine: Engine) -> Self {
-        let (events, inbox) = mpsc::unbounded_channel();
+        let (events, events_inbox) = mpsc::unbounded_channel();
+        let (arrived, arrived_inbox) = mpsc::unbounded_channel();
         Self(Arc::new(Shared {
             node,
             outbound,
             options,
             events,
-            inbox: Mutex::new(Some(inbox)),
+            arrived,
+            inboxes: Mutex::new(Some(Inboxes { events: events_inbox, arrived: arrived_inbox })),
             in_hand: AtomicUsize::new(0),
             stored: RwLock::default(),
             targets: RwLock::default(),
@@ -182,14 +194,21 @@ impl Dispatcher {
     /// Delivers until it is told to stop; then finishes the calls it is making and gives back the rest.
     pub async fn run(state: State, stop: CancellationToken) {
         let shared = Arc::clone(&state.dispatcher.0);
-        let inbox = shared.inbox.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(inbox) = inbox else { return };
+        let inboxes = shared.inboxes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Inboxes { events, arrived }) = inboxes else { return };
         let calls = TaskTracker::new();
         let beating = tokio::spawn(nodes::run(state.clone(), Arc::clone(&shared), stop.clone()));
-        lanes::run(&state, &shared, inbox, &calls, &stop).await;
+        let (called, hand, inside) = (CancellationToken::new(), state.clone(), Arc::clone(&shared));
+        let all_called = called.clone();
+        let settling = tokio::spawn(async move { settle::run(&hand, &inside, arrived, &all_called).await });
+        lanes::run(&state, &shared, events, &calls, &stop).await;
         calls.close();
         if tokio::time::timeout(LAST_CALLS, calls.wait()).await.is_err() {
             tracing::warn!(calls = calls.len(), "stopping with calls of webhooks under way; they will be made again");
+        }
+        called.cancel();
+        if tokio::time::timeout(LAST_CALLS, settling).await.is_err() {
+            tracing::warn!("stopping with calls of webhooks that are not written down; they will be made again");
         }
         // A task ends early only by a panic, which is in the log.
         let _ = beating.await;
@@ -228,6 +247,12 @@ impl Shared {
     fn tell(&self, event: Event) {
         // Nobody listens only when the server stops; the row is in the store.
         let _ = self.events.send(event);
+    }
+
+    /// Has it written down that a call went as it should.
+    fn note_arrived(&self, settlement: Arc<Settlement>) {
+        // Nobody listens only when the server stops; what is not written down is sent again.
+        let _ = self.arrived.send(settlement);
     }
 
     fn is_stored(&self, webhook: &str) -> bool {

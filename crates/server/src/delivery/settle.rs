@@ -1,0 +1,129 @@
+//! Writes down what became of calls.
+//!
+//! What arrived as it should is written down by one task, all that has gathered while the store was at the last of it: a
+//! call that nobody waits for any more need not be a transaction of its own. What is slow or is tried again does not get
+//! in there; who made that call waits for it.
+
+use super::{
+    Shared,
+    lanes::{Event, Target as Webhook},
+    outbox::{self, Delivery},
+    policy::Verdict,
+};
+use crate::{
+    error::Result,
+    state::State,
+    webhook_health::{self, Change},
+};
+use heliograph_store::Tx;
+use heliograph_wire::deliveries::DeliveryStatus;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// How many calls are written down together at most.
+const TOGETHER: usize = 128;
+
+/// What became of a call.
+pub struct Settlement {
+    /// Whom it called.
+    pub target: Webhook,
+    /// What it carried, what became of each, and the line that the log gets of it.
+    pub rows: Vec<(Delivery, Verdict, String)>,
+    /// The lines of what it carried that may go on.
+    pub through: Vec<String>,
+    /// When it ended, in milliseconds since 1970.
+    pub ended: i64,
+    /// What it says of the webhook's health.
+    pub change: Option<Change>,
+}
+
+impl Settlement {
+    /// Settles the rows, and wakes what follows them in the store if somebody sends that from there.
+    fn write(&self, tx: &mut Tx<'_>, state: &State, shared: &Shared, wakes: bool) -> Result<()> {
+        let (app, webhook) = &self.target;
+        for (delivery, verdict, line) in &self.rows {
+            settle_one(tx, shared, delivery, *verdict, line, self.ended)?;
+        }
+        if let Some(change) = self.change {
+            webhook_health::note(tx, state, app, webhook, change)?;
+        }
+        self.through.iter().filter(|_| wakes).try_for_each(|line| outbox::wake(tx, app, webhook, line))
+    }
+}
+
+fn settle_one(
+    tx: &mut Tx<'_>,
+    shared: &Shared,
+    delivery: &Delivery,
+    verdict: Verdict,
+    line: &str,
+    ended: i64,
+) -> Result<()> {
+    let journal = &shared.options.journal;
+    match verdict {
+        Verdict::Delivered => outbox::finish(tx, delivery, DeliveryStatus::Delivered, journal, line),
+        Verdict::Failed => outbox::finish(tx, delivery, DeliveryStatus::Failed, journal, line),
+        Verdict::Retry(pause) => outbox::postpone(tx, delivery, ended + pause.as_millis() as i64, line),
+    }
+}
+
+/// Writes down what became of some calls, in one transaction.
+pub async fn settle(state: &State, shared: &Arc<Shared>, calls: Vec<Arc<Settlement>>) -> Result<()> {
+    let (hand, inside, rows) = (state.clone(), Arc::clone(shared), calls.clone());
+    let writing = move |tx: &mut Tx<'_>| {
+        // Asked for before there is work, as in `messages::add`.
+        let alone = inside.alone.is_sure(tx, &inside.node)?;
+        let mut woken = Vec::new();
+        for call in &rows {
+            let wakes = !alone || inside.is_stored(&call.target.1);
+            call.write(tx, &hand, &inside, wakes)?;
+            if wakes {
+                woken.push(call.target.clone());
+            }
+        }
+        Ok::<_, crate::error::Error>(woken)
+    };
+    let woken = state.store.write(writing).await?;
+    calls.iter().for_each(|call| shared.note_settled(&call.target, call.rows.len()));
+    woken.into_iter().for_each(|target| shared.tell(Event::Stored(target)));
+    Ok(())
+}
+
+/// Writes down what has arrived, until it is stopped; then what has gathered until then.
+pub async fn run(
+    state: &State,
+    shared: &Arc<Shared>,
+    mut inbox: mpsc::UnboundedReceiver<Arc<Settlement>>,
+    stop: &CancellationToken,
+) {
+    let mut calls = Vec::with_capacity(TOGETHER);
+    loop {
+        let count = tokio::select! {
+            biased;
+            count = inbox.recv_many(&mut calls, TOGETHER) => count,
+            () = stop.cancelled(), if !inbox.is_closed() => {
+                inbox.close();
+                continue;
+            }
+        };
+        if count == 0 {
+            return;
+        }
+        if let Err(error) = settle(state, shared, calls.clone()).await {
+            tracing::error!(%error, count, "what arrived could not be written down together; it is, one by one");
+            one_by_one(state, shared, &calls).await;
+        }
+        calls.clear();
+    }
+}
+
+/// One that cannot be written down must not keep others from it.
+async fn one_by_one(state: &State, shared: &Arc<Shared>, calls: &[Arc<Settlement>]) {
+    for call in calls {
+        if let Err(error) = settle(state, shared, vec![Arc::clone(call)]).await {
+            // Their leases end, and then they are sent again.
+            tracing::error!(%error, "deliveries that arrived were left in hand");
+        }
+    }
+}
