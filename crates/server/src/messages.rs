@@ -28,7 +28,7 @@ use heliograph_wire::{
     webhooks::Trigger,
 };
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 /// The picture of a business that has none, as the real service answers it.
 const NOBODY: &str = "https://www.gravatar.com/avatar/00000000000000000000000000000000.png?s=200&d=mm";
@@ -115,7 +115,7 @@ pub struct Posted {
     /// The message.
     pub message: Message,
     /// The same as it is kept and answered.
-    json: String,
+    json: Box<RawValue>,
     /// Its conversation, as the message has left it.
     pub conversation: ConversationTruncated,
 }
@@ -149,8 +149,8 @@ pub fn publish(
         deleted: None,
         references: draft.references.map(<[_]>::to_vec),
     };
-    let json = serde_json::to_string(&message)?;
-    append(tx, app, id, message.id, &json)?;
+    let json = to_raw_value(&message)?;
+    append(tx, app, id, message.id, json.get())?;
     attachments::bind(tx, app, id, message.id, &message.content)?;
     touch(tx, app, id, draft.user.is_none())?;
     control::on_activity(tx, app, &mut conversation, draft.user.is_some(), draft.source.integration_id)?;
@@ -223,7 +223,7 @@ fn shown(given: &Author, speaker: Option<&Speaker>, channel: Option<&str>) -> Re
 /// A message as webhooks are told of it.
 struct Told<'m> {
     message: &'m Message,
-    json: &'m str,
+    json: &'m RawValue,
     user: Option<&'m User>,
     /// In full.
     source: &'m Source,
@@ -244,7 +244,6 @@ fn tell(
     conversation: &ConversationTruncated,
     told: &Told<'_>,
 ) -> Result<()> {
-    let raw: &RawValue = serde_json::from_str(told.json)?;
     events::record(tx, state, subscribers, Trigger::ConversationMessage, Some(conversation), |to| {
         let message = match told.user {
             Some(user) => {
@@ -252,7 +251,7 @@ fn tell(
                 let source = to.source(told.source);
                 Payload::WithUser(Box::new(Message { source, ..told.message.clone() }.by(author)))
             }
-            None => Payload::AsIs(raw),
+            None => Payload::AsIs(told.json),
         };
         MessagePayload { conversation: conversation.clone(), message }
     })

@@ -116,14 +116,16 @@ impl<'c> Run<'c> {
 
     fn object(&mut self, node: &Node, object: &mut Map<String, Value>) {
         for name in &node.read_only {
-            object.remove(name);
+            if member(object, name).is_some() {
+                object.remove(name);
+            }
         }
-        for name in node.required.iter().filter(|name| !object.contains_key(*name)) {
+        for name in node.required.iter().filter(|name| member(object, name).is_none()) {
             self.problem(format_args!("should have required property '{name}'"));
         }
         let dot = if self.path.is_empty() { "" } else { "." };
         for (name, place) in &node.properties {
-            if let Some(value) = object.get_mut(name) {
+            if let Some(value) = member(object, name) {
                 self.inside(format_args!("{dot}{name}"), *place, value);
             }
         }
@@ -177,6 +179,15 @@ impl<'c> Run<'c> {
         trial.visit(place, value);
         trial.problems.is_empty()
     }
+}
+
+/// The member with this name. Most objects have few: to look at all their names is quicker than to hash one.
+fn member<'o>(object: &'o mut Map<String, Value>, name: &str) -> Option<&'o mut Value> {
+    const FEW: usize = 8;
+    if object.len() > FEW {
+        return object.get_mut(name);
+    }
+    object.iter_mut().find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
 /// Where an integer is wanted, `2.0` is written as `2`: a Rust integer takes no other spelling.
