@@ -23,7 +23,7 @@ pub enum Path {
     Key,
     /// Post a message that a webhook is told of; and how long until it was told of all.
     Post,
-    /// List a conversation of 25 messages.
+    /// List a conversation of 25 messages: again and again, and anew.
     List,
     /// From a message to its webhook, one at a time on each connection.
     Deliver,
@@ -33,7 +33,7 @@ pub enum Path {
     Growth,
 }
 
-/// A row of the result: posting gives two.
+/// A row of the result: posting and listing give two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Row {
     /// See [`Path`].
@@ -44,8 +44,10 @@ pub enum Row {
     Post,
     /// Messages taken in and told of, until the last one was.
     Sustained,
-    /// See [`Path`].
+    /// The same conversations over and over.
     List,
+    /// Listed under addresses that were not asked for lately.
+    ListAnew,
     /// See [`Path`].
     Deliver,
 }
@@ -140,7 +142,10 @@ impl Contest {
         let drive = |loops| load::drive(loops, self.timing, Some(child.id()));
         Ok(match path {
             Path::Get => vec![(Row::Get, drive(around(&self.prepared.gets).await?).await?)],
-            Path::List => vec![(Row::List, drive(around(&self.prepared.lists).await?).await?)],
+            Path::List => vec![
+                (Row::List, drive(around(&self.prepared.lists).await?).await?),
+                (Row::ListAnew, drive(around(&self.prepared.lists_anew).await?).await?),
+            ],
             Path::Key => {
                 let loops = match rival {
                     Rival::Heliograph => self.fresh_keys(child.address).await?,

@@ -106,7 +106,7 @@ impl Side {
     }
 
     async fn list(&mut self, options: &Options) -> Outcome<Measured> {
-        let requests = Arc::clone(&self.prepared.lists);
+        let requests = Arc::clone(&self.prepared.lists_anew);
         self.drive(options, requests).await
     }
 

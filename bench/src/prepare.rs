@@ -17,6 +17,8 @@ const EACH: usize = 16;
 const LISTED: usize = 64;
 /// How many messages each of them holds.
 const LISTED_MESSAGES: usize = 25;
+/// Under how many addresses each is listed that the server cannot remember all: their pages take over 50 MB.
+const ADDRESSES: usize = 64;
 /// How many keys the contract allows an integration.
 const KEYS_PER_INTEGRATION: usize = 10;
 const NEW_KEY: &str = r#"{"displayName":"My custom key"}"#;
@@ -39,6 +41,8 @@ pub struct Prepared {
     pub posts: Arc<[Bytes]>,
     /// List a conversation.
     pub lists: Arc<[Bytes]>,
+    /// The same, each time under an address that was not asked for lately.
+    pub lists_anew: Arc<[Bytes]>,
     app: String,
     key_apps: Vec<KeyApp>,
 }
@@ -76,9 +80,12 @@ impl Prepared {
         let all = conversations[..count].iter().enumerate();
         let posts = all.map(|(n, id)| http::request("POST", &path(id), &authorization, Some(&message(n / EACH))));
         let all = conversations[count..].iter();
-        let lists = all.map(|id| http::request("GET", &path(id), &authorization, None)).collect();
+        let list = |path: &str| http::request("GET", path, &authorization, None);
+        let lists = all.clone().map(|id| list(&path(id))).collect();
+        let anew = (0..ADDRESSES).flat_map(|n| all.clone().map(move |id| (id, n)));
+        let lists_anew = anew.map(|(id, n)| list(&format!("{}?address={n}", path(id)))).collect();
         let (user, posts) = (users[0].to_string(), posts.collect());
-        let prepared = Self { authorization, key, user, conversations, gets, posts, lists, app, key_apps };
+        let prepared = Self { authorization, key, user, conversations, gets, posts, lists, lists_anew, app, key_apps };
         prepared.fill_listed(address).await?;
         prepared.add_webhook(address, sink).await?;
         Ok(prepared)

@@ -113,19 +113,16 @@ fn bodies(tx: &Tx<'_>, app: AppId, conversation: ConversationId, window: &Window
         }
         Ok((start..middle, middle..text.len()))
     };
-    // CROSS JOIN: SQLite is to look for the conversation first, once.
     let rows = match window.before() {
         None => tx.each(
-            "SELECT m.id, m.body, c.revision FROM conversation c CROSS JOIN message m
-             WHERE c.app_id = $1 AND c.id = $2 AND m.app_id = $1 AND m.conversation_id = $2 AND m.id > $3
-             ORDER BY m.id LIMIT $4",
+            "SELECT id, body, (SELECT c.revision FROM conversation c WHERE c.app_id = $1 AND c.id = $2) FROM message
+             WHERE app_id = $1 AND conversation_id = $2 AND id > $3 ORDER BY id LIMIT $4",
             args![app.as_str(), conversation.as_str(), window.after(), window.limit()],
             copy,
         ),
         Some(before) => tx.each(
-            "SELECT m.id, m.body, c.revision FROM conversation c CROSS JOIN message m
-             WHERE c.app_id = $1 AND c.id = $2 AND m.app_id = $1 AND m.conversation_id = $2 AND m.id < $3
-             ORDER BY m.id DESC LIMIT $4",
+            "SELECT id, body, (SELECT c.revision FROM conversation c WHERE c.app_id = $1 AND c.id = $2) FROM message
+             WHERE app_id = $1 AND conversation_id = $2 AND id < $3 ORDER BY id DESC LIMIT $4",
             args![app.as_str(), conversation.as_str(), before, window.limit()],
             copy,
         ),
