@@ -156,7 +156,9 @@ def test_what_was_deleted_before_an_update_is_not_unread(launch):
         app.say(group, text)
     assert server.stop() == 0
     server.sql(f"UPDATE conversation SET message_count = 1 WHERE id = '{group['id']}'")
-    server.sql("DELETE FROM heliograph_migration WHERE version = 14")
+    # What came after that release is taken back.
+    server.sql("ALTER TABLE conversation DROP COLUMN revision")
+    server.sql("DELETE FROM heliograph_migration WHERE version >= 14")
     server.start()
     [one] = app.api.get(f"{app.conversation_path(group)}/participants").ok()["participants"]
     assert one["unreadCount"] == 1
