@@ -61,20 +61,16 @@ impl PageCache {
 
 impl Generations {
     fn add(&mut self, address: String, page: Page) {
-        self.bytes += size(&address, &page);
-        let len = address.len();
+        let beside = address.len() + ENTRY_BYTES;
+        self.bytes += beside + page.json.len();
         if let Some(before) = self.young.insert(address, page) {
-            self.bytes -= len + before.json.len() + ENTRY_BYTES;
+            self.bytes -= beside + before.json.len();
         }
         if self.bytes > GENERATION_BYTES {
             self.old = std::mem::take(&mut self.young);
             self.bytes = 0;
         }
     }
-}
-
-fn size(address: &str, page: &Page) -> usize {
-    address.len() + page.json.len() + ENTRY_BYTES
 }
 
 #[cfg(test)]
