@@ -1,6 +1,7 @@
 """`heliograph deliveries tail`: deliveries as they happen, and again when something becomes of them."""
 
 import json
+import signal
 
 import pytest
 from lib.server import SHORT_GAPS
@@ -64,9 +65,11 @@ def test_more_than_a_page_between_two_looks(server, app, sink, tail):
     target = sink.target()
     webhook = app.custom(target).webhook
     group = app.group()
-    one = tail(server, app, webhook, "--json")
+    one = tail(server, app, webhook, "--json").wait_said("Following")
+    one.process.send_signal(signal.SIGSTOP)
     sent = [app.say(group, f"message {number}")["id"] for number in range(150)]
     target.wait_deliveries(150, within=60)
+    one.process.send_signal(signal.SIGCONT)
     one.wait(lambda: len(statuses(one)) == 150)
     assert list(statuses(one)) == [event["id"] for event in target.events()]
     assert [event["payload"]["message"]["id"] for event in target.events()] == sent

@@ -178,7 +178,11 @@ async fn tail(client: &Client, json: bool, of: &Of, filter: &DeliveryFilter) -> 
     loop {
         match latest(client, of, filter, newest).await {
             Ok(deliveries) => {
-                newest = deliveries.first().map(|first| first.id).max(newest);
+                if newest.is_none() {
+                    eprintln!("Following the deliveries of {}. Stop with Ctrl-C.", of.webhook);
+                }
+                // Where nothing was yet, all that comes is new.
+                newest = deliveries.first().map(|first| first.id).max(newest).or(Some(EventId::new([0; 12])));
                 let mut seen = HashMap::with_capacity(deliveries.len());
                 for delivery in deliveries.into_iter().rev() {
                     let line = if json { serde_json::to_string(&delivery)? } else { line(&delivery) };
