@@ -5,6 +5,7 @@ The shared server's gaps are 0.2 s each (SHORT_GAPS), so that five attempts take
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from lib.server import SHORT_GAPS
@@ -15,6 +16,8 @@ from test_deliveries import place, raw_target, settled
 ATTEMPTS = 5
 # The gaps carry jitter; after this long without a further POST none will come.
 QUIET_S = 1.2
+# How long a target takes whose calls are to be under way together.
+ANSWERS_S = 1.5
 
 
 def ids(target):
@@ -130,21 +133,49 @@ def test_a_hanging_target_delays_nobody(app, sink):
     assert all(len(target.deliveries) >= 1 for target in hanging)
 
 
-def test_connections_are_used_again(app):
-    """One call after the other goes by one connection."""
-    listener, peers = Counting(("127.0.0.1", 0), Handler), set()
-    listener.targets, listener.closing, listener.peers = {"/": Target("/")}, threading.Event(), peers
+@pytest.fixture
+def counting():
+    """A target that keeps who connected, in `peers`."""
+    listener = Counting(("127.0.0.1", 0), Handler)
+    listener.target = Target(f"http://127.0.0.1:{listener.server_port}/")
+    listener.targets, listener.closing, listener.peers = {"/": listener.target}, threading.Event(), set()
     threading.Thread(target=listener.serve_forever, daemon=True).start()
-    try:
-        app.custom(f"http://127.0.0.1:{listener.server_port}/")
-        group = app.group()
-        for number in range(10):
-            app.say(group, f"message {number}")
-            listener.targets["/"].wait_deliveries(number + 1)
-        assert len(peers) == 1, peers
-    finally:
-        listener.shutdown()
-        listener.server_close()
+    yield listener
+    listener.shutdown()
+    listener.server_close()
+
+
+def test_connections_are_used_again(app, counting):
+    """One call after the other goes by one connection."""
+    app.custom(counting.target)
+    group = app.group()
+    for number in range(10):
+        app.say(group, f"message {number}")
+        counting.target.wait_deliveries(number + 1)
+    assert len(counting.peers) == 1, counting.peers
+
+
+def test_calls_side_by_side_find_their_connections_again(app, counting):
+    """As many as a target gets side by side: all are kept for the next ones."""
+    app.custom(counting.target)
+    groups = [app.group() for _ in range(48)]
+
+    def say_in_all():
+        arrived = len(counting.target.deliveries)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda group: app.say(group, "to all"), groups))
+        counting.target.wait_deliveries(arrived + len(groups))
+
+    # A target that does well gets more and more.
+    say_in_all()
+    say_in_all()
+    counting.target.always = (200, ANSWERS_S)
+    say_in_all()
+    time.sleep(2 * ANSWERS_S)
+    opened = len(counting.peers)
+    assert opened > 32, "calls were made side by side"
+    say_in_all()
+    assert len(counting.peers) == opened
 
 
 class Counting(Listener):

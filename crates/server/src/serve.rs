@@ -7,7 +7,7 @@ use crate::{
     auth::KeyCache,
     blobs::Blobs,
     client_address::Proxies,
-    delivery::{Dispatcher, sweep},
+    delivery::{self, Dispatcher, sweep},
     edge::Edge,
     failures::Failures,
     idempotency,
@@ -160,6 +160,8 @@ fn reach(settings: &Settings, open_files: &OpenFiles, address: SocketAddr) -> Re
         allow_private: settings.allow_private_targets.unwrap_or(alone),
         proxy,
         max_connections: open_files.calls,
+        // One target's calls often end and begin together: each finds a connection then.
+        max_idle_per_host: delivery::MAX_CALLS_OF_ONE,
         user_agent: concat!("Heliograph/", env!("CARGO_PKG_VERSION")).to_owned(),
         ..OutboundOptions::default()
     });

@@ -17,6 +17,7 @@ use heliograph_store::{Tx, clock};
 use heliograph_wire::{deliveries::AttemptOutcome, events::VERSION};
 use http::HeaderMap;
 use std::{
+    cell::LazyCell,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -140,11 +141,10 @@ struct Attempt {
 impl Attempt {
     fn verdicts(&self, shared: &Shared, call: &[Delivery]) -> Vec<Verdict> {
         let status = self.answer.as_ref().ok().map(|answer| answer.status);
-        let mut random = [0; 2];
-        // Without randomness there is no jitter, and nothing worse.
-        let _ = getrandom::fill(&mut random);
-        let chance = f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX);
-        let judge = |delivery: &Delivery| judge(delivery.attempts as usize + 1, status, &shared.options.gaps, chance);
+        // What failed together is tried again together.
+        let chance = LazyCell::new(chance);
+        let gaps = &shared.options.gaps;
+        let judge = |delivery: &Delivery| judge(delivery.attempts as usize + 1, status, gaps, || *chance);
         call.iter().map(judge).collect()
     }
 
@@ -203,6 +203,13 @@ impl Attempt {
             Verdict::Failed => tracing::warn!(webhook, event, attempt, status, error, "webhook is given up"),
         }
     }
+}
+
+/// A number between 0 and 1. Without randomness there is no jitter, and nothing worse.
+fn chance() -> f64 {
+    let mut random = [0; 2];
+    let _ = getrandom::fill(&mut random);
+    f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX)
 }
 
 /// Deliveries that waited long in memory may have been taken over by another node; then none of them is sent from here.

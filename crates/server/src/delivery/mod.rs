@@ -23,6 +23,8 @@ mod standing;
 pub mod sweep;
 mod target;
 
+pub use standing::MAX_CALLS_OF_ONE;
+
 use crate::{error::Result, state::State, webhook_health};
 use bytes::Bytes;
 use heliograph_http::Outbound;

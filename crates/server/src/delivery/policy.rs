@@ -24,15 +24,15 @@ pub enum Verdict {
     Failed,
 }
 
-/// Judges attempt number `attempt` (the first is 1) by its answer's status, if there was an answer. `chance` is between
-/// 0 and 1.
-pub fn judge(attempt: usize, status: Option<StatusCode>, gaps: &[Duration], chance: f64) -> Verdict {
+/// Judges attempt number `attempt` (the first is 1) by its answer's status, if there was an answer. `chance` gives a
+/// number between 0 and 1, and is asked only where there is a pause.
+pub fn judge(attempt: usize, status: Option<StatusCode>, gaps: &[Duration], chance: impl FnOnce() -> f64) -> Verdict {
     match status.map(|s| s.as_u16()) {
         Some(200..=299) => Verdict::Delivered,
         // The target understood and does not want it.
         Some(400 | 401 | 403 | 404 | 406) => Verdict::Failed,
         _ => match gaps.get(attempt.saturating_sub(1)) {
-            Some(gap) => Verdict::Retry(gap.mul_f64(1.0 + JITTER * chance.clamp(0.0, 1.0))),
+            Some(gap) => Verdict::Retry(gap.mul_f64(1.0 + JITTER * chance().clamp(0.0, 1.0))),
             None => Verdict::Failed,
         },
     }
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn five_attempts_in_a_quarter_of_an_hour() {
         let (mut total, mut attempt, mut last) = (Duration::ZERO, 1, Duration::ZERO);
-        while let Verdict::Retry(gap) = judge(attempt, None, &GAPS, 1.0) {
+        while let Verdict::Retry(gap) = judge(attempt, None, &GAPS, || 1.0) {
             assert!(gap > last);
             (total, attempt, last) = (total + gap, attempt + 1, gap);
         }
@@ -57,7 +57,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_status_is_judged_as_the_contract_says(status in 100u16..1000, attempt in 1usize..5, chance in 0.0..1.0) {
-            let verdict = judge(attempt, StatusCode::from_u16(status).ok(), &GAPS, chance);
+            let verdict = judge(attempt, StatusCode::from_u16(status).ok(), &GAPS, || chance);
             match status {
                 200..=299 => prop_assert_eq!(verdict, Verdict::Delivered),
                 400 | 401 | 403 | 404 | 406 => prop_assert_eq!(verdict, Verdict::Failed),

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 /// How many calls one target gets side by side: at first, and at most.
 const FIRST_CALLS: usize = 8;
-const MAX_CALLS: usize = 64;
+pub const MAX_CALLS_OF_ONE: usize = 64;
 /// Who takes longer than this does badly.
 pub const SLOW: Duration = Duration::from_secs(2);
 /// Of four parts of what a node has, so many may go to targets of which nothing good is known, and to those that do badly.
@@ -61,7 +61,7 @@ impl Record {
 
     /// Learns from a call that is over.
     pub fn learn(&mut self, arrived: bool, took: Duration) {
-        self.limit = if arrived { (self.limit + 1).min(MAX_CALLS) } else { (self.limit / 2).max(1) };
+        self.limit = if arrived { (self.limit + 1).min(MAX_CALLS_OF_ONE) } else { (self.limit / 2).max(1) };
         self.standing = if arrived && took < SLOW { Standing::Good } else { Standing::Bad };
     }
 }
