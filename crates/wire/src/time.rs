@@ -1,6 +1,6 @@
 //! Points in time: milliseconds since 1970, printed in UTC with three decimals.
 
-use jiff::Timestamp as Instant;
+use jiff::{Timestamp as Instant, tz::Offset};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -9,11 +9,38 @@ use std::{fmt, str::FromStr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
+impl Timestamp {
+    fn instant(self) -> Instant {
+        // Out of range only for years beyond 9999, which nothing here can make.
+        Instant::from_millisecond(self.0).unwrap_or_default()
+    }
+
+    /// Its printed form, on the stack: nearly every answer holds some. None for years before 0, which have more digits.
+    fn text(self) -> Option<[u8; 24]> {
+        let at = Offset::UTC.to_datetime(self.instant());
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |from: usize, digits: usize, number: u16| {
+            let mut rest = number;
+            for place in (from..from + digits).rev() {
+                text[place] = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        };
+        put(0, 4, u16::try_from(at.year()).ok()?);
+        put(20, 3, at.millisecond().unsigned_abs());
+        for (from, two) in [(5, at.month()), (8, at.day()), (11, at.hour()), (14, at.minute()), (17, at.second())] {
+            put(from, 2, u16::from(two.unsigned_abs()));
+        }
+        Some(text)
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Out of range only for years beyond 9999, which nothing here can make.
-        let instant = Instant::from_millisecond(self.0).unwrap_or_default();
-        write!(f, "{instant:.3}")
+        match self.text().as_ref().map(|text| str::from_utf8(text)) {
+            Some(Ok(text)) => f.pad(text),
+            _ => write!(f, "{:.3}", self.instant()),
+        }
     }
 }
 impl FromStr for Timestamp {
@@ -24,7 +51,10 @@ impl FromStr for Timestamp {
 }
 impl Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self.text().as_ref().map(|text| str::from_utf8(text)) {
+            Some(Ok(text)) => serializer.serialize_str(text),
+            _ => serializer.collect_str(self),
+        }
     }
 }
 impl<'de> Deserialize<'de> for Timestamp {
@@ -57,8 +87,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_is_read_back(ms in 0i64..253_402_300_000_000) {
-            prop_assert_eq!(Timestamp(ms).to_string().parse().ok(), Some(Timestamp(ms)));
+        fn what_is_printed_is_read_back(ms in -377_000_000_000_000i64..253_402_200_000_000) {
+            let printed = Timestamp(ms).to_string();
+            prop_assert_eq!(printed.parse().ok(), Some(Timestamp(ms)));
+            prop_assert_eq!(&printed, &format!("{:.3}", Timestamp(ms).instant()), "as the library prints it");
+            prop_assert_eq!(serde_json::to_value(Timestamp(ms)).ok(), Some(printed.into()));
         }
     }
 }
