@@ -19,8 +19,9 @@ use output::Outcome;
 use serde_json::Value;
 use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+// It takes the place of `malloc` in the whole program, SQLite included. (As Rust's allocator it would be told an alignment
+// with everything, and for most sizes take the long way that a true one needs.)
+use mimalloc as _;
 
 /// A self-hosted server for the Sunshine Conversations API, and the command line for it.
 ///
