@@ -15,14 +15,12 @@ use crate::patience::Patient;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower_service::Service;
 
 /// How long the door rests after the system refused it a connection, typically for want of file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -54,16 +52,13 @@ impl Default for DoorLimits {
     }
 }
 
-/// The address a request came from; every request carries it in its extensions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
-
 /// Accepts until `stop` is cancelled, then drains: new connections are refused, idle ones close at once, and requests
-/// in flight finish within [`DoorLimits::drain`]. Returns when the last connection is gone.
-pub async fn serve<S, B>(listener: TcpListener, service: S, limits: DoorLimits, stop: CancellationToken)
+/// in flight finish within [`DoorLimits::drain`]. Returns when the last connection is gone. `answer` is given each
+/// request, and the address that it came from.
+pub async fn serve<A, F, B>(listener: TcpListener, answer: A, limits: DoorLimits, stop: CancellationToken)
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
+    A: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
     B: Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -74,7 +69,7 @@ where
     let http = protocol(&limits);
     while let Some(Some(guest)) = stop.run_until_cancelled(next_guest(&listener, &slots)).await {
         // A task of its own per connection: a panic ends this connection and no other.
-        tasks.spawn(attend(guest, limits.write_timeout, http.clone(), service.clone(), stop.clone(), cut.clone()));
+        tasks.spawn(attend(guest, limits.write_timeout, http.clone(), answer.clone(), stop.clone(), cut.clone()));
     }
     drop(listener);
     tasks.close();
@@ -98,7 +93,7 @@ fn protocol(limits: &DoorLimits) -> http1::Builder {
 /// A connection that was let in, and the slot it holds for as long as it lives.
 struct Guest {
     stream: TcpStream,
-    peer: Peer,
+    peer: SocketAddr,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -110,7 +105,7 @@ async fn next_guest(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<Gu
             Ok((stream, address)) => {
                 // Answers are small and complete when written: nothing is gained by holding them back.
                 let _ = stream.set_nodelay(true);
-                return Some(Guest { stream, peer: Peer(address), _slot: slot });
+                return Some(Guest { stream, peer: address, _slot: slot });
             }
             Err(error) if is_the_clients_doing(&error) => {}
             Err(error) => {
@@ -129,27 +124,23 @@ fn is_the_clients_doing(error: &io::Error) -> bool {
     )
 }
 
-async fn attend<S, B>(
+async fn attend<A, F, B>(
     guest: Guest,
     patience: Duration,
     http: http1::Builder,
-    service: S,
+    answer: A,
     stop: CancellationToken,
     cut: CancellationToken,
 ) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
+    A: Fn(Request<Incoming>, SocketAddr) -> F + Send + 'static,
+    F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
     B: Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let Guest { stream, peer, _slot } = guest;
-    let service = TowerToHyperService::new(service);
-    let stamped = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        service.call(request)
-    });
-    let mut connection = pin!(http.serve_connection(TokioIo::new(Patient::new(stream, patience)), stamped));
+    let service = service_fn(move |request| answer(request, peer));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Patient::new(stream, patience)), service));
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
         () = stop.cancelled() => {
@@ -161,6 +152,6 @@ async fn attend<S, B>(
         }
     };
     if let Err(error) = outcome {
-        tracing::debug!(%error, peer = %peer.0, "connection ended early");
+        tracing::debug!(%error, %peer, "connection ended early");
     }
 }

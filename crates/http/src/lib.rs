@@ -15,7 +15,7 @@ mod proxy;
 mod target;
 
 pub use direct::Direct;
-pub use door::{DoorLimits, Peer, serve};
+pub use door::{DoorLimits, serve};
 pub use guard::is_public;
 pub use outbound::{Answer, Failure, Head, MAX_ANSWER_BYTES, Outbound, OutboundOptions};
 pub use proxy::Proxy;

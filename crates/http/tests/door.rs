@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use heliograph_http::{DoorLimits, Peer, serve};
+use heliograph_http::{DoorLimits, serve};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -21,33 +21,18 @@ const LARGE: usize = 64 << 20;
 const SLOW: Duration = Duration::from_millis(600);
 
 /// `/large` answers a lot, `/slow` takes a while, `/panic` panics, `/peer` tells the peer's address, all else echoes the body.
-#[derive(Clone)]
-struct Echo;
-
-impl tower_service::Service<Request<Incoming>> for Echo {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
-        Box::pin(async move {
-            let text = match request.uri().path() {
-                "/slow" => {
-                    sleep(SLOW).await;
-                    Bytes::from_static(b"late")
-                }
-                "/large" => Bytes::from(vec![b'x'; LARGE]),
-                "/panic" => panic!("asked to"),
-                "/peer" => request.extensions().get::<Peer>().unwrap().0.to_string().into(),
-                _ => request.into_body().collect().await.map_or(Bytes::new(), |body| body.to_bytes()),
-            };
-            Ok(Response::new(Full::new(text)))
-        })
-    }
+async fn echo(request: Request<Incoming>, peer: SocketAddr) -> Result<Response<Full<Bytes>>, Infallible> {
+    let text = match request.uri().path() {
+        "/slow" => {
+            sleep(SLOW).await;
+            Bytes::from_static(b"late")
+        }
+        "/large" => Bytes::from(vec![b'x'; LARGE]),
+        "/panic" => panic!("asked to"),
+        "/peer" => peer.to_string().into(),
+        _ => request.into_body().collect().await.map_or(Bytes::new(), |body| body.to_bytes()),
+    };
+    Ok(Response::new(Full::new(text)))
 }
 
 struct Door {
@@ -60,7 +45,7 @@ async fn open(limits: DoorLimits) -> Door {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let task = tokio::spawn(serve(listener, Echo, limits, stop.clone()));
+    let task = tokio::spawn(serve(listener, echo, limits, stop.clone()));
     Door { address, stop, task }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     apps, audit,
     auth::{Caller, authenticate},
     error::{Error, Result},
+    head::Head,
     idempotency::{self, Once},
     state::State,
 };
@@ -14,14 +15,13 @@ use heliograph_store::Tx;
 use heliograph_wire::{
     id::AppId,
     op::{Operation, Scope, is_nothing},
-    path::{PathParams, segments},
+    path::{PathParams, places, segments},
     query,
     rules::Rules,
 };
 use http::{
     HeaderMap, HeaderName, StatusCode,
     header::{CONTENT_TYPE, HOST, RETRY_AFTER},
-    request::Parts,
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
@@ -56,7 +56,7 @@ pub struct Call<O: Operation> {
     /// What stands in the body.
     pub body: O::Body,
     /// The head of the request.
-    pub parts: Parts,
+    pub head: Arc<Head>,
     /// Set if the request named itself, so that it can be told from others.
     once: Option<Arc<Once>>,
 }
@@ -64,18 +64,18 @@ pub struct Call<O: Operation> {
 impl<O: Operation> Call<O> {
     /// The address that was called, without its query: links are built on it.
     pub fn url(&self) -> String {
-        let path = self.parts.uri.path();
+        let path = self.head.uri.path();
         if let Some(url) = &self.state.public.url {
             return format!("{url}{path}");
         }
-        let host = self.parts.headers.get(HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
+        let host = self.head.headers.get(HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
         format!("http://{host}{path}")
     }
 
     /// The same with its query, as it was written.
     pub fn url_with_query(&self) -> String {
         let mut url = self.url();
-        if let Some(query) = self.parts.uri.query() {
+        if let Some(query) = self.head.uri.query() {
             url.push('?');
             url.push_str(query);
         }
@@ -158,6 +158,12 @@ fn admit(tx: &Tx<'_>, caller: &Caller, app: Option<AppId>) -> Result<()> {
 pub struct LazyRules(OnceLock<Rules>);
 
 impl LazyRules {
+    /// For one operation. They stay for as long as the program runs, as the table of its operations does: no request has
+    /// to count itself among those who look at them.
+    pub fn lasting() -> &'static Self {
+        Box::leak(Box::default())
+    }
+
     /// Those of this operation, which has them to itself.
     pub fn of<O: Operation>(&self) -> &Rules {
         self.0.get_or_init(Rules::of::<O>)
@@ -170,8 +176,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// The JSON.
     pub body: Bytes,
-    /// Whose key it was that called, for the log.
-    pub key_id: Option<String>,
+    /// Who called, for the log.
+    pub caller: Option<Caller>,
     /// Headers of its own: each replaces what the edge would say.
     pub headers: HeaderMap,
 }
@@ -180,7 +186,7 @@ pub struct Answer {
 pub type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// What a route does with a request.
-pub type Endpoint = Box<dyn Fn(State, Parts, Incoming) -> Answering + Send + Sync>;
+pub type Endpoint = Box<dyn Fn(State, Arc<Head>, Incoming) -> Answering + Send + Sync>;
 
 /// Hangs a handler on its operation. Path, scopes, body and status come from the contract.
 pub fn endpoint<O, F>(handler: fn(Call<O>) -> F) -> Endpoint
@@ -202,9 +208,9 @@ where
 
 /// A body that its handler reads itself, piece by piece: it is larger than anybody would hold in memory.
 pub struct Streamed {
-    /// The request's headers.
-    pub headers: HeaderMap,
-    /// What follows them.
+    /// The head of the request.
+    pub head: Arc<Head>,
+    /// What follows it.
     pub body: Incoming,
 }
 
@@ -214,23 +220,21 @@ where
     O: Operation,
     F: Future<Output = Result<O::Reply>> + Send + 'static,
 {
-    let rules = Arc::<LazyRules>::default();
-    Box::new(move |state, parts, body| {
-        let rules = Arc::clone(&rules);
+    let rules = LazyRules::lasting();
+    Box::new(move |state, head, body| {
         Box::pin(async move {
             let (mut caller, mut once) = (None, None);
-            let headers = parts.headers.clone();
-            let outcome = match enter::<O>(rules.of::<O>(), state, parts, None, &mut caller).await {
+            let outcome = match enter::<O>(rules.of::<O>(), state, Arc::clone(&head), None, &mut caller).await {
                 Ok(call) => {
                     once.clone_from(&call.once);
-                    handler(call, Streamed { headers, body }).await
+                    handler(call, Streamed { head, body }).await
                 }
                 Err(error) => {
                     drain(body).await;
                     Err(error)
                 }
             };
-            leave::<O>(outcome.and_then(|reply| written(&reply)), caller.as_ref(), once.as_deref())
+            leave::<O>(outcome.and_then(|reply| written(&reply)), caller, once.as_deref())
         })
     })
 }
@@ -241,13 +245,12 @@ where
     F: Future<Output = Result<T>> + Send + 'static,
     T: Send + 'static,
 {
-    let rules = Arc::<LazyRules>::default();
-    Box::new(move |state, parts, body| {
-        let rules = Arc::clone(&rules);
+    let rules = LazyRules::lasting();
+    Box::new(move |state, head, body| {
         Box::pin(async move {
             let mut body = body;
             let (mut caller, mut once) = (None, None);
-            let outcome = match enter::<O>(rules.of::<O>(), state, parts, Some(&mut body), &mut caller).await {
+            let outcome = match enter::<O>(rules.of::<O>(), state, head, Some(&mut body), &mut caller).await {
                 Ok(call) => {
                     once.clone_from(&call.once);
                     handler(call).await.and_then(write)
@@ -257,7 +260,7 @@ where
                     Err(error)
                 }
             };
-            leave::<O>(outcome, caller.as_ref(), once.as_deref())
+            leave::<O>(outcome, caller, once.as_deref())
         })
     })
 }
@@ -269,21 +272,21 @@ fn written(reply: &impl Serialize) -> Result<Bytes> {
     Ok(json.into())
 }
 
-fn leave<O: Operation>(outcome: Result<Bytes>, caller: Option<&Caller>, once: Option<&Once>) -> Answer {
+fn leave<O: Operation>(outcome: Result<Bytes>, caller: Option<Caller>, once: Option<&Once>) -> Answer {
     let mut answer = match outcome {
         Ok(body) => {
             let status = StatusCode::from_u16(O::STATUS).unwrap_or(StatusCode::OK);
-            Answer { status, body, key_id: None, headers: HeaderMap::new() }
+            Answer { status, body, caller: None, headers: HeaderMap::new() }
         }
         Err(error) => refusal(&error),
     };
-    answer.key_id = caller.map(|caller| caller.key_id().to_owned());
-    if let Some(end) = caller.and_then(Caller::ends_soon) {
+    if let Some(end) = caller.as_ref().and_then(Caller::ends_soon) {
         answer.headers.insert(KEY_EXPIRES, end);
     }
     if let Some(once) = once {
         once.mark(&mut answer.headers);
     }
+    answer.caller = caller;
     answer
 }
 
@@ -292,11 +295,11 @@ fn leave<O: Operation>(outcome: Result<Bytes>, caller: Option<&Caller>, once: Op
 async fn enter<O: Operation>(
     rules: &Rules,
     state: State,
-    parts: Parts,
+    head: Arc<Head>,
     body: Option<&mut Incoming>,
     known: &mut Option<Caller>,
 ) -> Result<Call<O>> {
-    let caller = authenticate(&state, &parts).await?;
+    let caller = authenticate(&state, &head).await?;
     *known = Some(caller.clone());
     state.limits.admit_key(caller.key_id())?;
     if let Some(rate) = caller.rate() {
@@ -306,22 +309,22 @@ async fn enter<O: Operation>(
         return Err(Error::Forbidden("Forbidden"));
     }
     caller.may_call(O::ID)?;
-    let raw_path = inner_path(parts.uri.path());
-    let path = O::Path::read(&segments(O::PATH, raw_path))?;
+    let raw_path = inner_path(head.uri.path());
+    let path = O::Path::read(&segments(const { places(O::PATH) }, raw_path))?;
     if let Some(app) = path.app_id() {
         caller.bound_to(app)?;
     }
     if let Some(app) = path.app_id().or(caller.app()) {
         state.limits.admit_app(app)?;
     }
-    let query = read_query::<O>(rules, parts.uri.query().unwrap_or_default())?;
-    let name = idempotency::name::<O>(&parts.headers)?;
+    let query = read_query::<O>(rules, head.uri.query().unwrap_or_default())?;
+    let name = idempotency::name::<O>(&head.headers)?;
     let body = match body {
-        Some(body) => read_body::<O>(rules, &parts.headers, body).await?,
+        Some(body) => read_body::<O>(rules, &head.headers, body).await?,
         None => typed(Value::Object(serde_json::Map::new()))?,
     };
     let once = name.map(|name| Once::new::<O>(name, caller.key_id(), &path, &query, &body)).transpose()?.map(Arc::new);
-    Ok(Call { state, caller, path, query, body, parts, once })
+    Ok(Call { state, caller, path, query, body, head, once })
 }
 
 /// Where the contract's paths begin: everything also answers under `/sc`.
@@ -333,14 +336,11 @@ pub fn inner_path(path: &str) -> &str {
 }
 
 pub(crate) fn read_query<O: Operation>(rules: &Rules, text: &str) -> Result<O::Query> {
+    let Some(checker) = &rules.query else { return typed(Value::Object(serde_json::Map::new())) };
     let mut value = query::read(text);
-    if let Some(checker) = &rules.query {
-        let problems = checker.check(&mut value);
-        if !problems.is_empty() {
-            return Err(Error::Invalid(problems.into_iter().map(|p| query_title::<O>(p)).collect()));
-        }
-    } else {
-        value = Value::Object(serde_json::Map::new());
+    let problems = checker.check(&mut value);
+    if !problems.is_empty() {
+        return Err(Error::Invalid(problems.into_iter().map(|p| query_title::<O>(p)).collect()));
     }
     typed(value)
 }
@@ -424,5 +424,5 @@ pub fn refusal(error: &Error) -> Answer {
     if let Error::TooMany { retry_after } = error {
         headers.insert(RETRY_AFTER, (*retry_after).into());
     }
-    Answer { status, body, key_id: None, headers }
+    Answer { status, body, caller: None, headers }
 }

@@ -1,10 +1,10 @@
 //! The address a request comes from. Behind a proxy it is what the proxy says, but only proxies that the operator named
 //! are believed.
 
-use heliograph_http::Peer;
-use http::{HeaderMap, HeaderName, header::FORWARDED, request::Parts};
+use crate::head::Head;
+use http::{HeaderMap, HeaderName, header::FORWARDED};
 use ipnet::IpNet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -19,9 +19,8 @@ impl Proxies {
     }
 
     /// The address a request comes from.
-    pub fn client(&self, parts: &Parts) -> IpAddr {
-        let peer = parts.extensions.get::<Peer>().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
-        self.behind(peer.to_canonical(), &parts.headers)
+    pub fn client(&self, head: &Head) -> IpAddr {
+        self.behind(head.peer.to_canonical(), &head.headers)
     }
 
     /// From the nearest hop backwards, the first that is no proxy of ours. A proxy writes one of the two headers and may

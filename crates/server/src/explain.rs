@@ -25,11 +25,11 @@ pub fn routes(on: &mut Builder<'_>) {
 }
 
 async fn explain(visit: Visit<ExplainToken>) -> Result<Answer> {
-    let Visit { state, body, parts, .. } = visit;
-    let address = state.proxies.client(&parts);
+    let Visit { state, body, head, .. } = visit;
+    let address = state.proxies.client(&head);
     // A credential that is not right makes its holder a stranger, not a failure.
-    let shown = parts.headers.contains_key(AUTHORIZATION);
-    let asker = if shown { authenticate(&state, &parts).await.ok() } else { None };
+    let shown = head.headers.contains_key(AUTHORIZATION);
+    let asker = if shown { authenticate(&state, &head).await.ok() } else { None };
     let mut report = Report::default();
     report.walk(&state, asker, address, &body).await?;
     if report.is_guess {

@@ -22,8 +22,8 @@ pub fn routes(on: &mut Builder<'_>) {
 
 /// Wrong ones count as failed attempts, which their address notices at the door; here every answer is the same.
 async fn report(visit: Visit<ReportLeakedKeys>) -> Result<Answer> {
-    let Visit { state, body, parts, .. } = visit;
-    let address = state.proxies.client(&parts);
+    let Visit { state, body, head, .. } = visit;
+    let address = state.proxies.client(&head);
     for leaked in &body.keys {
         if !end(&state, leaked, address).await? {
             state.failures.count(address, None, Error::Unauthorized);

@@ -36,6 +36,7 @@ mod events;
 mod explain;
 mod failures;
 mod form_responses;
+mod head;
 mod health;
 mod idempotency;
 mod integration_keys;

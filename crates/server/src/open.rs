@@ -5,6 +5,7 @@
 use crate::{
     call::{Answer, Endpoint, LazyRules, collect, drain, read_body, read_query, refusal, typed},
     error::{Error, Result},
+    head::Head,
     state::State,
 };
 use bytes::Bytes;
@@ -12,7 +13,6 @@ use heliograph_wire::{op::Operation, query, rules::Rules};
 use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{CONTENT_TYPE, LOCATION},
-    request::Parts,
 };
 use hyper::body::Incoming;
 use serde::Serialize;
@@ -30,15 +30,15 @@ pub struct Visit<O: Operation> {
     /// What stands in the body.
     pub body: O::Body,
     /// The head of the request.
-    pub parts: Parts,
+    pub head: Arc<Head>,
 }
 
 /// A visit of a page: what its link and its form say.
 pub struct PageVisit {
     /// What the server has.
     pub state: State,
-    /// The request's headers.
-    pub headers: HeaderMap,
+    /// The head of the request.
+    pub head: Arc<Head>,
     /// The address it comes from.
     pub address: IpAddr,
     /// The query as it was written.
@@ -60,12 +60,11 @@ where
     O: Operation,
     F: Future<Output = Result<Answer>> + Send + 'static,
 {
-    let rules = Arc::<LazyRules>::default();
-    Box::new(move |state, parts, body| {
-        let rules = Arc::clone(&rules);
+    let rules = LazyRules::lasting();
+    Box::new(move |state, head, body| {
         Box::pin(async move {
             let mut body = body;
-            let outcome = match enter::<O>(rules.of::<O>(), state, parts, &mut body).await {
+            let outcome = match enter::<O>(rules.of::<O>(), state, head, &mut body).await {
                 Ok(visit) => handler(visit).await,
                 Err(error) => {
                     drain(body).await;
@@ -82,15 +81,15 @@ pub fn page_endpoint<F>(handler: fn(PageVisit) -> F, refused: fn(&Error) -> Answ
 where
     F: Future<Output = Result<Answer>> + Send + 'static,
 {
-    Box::new(move |state, parts, body| {
+    Box::new(move |state, head, body| {
         Box::pin(async move {
             let mut body = body;
-            let query_text = parts.uri.query().unwrap_or_default().to_owned();
+            let query_text = head.uri.query().unwrap_or_default().to_owned();
             let outcome = match collect(&mut body).await {
                 Ok(bytes) => {
-                    let form = if is_form(&parts.headers) { read_form(&bytes) } else { Value::Null };
-                    let address = state.proxies.client(&parts);
-                    handler(PageVisit { state, headers: parts.headers, address, query_text, form }).await
+                    let form = if is_form(&head.headers) { read_form(&bytes) } else { Value::Null };
+                    let address = state.proxies.client(&head);
+                    handler(PageVisit { state, head, address, query_text, form }).await
                 }
                 Err(error) => Err(error),
             };
@@ -99,10 +98,10 @@ where
     })
 }
 
-async fn enter<O: Operation>(rules: &Rules, state: State, parts: Parts, body: &mut Incoming) -> Result<Visit<O>> {
-    let query_text = parts.uri.query().unwrap_or_default().to_owned();
+async fn enter<O: Operation>(rules: &Rules, state: State, head: Arc<Head>, body: &mut Incoming) -> Result<Visit<O>> {
+    let query_text = head.uri.query().unwrap_or_default().to_owned();
     let query = read_query::<O>(rules, &query_text)?;
-    let body = if is_form(&parts.headers) {
+    let body = if is_form(&head.headers) {
         let mut form = read_form(&collect(body).await?);
         let problems = rules.body.as_ref().map(|checker| checker.check(&mut form)).unwrap_or_default();
         if !problems.is_empty() {
@@ -110,9 +109,9 @@ async fn enter<O: Operation>(rules: &Rules, state: State, parts: Parts, body: &m
         }
         typed(form)?
     } else {
-        read_body::<O>(rules, &parts.headers, body).await?
+        read_body::<O>(rules, &head.headers, body).await?
     };
-    Ok(Visit { state, query, query_text, body, parts })
+    Ok(Visit { state, query, query_text, body, head })
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -126,7 +125,7 @@ fn read_form(bytes: &Bytes) -> Value {
 
 /// An answer in JSON.
 pub fn json<T: Serialize>(status: StatusCode, value: &T) -> Result<Answer> {
-    Ok(Answer { status, body: serde_json::to_vec(value)?.into(), key_id: None, headers: HeaderMap::new() })
+    Ok(Answer { status, body: serde_json::to_vec(value)?.into(), caller: None, headers: HeaderMap::new() })
 }
 
 /// Sends a browser elsewhere.
@@ -136,5 +135,5 @@ pub fn redirect(status: StatusCode, location: &str) -> Result<Answer> {
     headers.insert(CONTENT_TYPE, const { HeaderValue::from_static("text/plain; charset=utf-8") });
     headers.insert(LOCATION, value);
     let body = format!("Found. Redirecting to {location}").into();
-    Ok(Answer { status, body, key_id: None, headers })
+    Ok(Answer { status, body, caller: None, headers })
 }

@@ -88,8 +88,9 @@ pub async fn serve(settings: Settings, stop: CancellationToken, started: fn(&Sta
     Dispatcher::prepare(&state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
     let url = format!("http://{address}");
-    let edge = Edge::new(state.clone(), Router::new());
-    let door = heliograph_http::serve(listener, edge, open_files.door(), stop.clone());
+    let edge = Arc::new(Edge::new(state.clone(), Router::new()));
+    let answer = move |request, peer| Arc::clone(&edge).answer(request, peer);
+    let door = heliograph_http::serve(listener, answer, open_files.door(), stop.clone());
     let last_request = CancellationToken::new();
     let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
     let mut beside = background(&state, settings.audit_time, &stop);

@@ -5,7 +5,7 @@ use heliograph_wire::{
     contract,
     op::{Description, ReadJson},
     openapi,
-    path::{fill, segments},
+    path::{fill, places, segments},
     query as queries,
 };
 use serde_json::{Map, Value};
@@ -49,11 +49,11 @@ pub fn path(data: &[u8]) {
     let Some((row, rest)) = row(data) else { return };
     let Ok(text) = str::from_utf8(rest) else { return };
     let template = row.described.path;
-    let Ok(values) = (row.described.read_path)(&segments(template, text)) else { return };
+    let Ok(values) = (row.described.read_path)(&segments(places(template), text)) else { return };
     let filled = fill(template, &values);
     assert_eq!(filled.matches('/').count(), template.matches('/').count());
     assert!(filled.is_ascii());
-    assert_eq!((row.described.read_path)(&segments(template, &filled)).ok(), Some(values));
+    assert_eq!((row.described.read_path)(&segments(places(template), &filled)).ok(), Some(values));
 }
 
 /// What the schema of a query or a body lets pass, its type holds; what that writes is let pass again and is the same.

@@ -53,10 +53,10 @@ pub struct Intent<'b> {
 
 /// Reads the form and puts its file in its place.
 pub async fn receive(intent: Intent<'_>, request: &mut Streamed) -> Result<Received> {
-    if length(&request.headers).is_some_and(|length| length > MAX_BYTES + FORM_BYTES) {
+    if length(&request.head.headers).is_some_and(|length| length > MAX_BYTES + FORM_BYTES) {
         return Err(TOO_LARGE);
     }
-    let content_type = request.headers.get(CONTENT_TYPE).and_then(|h| h.to_str().ok()).unwrap_or_default();
+    let content_type = request.head.headers.get(CONTENT_TYPE).and_then(|h| h.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(content_type)
         .map_err(|_| Error::UnsupportedMediaType("Content-Type should be multipart/form-data"))?;
     let limits = SizeLimit::new().whole_stream(MAX_BYTES + FORM_BYTES).for_field(FIELD, MAX_BYTES);

@@ -174,7 +174,7 @@ pub fn audited<O: Operation, T: Serialize>(
     let (before, after) = difference(before, after);
     let change = Change {
         operation: O::ID,
-        actor: holder(&call.caller, call.state.proxies.client(&call.parts)),
+        actor: holder(&call.caller, call.state.proxies.client(&call.head)),
         subject: before.as_ref().or(after.as_ref()).map(|told| told.id.clone()).or(id),
         before: before.and_then(|told| told.fields),
         after: after.and_then(|told| told.fields),

@@ -50,6 +50,10 @@ pub struct Key {
     pub life: Life,
     /// When a use of it was last noted; 0 if none was since it was read.
     pub noted_at: AtomicI64,
+    /// When it was read from the store, in milliseconds since 1970.
+    pub read_at: i64,
+    /// How many deletions there had been then.
+    pub deletions: u64,
 }
 
 impl Key {
@@ -68,34 +72,32 @@ impl Key {
             mac,
             life,
             noted_at,
+            read_at: 0,
+            deletions: 0,
         }
     }
-}
-
-#[derive(Clone)]
-struct Entry {
-    key: Arc<Key>,
-    read_at: i64,
 }
 
 /// A token whose signature was verified, and what it claims. It counts for as long as the very record of its key that it
 /// was held against is believed; this does not prolong the life of that record, and of its secret.
 struct Genuine {
+    /// All of it before its signature.
+    signed: String,
     key: Weak<Key>,
-    claims: Arc<Claims>,
+    claims: Claims,
 }
 
 /// The keys in memory.
 pub struct KeyCache {
-    entries: RwLock<HashMap<String, Entry>>,
-    /// By their whole text. The table's own hash is keyed with randomness of this process, so the time that a look-up
-    /// takes tells nothing of a token that is like one in it.
+    entries: RwLock<HashMap<String, Arc<Key>>>,
+    /// By their signatures, which no two have in common. The table's own hash is keyed with randomness of this process, so
+    /// the time that a look-up takes tells nothing of a token that is like one in it.
     tokens: RwLock<HashMap<String, Genuine>>,
     /// Ids that were asked for and are no key's, and when: so that they cost what known ones cost.
     unknown: RwLock<HashMap<String, i64>>,
     /// What is checked in the place of a key that is not there.
     decoy: Arc<Key>,
-    /// Counts deletions: what was read before one is not kept after it.
+    /// Counts deletions: what was read before one is not believed after it.
     deletions: AtomicU64,
 }
 
@@ -133,50 +135,51 @@ impl KeyCache {
         unknown.insert(id.to_owned(), now);
     }
 
-    fn fresh(&self, id: &str, now: i64) -> Option<Arc<Key>> {
-        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        entries.get(id).filter(|e| (0..BELIEVED_MS).contains(&(now - e.read_at))).map(|e| Arc::clone(&e.key))
+    /// Whether what was read of a key is still to be gone by.
+    fn believes(&self, key: &Key, now: i64) -> bool {
+        (0..BELIEVED_MS).contains(&(now - key.read_at)) && key.deletions == self.deletions.load(Ordering::Acquire)
     }
 
-    fn keep(&self, key: &Arc<Key>, read_at: i64, deletions: u64) {
+    fn fresh(&self, id: &str, now: i64) -> Option<Arc<Key>> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.get(id).filter(|key| self.believes(key, now)).map(Arc::clone)
+    }
+
+    fn keep(&self, key: &Arc<Key>) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        if self.deletions.load(Ordering::Acquire) != deletions {
-            return;
-        }
         if entries.len() >= MAX_KEYS {
             entries.clear();
         }
-        entries.insert(key.id.clone(), Entry { key: Arc::clone(key), read_at });
+        entries.insert(key.id.clone(), Arc::clone(key));
     }
 
-    /// The key and the claims of a token that was verified a moment ago. What changes with time is still to be checked:
-    /// the token's, and the key's.
-    pub fn genuine(&self, token: &str, now: i64) -> Option<(Arc<Key>, Arc<Claims>)> {
+    /// The key of a token that was verified a moment ago, and what `check` says of its claims. What changes with time is
+    /// still to be checked: the token's, and the key's.
+    pub fn genuine<T>(&self, token: &str, now: i64, check: impl FnOnce(&Claims) -> T) -> Option<(Arc<Key>, T)> {
+        let (signed, signature) = token.rsplit_once('.')?;
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
-        let Genuine { key, claims } = tokens.get(token)?;
-        let (key, claims) = (key.upgrade()?, Arc::clone(claims));
-        drop(tokens);
-        self.fresh(&key.id, now).filter(|believed| Arc::ptr_eq(believed, &key)).map(|key| (key, claims))
+        let genuine = tokens.get(signature).filter(|genuine| genuine.signed == signed)?;
+        let key = genuine.key.upgrade().filter(|key| self.believes(key, now))?;
+        Some((key, check(&genuine.claims)))
     }
 
     /// Remembers a token that was found in order, and that this record of its key has signed.
     pub fn keep_genuine(&self, token: &str, key: &Arc<Key>, claims: Claims) {
-        if token.len() > MAX_TOKEN_BYTES {
+        let Some((signed, signature)) = token.rsplit_once('.').filter(|_| token.len() <= MAX_TOKEN_BYTES) else {
             return;
-        }
+        };
         let mut tokens = self.tokens.write().unwrap_or_else(PoisonError::into_inner);
         if tokens.len() >= MAX_TOKENS {
             tokens.clear();
         }
-        tokens.insert(token.to_owned(), Genuine { key: Arc::downgrade(key), claims: Arc::new(claims) });
+        let (signed, key) = (signed.to_owned(), Arc::downgrade(key));
+        tokens.insert(signature.to_owned(), Genuine { signed, key, claims });
     }
 
     /// Forgets everything: some key was deleted.
     pub fn forget_all(&self) {
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         self.deletions.fetch_add(1, Ordering::AcqRel);
-        entries.clear();
-        drop(entries);
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.tokens.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
@@ -195,9 +198,9 @@ impl State {
         let deletions = self.keys.deletions.load(Ordering::Acquire);
         let (state, wanted) = (self.clone(), id.to_owned());
         let found = self.store.read(move |tx| keys::load(tx, &state, &wanted, kind)).await?;
-        let found = found.map(Arc::new);
+        let found = found.map(|key| Arc::new(Key { read_at: now, deletions, ..key }));
         match &found {
-            Some(key) => self.keys.keep(key, now, deletions),
+            Some(key) => self.keys.keep(key),
             None => self.keys.keep_unknown(id, now),
         }
         Ok(found)

@@ -8,6 +8,7 @@ pub use cache::{Key, KeyCache};
 
 use crate::{
     error::{Error, Result},
+    head::Head,
     limits::RateLimit,
     state::State,
 };
@@ -19,7 +20,7 @@ use heliograph_wire::{
     problem::Missing,
     secret,
 };
-use http::{HeaderMap, HeaderValue, header::AUTHORIZATION, request::Parts};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use life::Secret;
 use std::{net::IpAddr, sync::Arc};
 use zeroize::Zeroizing;
@@ -188,22 +189,22 @@ pub fn shown(headers: &HeaderMap) -> Result<Shown<'_>> {
 }
 
 /// Finds out who calls.
-pub async fn authenticate(state: &State, parts: &Parts) -> Result<Caller> {
-    let caller = match shown(&parts.headers)? {
-        Shown::Basic(pair) => basic(state, parts, pair).await?,
-        Shown::Bearer(token) => bearer(state, parts, token).await?,
+pub async fn authenticate(state: &State, head: &Head) -> Result<Caller> {
+    let caller = match shown(&head.headers)? {
+        Shown::Basic(pair) => basic(state, head, pair).await?,
+        Shown::Bearer(token) => bearer(state, head, token).await?,
     };
-    state.uses.note(&caller.0, clock::now_ms(), &parts.headers, || state.proxies.client(parts));
+    state.uses.note(&caller.0, clock::now_ms(), &head.headers, || state.proxies.client(head));
     Ok(caller)
 }
 
 /// A stranger learns neither which key ids exist nor which half was wrong.
-async fn basic(state: &State, parts: &Parts, pair: Option<Pair>) -> Result<Caller> {
-    let stranger = |id: Option<&str>| state.failures.count(state.proxies.client(parts), id, Error::Unauthorized);
+async fn basic(state: &State, head: &Head, pair: Option<Pair>) -> Result<Caller> {
+    let stranger = |id: Option<&str>| state.failures.count(state.proxies.client(head), id, Error::Unauthorized);
     let pair = pair.ok_or_else(|| stranger(None))?;
     let (id, secret) = pair.halves();
     let (key, which) = with_secret(state, id, secret).await?.ok_or_else(|| stranger(Some(id)))?;
-    key.life.check(|| state.proxies.client(parts), clock::now_ms(), Error::UnusableKey)?;
+    key.life.check(|| state.proxies.client(head), clock::now_ms(), Error::UnusableKey)?;
     Ok(Caller(key, which))
 }
 
@@ -248,21 +249,22 @@ pub async fn with_key(state: &State, id: &str) -> Result<Option<Caller>> {
     Ok(found.map(|key| Caller(key, Secret::Current)))
 }
 
-async fn bearer(state: &State, parts: &Parts, text: &str) -> Result<Caller> {
+async fn bearer(state: &State, head: &Head, text: &str) -> Result<Caller> {
     let now = clock::now_ms();
-    if let Some((key, claims)) = state.keys.genuine(text, now) {
-        key.life.check(|| state.proxies.client(parts), now, Error::InvalidToken)?;
-        token::check_expiry(&claims, now)?;
-        token::check_begin(&claims, now)?;
+    let in_time =
+        |claims: &token::Claims| token::check_expiry(claims, now).and_then(|()| token::check_begin(claims, now));
+    if let Some((key, in_time)) = state.keys.genuine(text, now, in_time) {
+        key.life.check(|| state.proxies.client(head), now, Error::InvalidToken)?;
+        in_time?;
         return Ok(Caller(key, Secret::Current));
     }
-    let stranger = |id: Option<&str>, error| state.failures.count(state.proxies.client(parts), id, error);
+    let stranger = |id: Option<&str>, error| state.failures.count(state.proxies.client(head), id, error);
     let token = token::parse(text).map_err(|error| stranger(None, error))?;
     let (key, which) = match signer(state, &token, now).await? {
         Signer::Known(key, which) => (key, which),
         no_signer => return Err(stranger(Some(&token.key_id), no_signer.defect(state))),
     };
-    key.life.check(|| state.proxies.client(parts), now, Error::InvalidToken)?;
+    key.life.check(|| state.proxies.client(head), now, Error::InvalidToken)?;
     let claims = token.checked_claims(key.kind, key.lifetime_rule(), now)?;
     if let Some(client) = &key.oauth_client {
         token.check_party(&claims, client, key.app)?;

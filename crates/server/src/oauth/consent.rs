@@ -37,7 +37,7 @@ async fn show(visit: PageVisit) -> Result<Answer> {
     if let Some(defect) = request.defect() {
         return redirect(StatusCode::SEE_OTHER, &request.back_with_error(defect));
     }
-    let Some((session, person)) = Session::of(&visit.state, &visit.headers).await? else {
+    let Some((session, person)) = Session::of(&visit.state, &visit.head.headers).await? else {
         return Ok(html::sign_in(StatusCode::OK, &request.client, &visit.query_text, None));
     };
     let choice = visit.state.store.read(move |tx| person.choice(tx)).await?;
@@ -45,11 +45,11 @@ async fn show(visit: PageVisit) -> Result<Answer> {
 }
 
 async fn sign_in(visit: PageVisit) -> Result<Answer> {
-    from_our_own_page(&visit.headers)?;
+    from_our_own_page(&visit.head.headers)?;
     let request = request(&visit).await?;
     // What is pasted often has a blank at its end.
     let (id, secret) = (visit.field("key_id").trim(), visit.field("secret").trim());
-    let caller = auth::sign_in(&visit.state, (&visit.headers, visit.address), id, secret).await?;
+    let caller = auth::sign_in(&visit.state, (&visit.head.headers, visit.address), id, secret).await?;
     let Some(caller) = caller.filter(Person::may_sign_in) else {
         let refused = "There is no key of an account or an app with this id and secret.";
         return Ok(html::sign_in(StatusCode::UNAUTHORIZED, &request.client, &visit.query_text, Some(refused)));
@@ -59,9 +59,9 @@ async fn sign_in(visit: PageVisit) -> Result<Answer> {
 }
 
 async fn decide(visit: PageVisit) -> Result<Answer> {
-    from_our_own_page(&visit.headers)?;
+    from_our_own_page(&visit.head.headers)?;
     let request = request(&visit).await?;
-    let Some((session, person)) = Session::of(&visit.state, &visit.headers).await? else {
+    let Some((session, person)) = Session::of(&visit.state, &visit.head.headers).await? else {
         // It took too long: sign in once more.
         return redirect(StatusCode::SEE_OTHER, &format!("consent?{}", visit.query_text));
     };
@@ -85,7 +85,7 @@ async fn show_login(visit: PageVisit) -> Result<Answer> {
 }
 
 async fn login(visit: PageVisit) -> Result<Answer> {
-    from_our_own_page(&visit.headers)?;
+    from_our_own_page(&visit.head.headers)?;
     let token = visit.field("token").to_owned();
     let (state, address) = (visit.state.clone(), visit.address);
     let redeem = move |tx: &mut Tx<'_>| -> Result<Option<Option<AppId>>> {

@@ -60,7 +60,7 @@ fn page(status: StatusCode, title: &str, content: &Markup) -> Answer {
     set(X_FRAME_OPTIONS, const { HeaderValue::from_static("DENY") });
     // What the partner sent along is nobody else's.
     set(REFERRER_POLICY, const { HeaderValue::from_static("same-origin") });
-    Answer { status, body: document.into_string().into(), key_id: None, headers }
+    Answer { status, body: document.into_string().into(), caller: None, headers }
 }
 
 /// Asks who the person is.

@@ -58,9 +58,9 @@ async fn authorize(visit: Visit<Authorize>) -> Result<Answer> {
 }
 
 async fn token(visit: Visit<GetToken>) -> Result<Answer> {
-    let Visit { state, body, parts, .. } = visit;
-    let (store, address) = (state.store.clone(), state.proxies.client(&parts));
-    let name = idempotency::name::<GetToken>(&parts.headers)?;
+    let Visit { state, body, head, .. } = visit;
+    let (store, address) = (state.store.clone(), state.proxies.client(&head));
+    let name = idempotency::name::<GetToken>(&head.headers)?;
     let once = name.map(|name| Once::new::<GetToken>(name, &body.client_id, &Nothing {}, &Nothing {}, &body));
     let once = once.transpose()?.map(Arc::new);
     let asked = once.clone();
