@@ -16,8 +16,6 @@ from test_deliveries import place, raw_target, settled
 ATTEMPTS = 5
 # The gaps carry jitter; after this long without a further POST none will come.
 QUIET_S = 1.2
-# How long a target takes whose calls are to be under way together.
-ANSWERS_S = 1.5
 
 
 def ids(target):
@@ -156,25 +154,28 @@ def test_connections_are_used_again(app, counting):
 
 
 def test_calls_side_by_side_find_their_connections_again(app, counting):
-    """As many as a target gets side by side: all are kept for the next ones."""
-    app.custom(counting.target)
-    groups = [app.group() for _ in range(48)]
+    """All connections of a target that gets many calls at a time are kept for its next ones."""
+    path = place(app, app.custom(counting.target).webhook)
+    groups = [app.group() for _ in range(40)]
 
-    def say_in_all():
+    def say_in_all(held):
+        """Says something in every group. Held, no call is answered before all have come."""
         arrived = len(counting.target.deliveries)
+        counting.target.always = (200, 30 if held else 0)
+        counting.closing.clear()
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda group: app.say(group, "to all"), groups))
         counting.target.wait_deliveries(arrived + len(groups))
+        counting.closing.set()
+        settled(app, path, "pending", 0)
 
     # A target that does well gets more and more.
-    say_in_all()
-    say_in_all()
-    counting.target.always = (200, ANSWERS_S)
-    say_in_all()
-    time.sleep(2 * ANSWERS_S)
+    say_in_all(held=False)
+    say_in_all(held=False)
+    say_in_all(held=True)
     opened = len(counting.peers)
-    assert opened > 32, "calls were made side by side"
-    say_in_all()
+    assert opened >= len(groups), "calls are made side by side"
+    say_in_all(held=True)
     assert len(counting.peers) == opened
 
 
