@@ -70,8 +70,7 @@ struct Untold {
 fn tell_owners(tx: &mut Tx<'_>, state: &State) -> Result<()> {
     for Untold { app, key, days } in untold(tx)? {
         note(tx, &app, &key, days)?;
-        let payload = serde_json::to_value(KeyExpiring { key, within_days: days })?;
-        notices::key_expiring(tx, state, &app, &payload)?;
+        notices::key_expiring(tx, state, &app, &KeyExpiring { key, within_days: days })?;
     }
     Ok(())
 }

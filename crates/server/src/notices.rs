@@ -1,7 +1,14 @@
 //! Notices: what the server itself tells an app's owner. They go by a webhook that belongs to the app and not to an
 //! integration, so they are written down, retried and logged like everything that webhooks are told.
 
-use crate::{call::Call, delivery::outbox::New, error::Result, router::Builder, state::State, webhooks};
+use crate::{
+    call::Call,
+    delivery::outbox::New,
+    error::{Error, Result},
+    router::Builder,
+    state::State,
+    webhooks,
+};
 use heliograph_store::{Tx, args};
 use heliograph_wire::{
     id::{AppId, EventId, WebhookId},
@@ -10,7 +17,8 @@ use heliograph_wire::{
     problem::Missing,
     time::Timestamp,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 // ---- Handlers
 
@@ -62,15 +70,17 @@ fn kept(tx: &Tx<'_>, state: &State, app: AppId) -> Result<Option<Notices>> {
 
 /// Tells that a webhook was paused. It is not told to the webhook itself.
 pub fn webhook_paused(tx: &mut Tx<'_>, state: &State, app: &str, webhook: &str, since: Timestamp) -> Result<()> {
-    tell(tx, state, app, WEBHOOK_PAUSED, webhook, &json!({ "webhook": { "id": webhook }, "failingSince": since }))
+    let id = webhook.parse().map_err(|_| Error::Internal("a webhook has a strange id".into()))?;
+    let payload = WebhookPaused { webhook: PausedWebhook { id }, failing_since: since };
+    tell(tx, state, app, WEBHOOK_PAUSED, webhook, &payload)
 }
 
 /// Tells that a key ends soon.
-pub fn key_expiring(tx: &mut Tx<'_>, state: &State, app: &str, payload: &Value) -> Result<()> {
+pub fn key_expiring(tx: &mut Tx<'_>, state: &State, app: &str, payload: &KeyExpiring) -> Result<()> {
     tell(tx, state, app, KEY_EXPIRING, "", payload)
 }
 
-fn tell(tx: &mut Tx<'_>, state: &State, app: &str, kind: &str, but: &str, payload: &Value) -> Result<()> {
+fn tell(tx: &mut Tx<'_>, state: &State, app: &str, kind: &str, but: &str, payload: &impl Serialize) -> Result<()> {
     let Some(webhook) = target(tx, app)?.filter(|(id, _)| id != but) else { return Ok(()) };
     let id = EventId::new(tx.id());
     let event = json!({ "id": id, "createdAt": Timestamp(tx.now()), "type": kind, "payload": payload }).to_string();

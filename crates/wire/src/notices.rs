@@ -27,6 +27,25 @@ operations! { "Notices"
 /// The type of the notice that a webhook was paused because nothing arrived there any more.
 pub const WEBHOOK_PAUSED: &str = "heliograph:webhook:paused";
 
+/// What the notice that a webhook was paused carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "webhookPaused")]
+pub struct WebhookPaused {
+    /// The webhook.
+    pub webhook: PausedWebhook,
+    /// Since when nothing has arrived there.
+    pub failing_since: Timestamp,
+}
+
+/// A webhook, as a notice tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "webhookPausedWebhook")]
+pub struct PausedWebhook {
+    /// Its id.
+    pub id: WebhookId,
+}
+
 /// The type of the notice that a key ends soon.
 pub const KEY_EXPIRING: &str = "heliograph:key:expiring";
 /// Within how many days of a key's end its app's owner is told: once for each, as long as the end is not moved.

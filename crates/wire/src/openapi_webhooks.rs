@@ -11,21 +11,23 @@ use crate::{
     },
     id::EventId,
     messages::Message,
+    notices::{KEY_EXPIRING, KeyExpiring, WEBHOOK_PAUSED, WebhookPaused},
+    op::Nothing,
     time::Timestamp,
     user_events::{ClientAddPayload, ClientRemovePayload, ClientUpdatePayload, UserMergePayload, UserUpdatePayload},
+    webhook_health::TEST,
     webhooks::Trigger,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-/// One entry for each trigger.
+/// One entry for each trigger, and for what comes without one.
 pub fn webhooks(generator: &mut SchemaGenerator) -> Map<String, Value> {
-    let mut described = Map::new();
-    for &trigger in Trigger::ALL {
-        let payload = payload(trigger, generator);
-        described.insert(trigger.name().to_owned(), webhook(trigger, payload, generator));
-    }
-    described
+    let mut kinds: Vec<_> = Trigger::ALL.iter().map(|&one| (one.name(), payload(one, generator))).collect();
+    kinds.push((WEBHOOK_PAUSED, schema::<WebhookPaused>(generator)));
+    kinds.push((KEY_EXPIRING, schema::<KeyExpiring>(generator)));
+    kinds.push((TEST, schema::<Nothing>(generator)));
+    kinds.into_iter().map(|(kind, payload)| (kind.to_owned(), webhook(kind, payload, generator))).collect()
 }
 
 /// What an event carries.
@@ -70,14 +72,14 @@ fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
 }
 
 /// A call may carry events of several types; this tells what one of this type looks like.
-fn webhook(trigger: Trigger, payload: Value, generator: &mut SchemaGenerator) -> Value {
+fn webhook(kind: &str, payload: Value, generator: &mut SchemaGenerator) -> Value {
     let event = json!({
         "type": "object",
         "required": ["id", "createdAt", "type", "payload"],
         "properties": {
             "id": schema::<EventId>(generator),
             "createdAt": schema::<Timestamp>(generator),
-            "type": { "const": trigger.name() },
+            "type": { "const": kind },
             "payload": payload,
         },
     });
@@ -91,7 +93,7 @@ fn webhook(trigger: Trigger, payload: Value, generator: &mut SchemaGenerator) ->
         },
     });
     json!({ "post": {
-        "summary": trigger.name(),
+        "summary": kind,
         "security": [],
         "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
         "responses": { "2XX": { "description": "Taken. After any other answer the call may be made again." } },
