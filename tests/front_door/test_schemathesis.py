@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from lib import long, world
+from lib.contract import triggers
 from lib.server import ROOT, SHORT_GAPS, clean_environment
 
 SECONDS = long.SECONDS or 55
@@ -32,8 +33,7 @@ def settle(server):
     app = world.new_app(server)
     users = [app.user() for _ in range(5)]
     conversations = [app.personal(user) for user in users] + [app.group(*users[:2]) for _ in range(3)]
-    triggers = sorted(kind for kind in server.contract.document["webhooks"] if not kind.startswith("heliograph:"))
-    bots = [app.custom(triggers=triggers) for _ in range(3)]
+    bots = [app.custom(triggers=triggers(server.contract.document)) for _ in range(3)]
     channels = [app.api.post(f"{app.path}/integrations", {"type": kind}).ok(201)["integration"]["id"]
                 for kind in ("web", "android", "whatsapp")]
     offer = {"type": "text", "text": "Choose", "actions": [{"type": "postback", "text": "Yes", "payload": "yes"}]}

@@ -4,6 +4,7 @@ sources in full, and one that does not. Both get what our document says, and wha
 import json
 
 import pytest
+from lib.contract import triggers
 from lib.reference import fields, reference
 from lib.server import run
 from lib.world import unique
@@ -27,9 +28,8 @@ class Stage:
     def __init__(self, app, sink):
         self.app, self.api = app, app.api
         self.brief, self.full = sink.target(), sink.target()
-        triggers = sorted(app.server.contract.document["webhooks"])
-        self.bot = app.custom(self.brief, triggers)
-        app.custom(self.full, triggers, includeFullUser=True, includeFullSource=True)
+        self.bot = app.custom(self.brief, TRIGGERS)
+        app.custom(self.full, TRIGGERS, includeFullUser=True, includeFullSource=True)
         self.web = app.api.post(f"{app.path}/integrations", {"type": "web"}).ok(201)["integration"]
         self.user = app.user(profile={"givenName": "Jane"})
         body = {"type": "personal", "participants": [{"userId": self.user["id"], "subscribeSDKClient": True}]}
@@ -180,7 +180,7 @@ def delete(stage):
 
 
 DOCUMENT = json.loads(run("openapi").stdout)
-TRIGGERS = sorted(DOCUMENT["webhooks"])
+TRIGGERS = triggers(DOCUMENT)
 # By channels and SDKs alone a user is heard of; what an API's caller does has neither client nor device.
 ON_A_CHANNEL = {"conversation:postback", "conversation:referral", "conversation:typing", "passthrough:messaging"}
 

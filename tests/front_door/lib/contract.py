@@ -30,6 +30,11 @@ def pointer(text):
     return text.replace("~", "~0").replace("/", "~1").replace("{", "%7B").replace("}", "%7D")
 
 
+def triggers(document):
+    """What an integration may ask to be told of. What is ours comes without being asked for."""
+    return sorted(kind for kind in document["webhooks"] if not kind.startswith("heliograph:"))
+
+
 def path_of(url):
     """The path of a URL, or of a request's target, which need not be one."""
     return re.match(r"(\w+://[^/?#]*)?([^?#]*)", url)[2]
