@@ -9,14 +9,25 @@ use std::{fmt, str::FromStr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
+/// The printed form of a point in time, on the stack.
+struct Text([u8; 24]);
+
+impl Text {
+    fn as_str(&self) -> &str {
+        // Only ASCII is ever written into it.
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 impl Timestamp {
     fn instant(self) -> Instant {
         // Out of range only for years beyond 9999, which nothing here can make.
         Instant::from_millisecond(self.0).unwrap_or_default()
     }
 
-    /// Its printed form, on the stack: nearly every answer holds some. None for years before 0, which have more digits.
-    fn text(self) -> Option<[u8; 24]> {
+    /// Its printed form without an allocation: nearly every answer holds some. None for years before 0, which have more
+    /// digits.
+    fn text(self) -> Option<Text> {
         let at = Offset::UTC.to_datetime(self.instant());
         let mut text = *b"0000-00-00T00:00:00.000Z";
         let mut put = |from: usize, digits: usize, number: u16| {
@@ -31,15 +42,15 @@ impl Timestamp {
         for (from, two) in [(5, at.month()), (8, at.day()), (11, at.hour()), (14, at.minute()), (17, at.second())] {
             put(from, 2, u16::from(two.unsigned_abs()));
         }
-        Some(text)
+        Some(Text(text))
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.text().as_ref().map(|text| str::from_utf8(text)) {
-            Some(Ok(text)) => f.pad(text),
-            _ => write!(f, "{:.3}", self.instant()),
+        match self.text() {
+            Some(text) => f.pad(text.as_str()),
+            None => write!(f, "{:.3}", self.instant()),
         }
     }
 }
@@ -51,9 +62,9 @@ impl FromStr for Timestamp {
 }
 impl Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.text().as_ref().map(|text| str::from_utf8(text)) {
-            Some(Ok(text)) => serializer.serialize_str(text),
-            _ => serializer.collect_str(self),
+        match self.text() {
+            Some(text) => serializer.serialize_str(text.as_str()),
+            None => serializer.collect_str(self),
         }
     }
 }

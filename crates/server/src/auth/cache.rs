@@ -206,3 +206,46 @@ impl State {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn key(read_at: i64, deletions: u64) -> Arc<Key> {
+        let secret = Zeroizing::new("s".repeat(86));
+        Arc::new(Key { read_at, deletions, ..Key::new("app_1".to_owned(), KeyKind::App, secret) })
+    }
+
+    fn claims() -> Claims {
+        serde_json::from_value(json!({ "scope": "app" })).unwrap()
+    }
+
+    #[test]
+    fn what_was_read_is_believed_for_a_moment() {
+        let (keys, key) = (KeyCache::default(), key(1000, 0));
+        keys.keep(&key);
+        keys.keep_genuine("head.body.signature", &key, claims());
+        for (now, believed) in [(999, false), (1000, true), (1000 + BELIEVED_MS - 1, true), (1000 + BELIEVED_MS, false)]
+        {
+            assert_eq!(keys.fresh("app_1", now).is_some(), believed, "{now}");
+            assert_eq!(keys.genuine("head.body.signature", now, |_| ()).is_some(), believed, "{now}");
+        }
+        assert!(keys.genuine("other.body.signature", 1000, |_| ()).is_none(), "a signature is good for its own token");
+        assert!(keys.genuine("head.body.other", 1000, |_| ()).is_none());
+    }
+
+    /// Whoever was at it when a key was deleted keeps what they had read of it. Nobody believes that.
+    #[test]
+    fn what_was_read_before_a_deletion_is_not_believed_after_it() {
+        let (keys, before) = (KeyCache::default(), key(1000, 0));
+        keys.forget_all();
+        keys.keep(&before);
+        keys.keep_genuine("head.body.signature", &before, claims());
+        assert!(keys.fresh("app_1", 1000).is_none());
+        assert!(keys.genuine("head.body.signature", 1000, |_| ()).is_none());
+        let after = key(1000, 1);
+        keys.keep(&after);
+        assert!(keys.fresh("app_1", 1000).is_some());
+    }
+}
