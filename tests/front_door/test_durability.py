@@ -1,11 +1,12 @@
-"""kill -9: nothing acknowledged is lost, neither the change nor its webhook."""
+"""kill -9, and a disk that takes no more: nothing acknowledged is lost, neither the change nor its webhook."""
 
+import resource
 import threading
 import time
 
 import pytest
 import requests
-from lib.server import SHORT_GAPS
+from lib.server import SHORT_GAPS, Server
 from lib.world import EVERY_TRIGGER, new_app, text_message
 
 THREADS = 8
@@ -212,3 +213,46 @@ def test_delivery_outlives_a_full_memory(launch, sink):
         missing = set(storm.ledger) - {event["payload"]["message"]["id"] for one in good for event in one.events}
     assert not missing, f"{len(missing)} of {len(storm.ledger)} never arrived"
     assert server.stop() == 0
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the size of another program's files is limited on Linux alone")
+@pytest.mark.parametrize("size_limit", [120_000, 131_000, 500_123])
+def test_a_disk_that_takes_no_more(tmp_path, size_limit):
+    """The log on SQLite cannot grow: what is refused leaves nothing behind, and when there is room all goes on."""
+    server = Server("sqlite", tmp_path / "server", *SHORT_GAPS)
+    # The signal would end the server; without it, it is told what a full disk tells.
+    server.starter = ["sh", "-c", "trap '' XFSZ && exec \"$0\" \"$@\""]
+    server.start()
+    try:
+        app = new_app(server)
+        conversations = [app.group() for _ in range(THREADS)]
+        assert app.key
+        log = server.data / "heliograph.db-wal"
+        server.may_fail = True
+        pid, least = server.process.pid, log.stat().st_size
+        with Storm(app, conversations) as storm:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (least + size_limit, resource.RLIM_INFINITY))
+            deadline = time.monotonic() + 30
+            while "a group of transactions failed" not in server.stderr and time.monotonic() < deadline:
+                time.sleep(0.01)
+            time.sleep(0.2)
+            assert log.stat().st_size <= least + size_limit
+            refused = len(storm.ledger)
+            # What is there can be read all the time.
+            assert app.api.get(app.path).ok(200)
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            while len(storm.ledger) < refused + 100 and time.monotonic() < deadline:
+                time.sleep(0.01)
+        assert "a group of transactions failed" in server.stderr, "nothing was refused"
+        assert len(storm.ledger) >= refused + 100, "it goes on by itself"
+        server.kill9()
+        server.start()
+        stored = {}
+        for conversation in conversations:
+            for message, text in all_messages(app, conversation).items():
+                stored[message] = (conversation["id"], text)
+        assert {message: stored.get(message) for message in storm.ledger} == storm.ledger
+        assert server.sql("PRAGMA integrity_check") == "ok"
+        assert server.stop() == 0
+    finally:
+        server.end()

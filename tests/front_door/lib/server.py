@@ -59,6 +59,8 @@ class Server:
         self.process, self.url, self._contract, self.shown_once = None, None, None, None
         # How many answers were judged, by the id of their request; and whether an error of its own is none of a test.
         self.judged, self.may_fail, self.killed = Counter(), False, False
+        # What the binary is started by, if it is not started itself.
+        self.starter = []
 
     @classmethod
     def beside(cls, one, folder, *flags):
@@ -80,7 +82,7 @@ class Server:
         self.folder.mkdir(parents=True, exist_ok=True)
         out, err = open(self.folder / "stdout", "ab"), open(self.folder / "stderr", "ab")
         offset = out.tell()
-        command = [BINARY, "serve", "--listen", self.listen, *self.place(), *self.flags]
+        command = [*self.starter, BINARY, "serve", "--listen", self.listen, *self.place(), *self.flags]
         with out, err:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=self.folder,

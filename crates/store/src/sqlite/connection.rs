@@ -4,6 +4,7 @@ use crate::{Arg, Error, text};
 use rusqlite::{
     ErrorCode, OpenFlags, ToSql,
     config::DbConfig,
+    ffi::Error as Code,
     types::{ToSqlOutput, ValueRef},
 };
 use std::{
@@ -42,7 +43,8 @@ impl Connection {
     /// Opens an existing file.
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let sqlite = rusqlite::Connection::open_with_flags(path, flags)?;
+        let vfs = heliograph_wal::register().map_err(|code| rusqlite::Error::SqliteFailure(Code::new(code), None))?;
+        let sqlite = rusqlite::Connection::open_with_flags_and_vfs(path, flags, vfs)?;
         // Two who open a new file at once both switch it to WAL, and SQLite refuses one of them without waiting.
         let since = Instant::now();
         while let Err(error) = sqlite.execute_batch(PRAGMAS) {
