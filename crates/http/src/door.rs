@@ -5,10 +5,13 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::patience::Patient;
@@ -64,19 +67,55 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let slots = Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS)));
-    let tasks = TaskTracker::new();
-    let cut = CancellationToken::new();
+    let (tasks, closing) = (TaskTracker::new(), Arc::new(Closing::default()));
     let http = protocol(&limits);
     while let Some(Some(guest)) = stop.run_until_cancelled(next_guest(&listener, &slots)).await {
         // A task of its own per connection: a panic ends this connection and no other.
-        tasks.spawn(attend(guest, limits.write_timeout, http.clone(), answer.clone(), stop.clone(), cut.clone()));
+        tasks.spawn(attend(guest, limits.write_timeout, http.clone(), answer.clone(), Arc::clone(&closing)));
     }
     drop(listener);
+    closing.begin();
     tasks.close();
     if tokio::time::timeout(limits.drain, tasks.wait()).await.is_err() {
         tracing::warn!(connections = tasks.len(), "cutting connections that outlasted the drain");
-        cut.cancel();
+        closing.cut.cancel();
         tasks.wait().await;
+    }
+}
+
+/// What connections are told at the end.
+#[derive(Default)]
+struct Closing {
+    /// Whether to finish has been said.
+    begun: AtomicBool,
+    /// To finish: no more than the request in flight.
+    finish: CancellationToken,
+    /// To end now.
+    cut: CancellationToken,
+}
+
+impl Closing {
+    fn begin(&self) {
+        self.begun.store(true, Ordering::Release);
+        self.finish.cancel();
+    }
+
+    /// Waits for `connection`; `None` if it is to finish before it has ended.
+    ///
+    /// To ask a token takes two locks, which all connections would meet at whenever one of them has something to do. So it
+    /// is asked once, which has this task woken when the time comes, and then not before that has been said.
+    async fn watch<C: Future>(&self, mut connection: Pin<&mut C>) -> Option<C::Output> {
+        let (mut finish, mut asked) = (pin!(self.finish.cancelled()), false);
+        poll_fn(|context| {
+            if let Poll::Ready(outcome) = connection.as_mut().poll(context) {
+                return Poll::Ready(Some(outcome));
+            }
+            if std::mem::replace(&mut asked, true) && !self.begun.load(Ordering::Acquire) {
+                return Poll::Pending;
+            }
+            finish.as_mut().poll(context).map(|()| None)
+        })
+        .await
     }
 }
 
@@ -124,14 +163,8 @@ fn is_the_clients_doing(error: &io::Error) -> bool {
     )
 }
 
-async fn attend<A, F, B>(
-    guest: Guest,
-    patience: Duration,
-    http: http1::Builder,
-    answer: A,
-    stop: CancellationToken,
-    cut: CancellationToken,
-) where
+async fn attend<A, F, B>(guest: Guest, patience: Duration, http: http1::Builder, answer: A, closing: Arc<Closing>)
+where
     A: Fn(Request<Incoming>, SocketAddr) -> F + Send + 'static,
     F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
     B: Body + Send + 'static,
@@ -141,11 +174,11 @@ async fn attend<A, F, B>(
     let Guest { stream, peer, _slot } = guest;
     let service = service_fn(move |request| answer(request, peer));
     let mut connection = pin!(http.serve_connection(TokioIo::new(Patient::new(stream, patience)), service));
-    let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        () = stop.cancelled() => {
+    let outcome = match closing.watch(connection.as_mut()).await {
+        Some(outcome) => outcome,
+        None => {
             connection.as_mut().graceful_shutdown();
-            match cut.run_until_cancelled(connection).await {
+            match closing.cut.run_until_cancelled(connection).await {
                 Some(outcome) => outcome,
                 None => return,
             }

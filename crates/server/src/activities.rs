@@ -85,7 +85,7 @@ fn tell(
     user: Option<&User>,
 ) -> Result<()> {
     let subscribers = Subscribers::of(tx, call.path.app_id)?;
-    events::record(tx, &call.state, &subscribers, trigger, Some(conversation), |to| ActivityPayload {
+    events::record(tx, call.state, &subscribers, trigger, Some(conversation), |to| ActivityPayload {
         conversation: conversation.clone(),
         activity: Activity {
             r#type: call.body.r#type,

@@ -19,7 +19,7 @@ pub fn routes(on: &mut Builder<'_>) {
 async fn create(call: Call<CreateAppKey>) -> Result<AppKeyReply> {
     call.write(|tx, call| {
         let id = AppKeyId::new(tx.id()).to_string();
-        let kept = keys::create(tx, &call.state, &Owner::app(call.path.app_id), id, &call.body.display_name)?;
+        let kept = keys::create(tx, call.state, &Owner::app(call.path.app_id), id, &call.body.display_name)?;
         Ok(AppKeyReply { key: show(kept)? })
     })
     .await
@@ -27,7 +27,7 @@ async fn create(call: Call<CreateAppKey>) -> Result<AppKeyReply> {
 
 async fn list(call: Call<ListAppKeys>) -> Result<AppKeyList> {
     call.read(|tx, call| {
-        let mode = key_policy::of_app(tx, &call.state, call.path.app_id)?;
+        let mode = key_policy::of_app(tx, call.state, call.path.app_id)?;
         let kept = keys::list(tx, &call.state.vault, &Owner::app(call.path.app_id))?;
         Ok(AppKeyList { keys: kept.into_iter().map(|kept| show(kept.shown_in(mode))).collect::<Result<_>>()? })
     })
@@ -37,7 +37,7 @@ async fn list(call: Call<ListAppKeys>) -> Result<AppKeyList> {
 async fn get(call: Call<GetAppKey>) -> Result<AppKeyReply> {
     call.read(|tx, call| {
         let id = call.path.key_id.text();
-        let mode = key_policy::of_app(tx, &call.state, call.path.app_id)?;
+        let mode = key_policy::of_app(tx, call.state, call.path.app_id)?;
         let kept = keys::find(tx, &call.state.vault, &Owner::app(call.path.app_id), id.as_str())?;
         Ok(AppKeyReply { key: show(kept.shown_in(mode))? })
     })
@@ -47,7 +47,7 @@ async fn get(call: Call<GetAppKey>) -> Result<AppKeyReply> {
 async fn delete(call: Call<DeleteAppKey>) -> Result<Nothing> {
     call.write(|tx, call| {
         let id = call.path.key_id.text();
-        keys::delete(tx, &call.state, &Owner::app(call.path.app_id), id.as_str())?;
+        keys::delete(tx, call.state, &Owner::app(call.path.app_id), id.as_str())?;
         Ok(Nothing {})
     })
     .await

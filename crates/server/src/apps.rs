@@ -130,7 +130,7 @@ fn change(tx: &mut Tx<'_>, call: &Call<UpdateApp>) -> Result<AppReply> {
     app.metadata.merge(metadata);
     app.metadata = checked(app.metadata)?;
     save(tx, &app)?;
-    let state = call.state.clone();
+    let state = call.state;
     tx.after_commit(move || state.retention.ring());
     Ok(AppReply { app: app.show() })
 }
@@ -145,9 +145,9 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteApp>) -> Result<Nothing> {
     for statement in EVERYTHING_IN_AN_APP {
         tx.execute(statement, args![app.text().as_str()])?;
     }
-    keys::forget_after_commit(tx, &call.state);
-    removal::tell_after_commit(tx, &call.state);
-    let state = call.state.clone();
+    keys::forget_after_commit(tx, call.state);
+    removal::tell_after_commit(tx, call.state);
+    let state = call.state;
     tx.after_commit(move || {
         state.vault.forget(app.text().as_str());
         state.dispatcher.forget_targets();

@@ -92,8 +92,8 @@ where
     pub async fn read<T: Send + 'static>(self, rule: fn(&Tx<'_>, &Self) -> Result<T>) -> Result<T> {
         // In a box: the futures on the way hand it on, and each would hold it whole.
         let call = Box::new(self);
-        let store = call.state.store.clone();
-        store
+        call.state
+            .store
             .read(move |tx| {
                 call.admit(tx)?;
                 rule(tx, &call)
@@ -108,8 +108,8 @@ where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
         let call = Box::new(self);
-        let store = call.state.store.clone();
-        store
+        call.state
+            .store
             .write(move |tx| {
                 call.admit(tx)?;
                 let audited = |tx: &mut Tx<'_>| audit::audited(tx, &call, &rule);
@@ -299,7 +299,7 @@ async fn enter<O: Operation>(
     body: Option<&mut Incoming>,
     known: &mut Option<Caller>,
 ) -> Result<Call<O>> {
-    let caller = authenticate(&state, &head).await?;
+    let caller = authenticate(state, &head).await?;
     *known = Some(caller.clone());
     state.limits.admit_key(caller.key_id())?;
     if let Some(rate) = caller.rate() {

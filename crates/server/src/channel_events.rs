@@ -53,7 +53,7 @@ fn note(tx: &mut Tx<'_>, call: &Call<ReportChannelEvent>) -> Result<Nothing> {
     let user = subject(tx, app, &conversation.shown.key, &call.body)?;
     let way = Way::of(tx, app, channel, user.key.id)?;
     let subscribers = Subscribers::of(tx, app)?;
-    let report = Report { state: &call.state, app, subscribers, conversation, user, way };
+    let report = Report { state: call.state, app, subscribers, conversation, user, way };
     match call.body.event.clone() {
         ChannelEvent::DeliveredToChannel(told) => report.delivered(tx, Trigger::MessageDeliveryChannel, told, false),
         ChannelEvent::DeliveredToUser(told) => report.delivered(tx, Trigger::MessageDeliveryUser, told, true),
@@ -80,8 +80,8 @@ fn subject(tx: &Tx<'_>, app: AppId, conversation: &ConversationTruncated, body: 
 }
 
 /// One report, with all that is told of it.
-struct Report<'c> {
-    state: &'c State,
+struct Report {
+    state: State,
     app: AppId,
     subscribers: Subscribers,
     conversation: conversations::Kept,
@@ -89,7 +89,7 @@ struct Report<'c> {
     way: Way,
 }
 
-impl Report<'_> {
+impl Report {
     /// The user did something: they are there, by this client, and somebody has to answer.
     fn user_acts(&mut self, tx: &mut Tx<'_>) -> Result<()> {
         self.way.seen(tx, self.app, self.user.key.id)?;

@@ -36,7 +36,7 @@ async fn deliver(mut call: Call<DeliverChannelMessage>) -> Result<ChannelMessage
     if !files.is_empty() {
         // No address is asked for somebody who may not write here.
         call.ask(|tx, path| apps::require(tx, path.app_id)).await?;
-        let known = media::ask(&call.state, call.path.app_id, files).await?;
+        let known = media::ask(call.state, call.path.app_id, files).await?;
         media::describe(&mut call.body.content, &known);
     }
     call.write(take).await
@@ -47,7 +47,7 @@ async fn deliver(mut call: Call<DeliverChannelMessage>) -> Result<ChannelMessage
 fn take(tx: &mut Tx<'_>, call: &Call<DeliverChannelMessage>) -> Result<ChannelMessageReply> {
     let (app, body) = (call.path.app_id, &call.body);
     let coming = Coming {
-        state: &call.state,
+        state: call.state,
         caller: &call.caller,
         app,
         who: &body.who,
@@ -73,7 +73,7 @@ fn take(tx: &mut Tx<'_>, call: &Call<DeliverChannelMessage>) -> Result<ChannelMe
         references: None,
     };
     let subscribers = Subscribers::of(tx, app)?;
-    let posted = messages::publish(tx, &call.state, app, &subscribers, conversation, draft)?;
+    let posted = messages::publish(tx, call.state, app, &subscribers, conversation, draft)?;
     if let Some(QuotedMessage::Message { message }) = &quoted {
         quotes::note(tx, app, id, posted.message.id, message.id)?;
     }

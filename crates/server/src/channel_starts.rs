@@ -44,7 +44,7 @@ async fn start(call: Call<StartChannelConversation>) -> Result<ChannelStartReply
 
 fn begin(tx: &mut Tx<'_>, call: &Call<StartChannelConversation>) -> Result<ChannelStartReply> {
     let coming = Coming {
-        state: &call.state,
+        state: call.state,
         caller: &call.caller,
         app: call.path.app_id,
         who: &call.body.who,
@@ -59,7 +59,7 @@ fn begin(tx: &mut Tx<'_>, call: &Call<StartChannelConversation>) -> Result<Chann
 /// That a user comes, as it is reported.
 pub struct Coming<'c> {
     /// The server.
-    pub state: &'c State,
+    pub state: State,
     /// Who reports it.
     pub caller: &'c Caller,
     /// The app.
@@ -203,7 +203,7 @@ fn as_report(theirs: &ChannelUser) -> ClientReport {
 /// Tells that a user was led to a conversation that was there before.
 pub fn tell_of_referral(
     tx: &mut Tx<'_>,
-    state: &State,
+    state: State,
     subscribers: &Subscribers,
     conversation: &ConversationTruncated,
     user: &User,

@@ -46,7 +46,7 @@ async fn create(mut call: Call<CreateClient>) -> Result<ClientReply> {
     if !files.is_empty() {
         // No address is asked for somebody who may not write here.
         call.ask(|tx, path| apps::require(tx, path.app_id)).await?;
-        let known = media::ask(&call.state, call.path.app_id, files).await?;
+        let known = media::ask(call.state, call.path.app_id, files).await?;
         if let Some(message) = &mut call.body.confirmation.message {
             media::describe(&mut message.content, &known);
         }
@@ -82,14 +82,14 @@ async fn report(call: Call<ReportClient>) -> Result<ClientReply> {
 // ---- Rules
 
 /// A client of a user, and what is told about it.
-struct Subject<'c> {
-    state: &'c State,
+struct Subject {
+    state: State,
     subscribers: Subscribers,
     app: AppId,
     user: User,
 }
 
-impl Subject<'_> {
+impl Subject {
     /// The conversation that a client takes part in first.
     fn conversation_of(&self, tx: &Tx<'_>, client: ClientId) -> Result<Option<ConversationTruncated>> {
         let Some(id) = rows::first_conversation(tx, self.app, self.user.key.id, client)? else { return Ok(None) };
@@ -167,7 +167,7 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateClient>) -> Result<ClientReply> {
     // One that is not to be the first of its conversation sorts after all that were ever used.
     let used_at = if criteria.primary() { tx.now() } else { 0 };
     rows::subscribe(tx, app, conversation.id, user.key.id, client.id, used_at)?;
-    let subject = Subject { state: &call.state, subscribers: Subscribers::of(tx, app)?, app, user };
+    let subject = Subject { state: call.state, subscribers: Subscribers::of(tx, app)?, app, user };
     subject.tell_added(tx, &client, Some(&conversation), ClientAddReason::ChannelLinking, &Source::api())?;
     Ok(ClientReply { client })
 }
@@ -260,7 +260,7 @@ fn take_away(tx: &mut Tx<'_>, call: &Call<RemoveClient>) -> Result<Nothing> {
     if client.r#type == ClientType::Sdk {
         return Err(Error::invalid("Cannot remove a client of type 'sdk'"));
     }
-    let subject = Subject { state: &call.state, subscribers: Subscribers::of(tx, app)?, app, user };
+    let subject = Subject { state: call.state, subscribers: Subscribers::of(tx, app)?, app, user };
     subject.discard(tx, &client, ClientRemoveReason::Api, None)?;
     Ok(Nothing {})
 }
@@ -284,7 +284,7 @@ fn note(tx: &mut Tx<'_>, call: &Call<ReportClient>) -> Result<ClientReply> {
             "outcome should be reported of a channel's client whose status is {expected}"
         )));
     }
-    let subject = Subject { state: &call.state, subscribers: Subscribers::of(tx, app)?, app, user };
+    let subject = Subject { state: call.state, subscribers: Subscribers::of(tx, app)?, app, user };
     take_over(&mut client, report);
     let reason = match report.outcome {
         ClientOutcome::LinkFailed | ClientOutcome::LinkCancelled => {
@@ -329,7 +329,7 @@ fn take_over(client: &mut Client, report: &ClientReport) {
 }
 
 /// Makes a pending client an active one. An address on a channel is one user's: whoever had it loses it.
-fn confirm(tx: &mut Tx<'_>, subject: &Subject<'_>, client: &mut Client, address: Option<String>) -> Result<()> {
+fn confirm(tx: &mut Tx<'_>, subject: &Subject, client: &mut Client, address: Option<String>) -> Result<()> {
     let now = Timestamp(tx.now());
     client.status = ClientStatus::Active;
     client.external_id = client.external_id.take().or(address);
@@ -352,7 +352,7 @@ fn confirm(tx: &mut Tx<'_>, subject: &Subject<'_>, client: &mut Client, address:
 /// whose it is.
 pub fn confirm_by_activity(
     tx: &mut Tx<'_>,
-    state: &State,
+    state: State,
     app: AppId,
     integration: IntegrationId,
     named: Option<&User>,
@@ -414,7 +414,7 @@ pub fn bring_up_to_date(
 /// Has the SDKs of a user take part in a conversation; a user who has none gets the client that all of them share.
 pub fn subscribe_sdk(
     tx: &mut Tx<'_>,
-    state: &State,
+    state: State,
     app: AppId,
     conversation: ConversationId,
     user: &User,
@@ -424,14 +424,14 @@ pub fn subscribe_sdk(
 }
 
 /// The client that all SDKs of a user share. A user who has none gets it, by the way by which they are heard of.
-pub fn sdk_of(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User, source: &Source) -> Result<ClientId> {
+pub fn sdk_of(tx: &mut Tx<'_>, state: State, app: AppId, user: &User, source: &Source) -> Result<ClientId> {
     match rows::sdk(tx, app, user.key.id)? {
         Some(client) => Ok(client.id),
         None => Ok(make_sdk(tx, state, app, user, source)?.id),
     }
 }
 
-fn make_sdk(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User, source: &Source) -> Result<Client> {
+fn make_sdk(tx: &mut Tx<'_>, state: State, app: AppId, user: &User, source: &Source) -> Result<Client> {
     let now = Some(Timestamp(tx.now()));
     let client = Client {
         status: ClientStatus::Active,

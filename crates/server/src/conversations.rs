@@ -101,12 +101,12 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateConversation>) -> Result<Conversation
     conversation.icon_url = new.icon_url;
     insert(tx, app, &conversation)?;
     for (user, subscribe) in &invited {
-        participants::add(tx, &call.state, app, conversation.key.id, user, 0, *subscribe)?;
+        participants::add(tx, call.state, app, conversation.key.id, user, 0, *subscribe)?;
     }
     let user = invited.first().map(|(user, _)| user).filter(|_| personal);
     let source = Source::api();
     let beginning = Beginning { reason: CreationReason::None, source: &source, referral: None };
-    tell_of_creation(tx, &call.state, app, &conversation.key, user, &beginning)?;
+    tell_of_creation(tx, call.state, app, &conversation.key, user, &beginning)?;
     Ok(ConversationReply { conversation })
 }
 
@@ -142,7 +142,7 @@ pub struct Beginning<'b> {
 }
 
 /// The conversation of a user who has none yet and comes by a channel. It is their default one.
-pub fn begin(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User, beginning: &Beginning<'_>) -> Result<Kept> {
+pub fn begin(tx: &mut Tx<'_>, state: State, app: AppId, user: &User, beginning: &Beginning<'_>) -> Result<Kept> {
     let mut conversation = fresh(tx, ConversationType::Personal);
     conversation.key.active_switchboard_integration = controlled_at_first(tx, app, beginning.source.integration_id)?;
     conversation.is_default = true;
@@ -154,7 +154,7 @@ pub fn begin(tx: &mut Tx<'_>, state: &State, app: AppId, user: &User, beginning:
 
 fn tell_of_creation(
     tx: &mut Tx<'_>,
-    state: &State,
+    state: State,
     app: AppId,
     conversation: &ConversationTruncated,
     user: Option<&User>,
@@ -266,14 +266,14 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteConversation>) -> Result<Nothing> {
         return Err(Error::invalid(format!("Conversation {id} cannot be deleted because it is the default.")));
     }
     let subscribers = Subscribers::of(tx, app)?;
-    delete_whole(tx, &call.state, &subscribers, app, &conversation.key)?;
+    delete_whole(tx, call.state, &subscribers, app, &conversation.key)?;
     Ok(Nothing {})
 }
 
 /// Deletes a conversation with all it holds, and tells of it.
 fn delete_whole(
     tx: &mut Tx<'_>,
-    state: &State,
+    state: State,
     subscribers: &Subscribers,
     app: AppId,
     conversation: &ConversationTruncated,
@@ -291,7 +291,7 @@ pub fn all_of_user(tx: &Tx<'_>, app: AppId, user: UserId) -> Result<Vec<Conversa
 }
 
 /// What becomes of a user's conversations when the user goes: the personal ones go too, groups lose a participant.
-pub fn without_user(tx: &mut Tx<'_>, state: &State, subscribers: &Subscribers, app: AppId, user: &User) -> Result<()> {
+pub fn without_user(tx: &mut Tx<'_>, state: State, subscribers: &Subscribers, app: AppId, user: &User) -> Result<()> {
     for conversation in all_of_user(tx, app, user.key.id)? {
         if conversation.key.r#type == ConversationType::Personal {
             delete_whole(tx, state, subscribers, app, &conversation.key)?;
@@ -306,7 +306,7 @@ pub fn without_user(tx: &mut Tx<'_>, state: &State, subscribers: &Subscribers, a
 /// Tells that a user joined or left.
 pub fn tell_of_member(
     tx: &mut Tx<'_>,
-    state: &State,
+    state: State,
     subscribers: &Subscribers,
     trigger: Trigger,
     conversation: &ConversationTruncated,

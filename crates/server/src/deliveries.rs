@@ -2,7 +2,7 @@
 
 use crate::{
     call::{Call, page_title},
-    delivery::journal,
+    delivery::{Webhook, journal},
     error::{Error, Result},
     pages::{From, Window, links},
     router::Builder,
@@ -49,7 +49,7 @@ async fn replay(call: Call<ReplayDelivery>) -> Result<DeliveryReply> {
         let (app, webhook, id) = (call.path.app_id, call.path.webhook_id, call.path.delivery_id);
         webhook_health::owned(tx, &call.caller, app, webhook)?;
         find(tx, app, webhook, id)?;
-        put_back(tx, &call.state, app, webhook, &[id.to_string()])?;
+        put_back(tx, call.state, app, webhook, &[id.to_string()])?;
         find(tx, app, webhook, id)
     })
     .await
@@ -64,7 +64,7 @@ async fn replay_many(call: Call<ReplayDeliveries>) -> Result<ReplayReply> {
         (Some(Timestamp(ms)), None) => EventId::new(id_at(ms)),
         (None, Some(id)) => id,
     };
-    let (app, webhook, status, state) = (call.path.app_id, call.path.webhook_id, call.body.status, call.state.clone());
+    let (app, webhook, status, state) = (call.path.app_id, call.path.webhook_id, call.body.status, call.state);
     // Who came later than this was not meant.
     let until = call
         .read(|tx, call| {
@@ -74,12 +74,12 @@ async fn replay_many(call: Call<ReplayDeliveries>) -> Result<ReplayReply> {
         .await?;
     let (mut from, mut replayed) = (from.to_string(), 0);
     loop {
-        let (begin, end, hand) = (from.clone(), until.clone(), state.clone());
+        let (begin, end) = (from.clone(), until.clone());
         let ids = state
             .store
             .write(move |tx| {
                 let ids = some(tx, app, webhook, &begin, &end, status)?;
-                put_back(tx, &hand, app, webhook, &ids)?;
+                put_back(tx, state, app, webhook, &ids)?;
                 Ok::<_, Error>(ids)
             })
             .await?;
@@ -105,19 +105,18 @@ fn page(tx: &Tx<'_>, call: &Call<ListDeliveries>) -> Result<DeliveryList> {
 
 /// Puts deliveries into the queue again, each at its place among the events of its conversation. One that is in the
 /// hands of a node stays there.
-fn put_back(tx: &mut Tx<'_>, state: &State, app: AppId, webhook: WebhookId, ids: &[String]) -> Result<()> {
-    let (app, webhook) = (app.to_string(), webhook.to_string());
+fn put_back(tx: &mut Tx<'_>, state: State, app: AppId, webhook: WebhookId, ids: &[String]) -> Result<()> {
+    let (a, w) = (app.text(), webhook.text());
     // What happens from now on waits behind these.
-    state.dispatcher.store_from_now_on(&webhook);
+    state.dispatcher.store_from_now_on(webhook);
     for id in ids {
         tx.amend(
             "UPDATE delivery SET status = $4, attempts = 0, due_at = $5
              WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND node IS NULL",
-            args![&webhook, id, &app, DeliveryStatus::Pending.name(), tx.now()],
+            args![w.as_str(), id, a.as_str(), DeliveryStatus::Pending.name(), tx.now()],
         )?;
     }
-    let state = state.clone();
-    tx.after_commit(move || state.dispatcher.look_at(&app, &webhook));
+    tx.after_commit(move || state.dispatcher.look_at(Webhook { app, id: webhook }));
     Ok(())
 }
 
@@ -232,14 +231,16 @@ fn some(
     rows.iter_mut().map(|row| Ok(row.take_text(0)?)).collect()
 }
 
-fn kept(row: &Row) -> Result<(Delivery, Value, Vec<Attempt>)> {
+fn kept(row: &Row) -> Result<(Delivery, Value, Vec<Attempt<'static>>)> {
     let event: Value = serde_json::from_str(row.text(6)?)?;
     let attempts = journal::read(row.text(4)?)?;
     let status = row.text(3)?;
     let status = DeliveryStatus::ALL.into_iter().find(|one| one.name() == status);
     let status = status.ok_or_else(|| Error::Internal("a delivery has a status that nobody knows".to_owned()))?;
     let last = attempts.last();
-    let last_result = last.and_then(|last| last.status.map(|status| status.to_string()).or_else(|| last.error.clone()));
+    let last_result = last.and_then(|last| {
+        last.status.map(|status| status.to_string()).or_else(|| last.error.as_deref().map(str::to_owned))
+    });
     let delivery = Delivery {
         id: row.parse(0)?,
         trigger: row.text(1)?.to_owned(),

@@ -69,7 +69,7 @@ fn note(tx: &mut Tx<'_>, call: &Call<AnnounceDevice>) -> Result<DeviceReply> {
         id: known.unwrap_or_else(|| DeviceId::new(tx.id())),
         r#type: new.r#type,
         guid: new.guid,
-        client_id: clients::sdk_of(tx, &call.state, app, &user, &channel.source())?,
+        client_id: clients::sdk_of(tx, call.state, app, &user, &channel.source())?,
         status: new.status.unwrap_or(DeviceStatus::Active),
         integration_id,
         last_seen: Timestamp(tx.now()),

@@ -20,7 +20,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json; charset=utf-8";
 
 /// Answers a path of this file; none for any other.
-pub fn answer(state: &State, method: &Method, path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
+pub fn answer(state: State, method: &Method, path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
     if method != Method::GET && method != Method::HEAD {
         return None;
     }
@@ -49,12 +49,12 @@ fn to_docs() -> Response<Body> {
     response
 }
 
-fn document(state: &State) -> &Value {
+fn document(state: State) -> &'static Value {
     state.public.reference.get_or_init(|| serde_json::from_slice(state.public.document()).unwrap_or_default())
 }
 
 /// The collection calls the server by the address that its reader used, if the operator named none.
-fn collection(state: &State, headers: &HeaderMap) -> Value {
+fn collection(state: State, headers: &HeaderMap) -> Value {
     let mut collection = postman::collection(document(state));
     if state.public.url.is_none() {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");

@@ -37,17 +37,13 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// From what the server has and what it answers.
-    pub fn new(state: State, router: Router) -> Self {
-        Self { state, router }
+    /// From what the server has and what it answers. It stays for as long as that does.
+    pub fn lasting(state: State, router: Router) -> &'static Self {
+        Box::leak(Box::new(Self { state, router }))
     }
 
     /// Answers a request from this address.
-    pub async fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-    ) -> Result<Response<Body>, Infallible> {
+    pub async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Result<Response<Body>, Infallible> {
         let (parts, body) = request.into_parts();
         let head = Arc::new(Head::new(parts, peer.ip()));
         if head.is_preflight() && !self.state.public.cors_origins.is_empty() {
@@ -58,7 +54,7 @@ impl Edge {
         let method = head.meant();
         Ok(match self.router.find(&method, inner_path(head.uri.path())) {
             Found::Target(target) => {
-                let future = (target.endpoint)(self.state.clone(), Arc::clone(&head), body);
+                let future = (target.endpoint)(self.state, Arc::clone(&head), body);
                 // A panic is a defect, but not one that takes other requests with it.
                 let answer = AssertUnwindSafe(future)
                     .catch_unwind()
@@ -84,9 +80,9 @@ impl Edge {
         if path.starts_with(FOLDER) {
             return self.file(head, method).await;
         }
-        let response = match docs::answer(&self.state, method, path, &head.headers) {
+        let response = match docs::answer(self.state, method, path, &head.headers) {
             Some(response) => Some(response),
-            None => health::answer(&self.state, head.uri.path(), &head.headers).await,
+            None => health::answer(self.state, head.uri.path(), &head.headers).await,
         };
         if let Some(mut response) = response {
             response.headers_mut().insert(REQUEST_ID, head.id.clone());
@@ -102,7 +98,7 @@ impl Edge {
             let allow = (header::ALLOW, const { Value::from_static("GET, HEAD") });
             return self.finish(head, ID, refusal(&Error::MethodNotAllowed), Some(allow));
         }
-        match attachments::answer(&self.state, method, inner_path(head.uri.path()), &head.headers).await {
+        match attachments::answer(self.state, method, inner_path(head.uri.path()), &head.headers).await {
             Ok(mut response) => {
                 self.note(head, ID, response.status(), None);
                 response.headers_mut().insert(REQUEST_ID, head.id.clone());

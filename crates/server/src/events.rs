@@ -1,12 +1,16 @@
 //! The outbox: what happens is written down for the webhooks that want to know, in the transaction in which it happens.
 //! Neither is there without the other.
 
-use crate::{delivery::outbox::New, error::Result, state::State};
+use crate::{
+    delivery::{Webhook, outbox::New},
+    error::Result,
+    state::State,
+};
 use heliograph_store::{Tx, args};
 use heliograph_wire::{
     conversations::{ConversationTruncated, SwitchboardIntegrationSummary},
     events::Event,
-    id::{AppId, EventId, IntegrationId},
+    id::{AppId, EventId, IntegrationId, WebhookId},
     messages::Source,
     time::Timestamp,
     webhooks::Trigger,
@@ -15,7 +19,7 @@ use serde::Serialize;
 
 /// A webhook, as far as its payloads depend on it.
 pub struct Subscriber {
-    id: String,
+    id: WebhookId,
     integration: String,
     triggers: String,
     only_in_control: bool,
@@ -28,7 +32,7 @@ pub struct Subscriber {
 
 /// The webhooks of an app.
 pub struct Subscribers {
-    app: String,
+    app: AppId,
     webhooks: Vec<Subscriber>,
 }
 
@@ -37,18 +41,17 @@ const OF_APP: &str = "SELECT id, integration_id, triggers, only_in_control, incl
 
 impl Subscribers {
     /// Says that this transaction will want to know them, and will tell them something.
-    pub fn expect(tx: &Tx<'_>, state: &State, app: AppId) {
+    pub fn expect(tx: &Tx<'_>, state: State, app: AppId) {
         tx.expect(OF_APP, args![app.text().as_str()]);
         state.dispatcher.expect(tx);
     }
 
     /// Those of this app, whatever they are called for.
     pub fn of(tx: &Tx<'_>, app: AppId) -> Result<Self> {
-        let app = app.to_string();
-        let mut rows = tx.query(OF_APP, args![&app])?;
+        let mut rows = tx.query(OF_APP, args![app.text().as_str()])?;
         let webhooks = rows.iter_mut().map(|row| {
             Ok(Subscriber {
-                id: row.take_text(0)?,
+                id: row.parse(0)?,
                 integration: row.take_text(1)?,
                 triggers: row.take_text(2)?,
                 only_in_control: row.flag(3)?,
@@ -102,7 +105,7 @@ impl Subscriber {
 /// Writes down that something happened, once for each webhook that is called for it and may hear of the conversation.
 pub fn record<P: Serialize>(
     tx: &mut Tx<'_>,
-    state: &State,
+    state: State,
     subscribers: &Subscribers,
     trigger: Trigger,
     conversation: Option<&ConversationTruncated>,
@@ -113,11 +116,10 @@ pub fn record<P: Serialize>(
         let event = Event { id, created_at: Timestamp(tx.now()), r#type: trigger, payload: payload(webhook) };
         let event = serde_json::to_string(&event)?;
         let new = New {
-            app: &subscribers.app,
-            webhook: &webhook.id,
+            webhook: Webhook { app: subscribers.app, id: webhook.id },
             id,
             kind: trigger.name(),
-            conversation: conversation.map(|c| c.id.to_string()),
+            conversation: conversation.map(|conversation| conversation.id),
             ordered: webhook.ordered.unwrap_or(state.dispatcher.options().ordered),
             held: webhook.paused,
             event,

@@ -29,9 +29,9 @@ async fn explain(visit: Visit<ExplainToken>) -> Result<Answer> {
     let address = state.proxies.client(&head);
     // A credential that is not right makes its holder a stranger, not a failure.
     let shown = head.headers.contains_key(AUTHORIZATION);
-    let asker = if shown { authenticate(&state, &head).await.ok() } else { None };
+    let asker = if shown { authenticate(state, &head).await.ok() } else { None };
     let mut report = Report::default();
-    report.walk(&state, asker, address, &body).await?;
+    report.walk(state, asker, address, &body).await?;
     if report.is_guess {
         let told = state.failures.count(address, None, Error::Unauthorized);
         if matches!(told, Error::TooMany { .. }) {
@@ -97,7 +97,7 @@ impl Report {
 
     async fn walk(
         &mut self,
-        state: &State,
+        state: State,
         asker: Option<Caller>,
         address: IpAddr,
         asked: &TokenQuestion,
@@ -220,7 +220,7 @@ impl Report {
 }
 
 /// Whether whoever asks may know which keys there are: they may see this one, or the server is for its machine alone.
-async fn may_know(state: &State, asker: Option<Caller>, key_id: &str) -> Result<bool> {
+async fn may_know(state: State, asker: Option<Caller>, key_id: &str) -> Result<bool> {
     if state.public.explains {
         return Ok(true);
     }

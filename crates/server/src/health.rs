@@ -16,7 +16,7 @@ const JSON: &str = "application/json; charset=utf-8";
 const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Answers a path of this file; none for any other.
-pub async fn answer(state: &State, path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
+pub async fn answer(state: State, path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
     Some(match path {
         "/healthz" => respond(StatusCode::OK, JSON, Bytes::from_static(b"{\"status\":\"ok\"}")),
         "/readyz" => ready(state).await,
@@ -27,7 +27,7 @@ pub async fn answer(state: &State, path: &str, headers: &HeaderMap) -> Option<Re
 }
 
 /// Ready is who can reach the database.
-async fn ready(state: &State) -> Response<Body> {
+async fn ready(state: State) -> Response<Body> {
     let read = state.store.read(|tx| tx.query("SELECT 1", &[]).map(drop)).await;
     match read {
         Ok(()) => respond(StatusCode::OK, JSON, Bytes::from_static(b"{\"status\":\"ok\"}")),
@@ -42,7 +42,7 @@ async fn ready(state: &State) -> Response<Body> {
     }
 }
 
-async fn metrics(state: &State, headers: &HeaderMap) -> Response<Body> {
+async fn metrics(state: State, headers: &HeaderMap) -> Response<Body> {
     if let Some(token) = &state.public.metrics_token {
         let given = headers.get(AUTHORIZATION).map(|h| h.as_bytes()).unwrap_or_default();
         let wanted = format!("Bearer {token}");

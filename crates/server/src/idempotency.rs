@@ -177,7 +177,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 /// Clears answers away that have had their time, until it is told to stop.
 pub async fn run(state: State, stop: CancellationToken) {
     loop {
-        if let Err(error) = sweep(&state).await {
+        if let Err(error) = sweep(state).await {
             tracing::warn!(%error, "old answers could not be cleared away; that is tried again");
         }
         tokio::select! {
@@ -187,7 +187,7 @@ pub async fn run(state: State, stop: CancellationToken) {
     }
 }
 
-async fn sweep(state: &State) -> Result<()> {
+async fn sweep(state: State) -> Result<()> {
     let now = clock::now_ms();
     // Most often there is nothing to do, and that takes no write.
     let due = move |tx: &Tx<'_>| -> Result<bool> {

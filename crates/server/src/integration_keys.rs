@@ -26,7 +26,7 @@ async fn create(call: Call<CreateCustomIntegrationKey>) -> Result<IntegrationKey
     call.write(|tx, call| {
         let owner = custom(tx, call.path.app_id, call.path.integration_id)?;
         let id = IntegrationKeyId::new(tx.id()).to_string();
-        let kept = keys::create(tx, &call.state, &owner, id, &call.body.display_name)?;
+        let kept = keys::create(tx, call.state, &owner, id, &call.body.display_name)?;
         Ok(IntegrationKeyReply { key: show(kept)? })
     })
     .await
@@ -35,7 +35,7 @@ async fn create(call: Call<CreateCustomIntegrationKey>) -> Result<IntegrationKey
 async fn list(call: Call<ListCustomIntegrationKeys>) -> Result<IntegrationKeyList> {
     call.read(|tx, call| {
         let owner = custom(tx, call.path.app_id, call.path.integration_id)?;
-        let mode = key_policy::of_app(tx, &call.state, call.path.app_id)?;
+        let mode = key_policy::of_app(tx, call.state, call.path.app_id)?;
         let kept = keys::list(tx, &call.state.vault, &owner)?;
         Ok(IntegrationKeyList { keys: kept.into_iter().map(|kept| show(kept.shown_in(mode))).collect::<Result<_>>()? })
     })
@@ -45,7 +45,7 @@ async fn list(call: Call<ListCustomIntegrationKeys>) -> Result<IntegrationKeyLis
 async fn get(call: Call<GetCustomIntegrationKey>) -> Result<IntegrationKeyReply> {
     call.read(|tx, call| {
         let owner = custom(tx, call.path.app_id, call.path.integration_id)?;
-        let mode = key_policy::of_app(tx, &call.state, call.path.app_id)?;
+        let mode = key_policy::of_app(tx, call.state, call.path.app_id)?;
         let kept = keys::find(tx, &call.state.vault, &owner, call.path.key_id.text().as_str())?;
         Ok(IntegrationKeyReply { key: show(kept.shown_in(mode))? })
     })
@@ -55,7 +55,7 @@ async fn get(call: Call<GetCustomIntegrationKey>) -> Result<IntegrationKeyReply>
 async fn delete(call: Call<DeleteCustomIntegrationKey>) -> Result<Nothing> {
     call.write(|tx, call| {
         let owner = custom(tx, call.path.app_id, call.path.integration_id)?;
-        keys::delete(tx, &call.state, &owner, call.path.key_id.text().as_str())?;
+        keys::delete(tx, call.state, &owner, call.path.key_id.text().as_str())?;
         Ok(Nothing {})
     })
     .await

@@ -45,7 +45,7 @@ async fn get(call: Call<GetIntegration>) -> Result<IntegrationReply> {
     call.read(|tx, call| {
         let app = call.path.app_id;
         let kept = find(tx, app, call.path.integration_id)?;
-        Ok(IntegrationReply { integration: kept.show(tx, &call.state, app, Board::of(tx, app)?.as_ref())? })
+        Ok(IntegrationReply { integration: kept.show(tx, call.state, app, Board::of(tx, app)?.as_ref())? })
     })
     .await
 }
@@ -55,7 +55,7 @@ async fn update(call: Call<UpdateIntegration>) -> Result<IntegrationReply> {
 }
 
 async fn delete(call: Call<DeleteIntegration>) -> Result<Nothing> {
-    call.write(|tx, call| remove_whole(tx, &call.state, call.path.app_id, call.path.integration_id)).await
+    call.write(|tx, call| remove_whole(tx, call.state, call.path.app_id, call.path.integration_id)).await
 }
 
 // ---- Rules
@@ -80,7 +80,7 @@ const RESPONDER: &str = "defaultResponder";
 
 impl Kept {
     /// As the world sees it: no credentials; for a custom one, its webhooks.
-    fn show(self, tx: &Tx<'_>, state: &State, app: AppId, board: Option<&Board>) -> Result<Integration> {
+    fn show(self, tx: &Tx<'_>, state: State, app: AppId, board: Option<&Board>) -> Result<Integration> {
         let responder = board.filter(|_| self.is_channel()).and_then(|board| self.responder(board));
         let mut fields = self.fields;
         if self.kind.name == CUSTOM {
@@ -140,10 +140,10 @@ fn make(tx: &mut Tx<'_>, call: &Call<CreateIntegration>) -> Result<IntegrationRe
     if kind.name == CUSTOM {
         let new: Vec<NewWebhook> = serde_json::from_value(body.fields.get("webhooks").cloned().unwrap_or_default())?;
         for webhook in &new {
-            webhooks::make(tx, &call.state, app, kept.id, webhook, "webhooks[0].target")?;
+            webhooks::make(tx, call.state, app, kept.id, webhook, "webhooks[0].target")?;
         }
     }
-    Ok(IntegrationReply { integration: kept.show(tx, &call.state, app, board.as_ref())? })
+    Ok(IntegrationReply { integration: kept.show(tx, call.state, app, board.as_ref())? })
 }
 
 /// Rules that are about several fields.
@@ -226,7 +226,7 @@ fn page(tx: &Tx<'_>, call: &Call<ListIntegrations>) -> Result<IntegrationList> {
     let links = links(&sheet.meta, &call.url(), &call.query)?;
     let board = Board::of(tx, app)?;
     let integrations =
-        sheet.rows.into_iter().map(|kept| kept.show(tx, &call.state, app, board.as_ref())).collect::<Result<_>>()?;
+        sheet.rows.into_iter().map(|kept| kept.show(tx, call.state, app, board.as_ref())).collect::<Result<_>>()?;
     Ok(IntegrationList { integrations, meta: sheet.meta, links })
 }
 
@@ -238,11 +238,11 @@ fn change(tx: &mut Tx<'_>, call: &Call<UpdateIntegration>) -> Result<Integration
     respond_by(board.as_ref(), &mut kept, &call.body.fields)?;
     put(tx, &call.state.vault, app, &mut kept, &call.body.fields, |field| field.updatable)?;
     save(tx, app, &kept)?;
-    Ok(IntegrationReply { integration: kept.show(tx, &call.state, app, board.as_ref())? })
+    Ok(IntegrationReply { integration: kept.show(tx, call.state, app, board.as_ref())? })
 }
 
 /// Deletes an integration, which is there, with everything it has.
-pub fn remove_whole(tx: &mut Tx<'_>, state: &State, app: AppId, id: IntegrationId) -> Result<Nothing> {
+pub fn remove_whole(tx: &mut Tx<'_>, state: State, app: AppId, id: IntegrationId) -> Result<Nothing> {
     kind(tx, app, id)?;
     erase(tx, app, id)?;
     forget_after_commit(tx, state);
@@ -265,7 +265,7 @@ pub fn erase(tx: &mut Tx<'_>, app: AppId, id: IntegrationId) -> Result<()> {
 
 /// Has what is held in memory of integrations' keys and webhooks read anew, and partners told that they are out, once this
 /// transaction is durable.
-pub fn forget_after_commit(tx: &mut Tx<'_>, state: &State) {
+pub fn forget_after_commit(tx: &mut Tx<'_>, state: State) {
     keys::forget_after_commit(tx, state);
     webhooks::forget_targets_after_commit(tx, state);
     removal::tell_after_commit(tx, state);

@@ -31,7 +31,7 @@ async fn list(call: Call<ListKeys>) -> Result<KeyLifeList> {
         admit(tx, &call.caller, app, integration_id.is_some())?;
         let (app, integration) = (text(app), integration_id.map(|id| id.to_string()).unwrap_or_default());
         let found = all(tx, &app, &integration)?;
-        Ok(KeyLifeList { keys: found.iter().map(|kept| kept.show(tx, &call.state)).collect::<Result<_>>()? })
+        Ok(KeyLifeList { keys: found.iter().map(|kept| kept.show(tx, call.state)).collect::<Result<_>>()? })
     })
     .await
 }
@@ -39,7 +39,7 @@ async fn list(call: Call<ListKeys>) -> Result<KeyLifeList> {
 async fn get(call: Call<GetKey>) -> Result<KeyLifeReply> {
     call.read(|tx, call| {
         let kept = permitted(tx, &call.caller, &call.path.key_id)?;
-        Ok(KeyLifeReply { key: kept.show(tx, &call.state)? })
+        Ok(KeyLifeReply { key: kept.show(tx, call.state)? })
     })
     .await
 }
@@ -48,9 +48,9 @@ async fn update(call: Call<UpdateKey>) -> Result<KeyLifeReply> {
     call.write(|tx, call| {
         let mut kept = permitted(tx, &call.caller, &call.path.key_id)?;
         kept.change(&call.body, tx.now())?;
-        save(tx, &call.state, &kept)?;
+        save(tx, call.state, &kept)?;
         tell(tx, call.caller.key_id(), &kept.life.id, "its life was changed");
-        Ok(KeyLifeReply { key: kept.show(tx, &call.state)? })
+        Ok(KeyLifeReply { key: kept.show(tx, call.state)? })
     })
     .await
 }
@@ -59,10 +59,10 @@ async fn rotate(call: Call<RotateKey>) -> Result<RotatedKey> {
     call.write(|tx, call| {
         let mut kept = permitted(tx, &call.caller, &call.path.key_id)?;
         let grace = call.body.grace_seconds.unwrap_or(GRACE_SECONDS);
-        let secret = kept.rotate(tx, &call.state, grace)?;
-        save(tx, &call.state, &kept)?;
+        let secret = kept.rotate(tx, call.state, grace)?;
+        save(tx, call.state, &kept)?;
         tell(tx, call.caller.key_id(), &kept.life.id, "it was given a new secret");
-        Ok(RotatedKey { key: kept.show(tx, &call.state)?, secret: secret.to_string() })
+        Ok(RotatedKey { key: kept.show(tx, call.state)?, secret: secret.to_string() })
     })
     .await
 }
@@ -117,7 +117,7 @@ pub fn may_see(tx: &Tx<'_>, caller: &Caller, id: &str) -> Result<bool> {
 
 impl Kept {
     /// As the world sees it.
-    fn show(&self, tx: &Tx<'_>, state: &State) -> Result<KeyLife> {
+    fn show(&self, tx: &Tx<'_>, state: State) -> Result<KeyLife> {
         let (app, id) = (text(self.life.app_id), &self.life.id);
         let written = key_uses::find(tx, &app, id)?;
         let last_used = written.into_iter().chain(state.uses.recent(id)).max_by_key(|one| one.at);
@@ -154,7 +154,7 @@ impl Kept {
     }
 
     /// A second rotation ends the grace of the first: two secrets work at most.
-    fn rotate(&mut self, tx: &Tx<'_>, state: &State, grace_seconds: i64) -> Result<Zeroizing<String>> {
+    fn rotate(&mut self, tx: &Tx<'_>, state: State, grace_seconds: i64) -> Result<Zeroizing<String>> {
         if !self.life.enabled || self.life.expires_at.is_some_and(|end| end.0 <= tx.now()) {
             return Err(Error::invalid("A key that is disabled or expired cannot be rotated"));
         }
@@ -171,7 +171,7 @@ impl Kept {
 }
 
 /// Disables a key because this secret of it leaked. If it is the one before the current, only that one ends.
-pub fn disable_leaked(tx: &mut Tx<'_>, state: &State, id: &str, old_one: bool, reporter: IpAddr) -> Result<()> {
+pub fn disable_leaked(tx: &mut Tx<'_>, state: State, id: &str, old_one: bool, reporter: IpAddr) -> Result<()> {
     let Some(mut kept) = find(tx, id)? else { return Ok(()) };
     let app = text(kept.life.app_id);
     let before = audit::life_of_key(tx, &app, id)?;
@@ -265,7 +265,7 @@ fn kept(row: &Row) -> Result<Kept> {
 }
 
 /// Everything that can change; from the commit on it holds.
-fn save(tx: &mut Tx<'_>, state: &State, kept: &Kept) -> Result<()> {
+fn save(tx: &mut Tx<'_>, state: State, kept: &Kept) -> Result<()> {
     let life = &kept.life;
     let ms = |time: &Option<Timestamp>| time.map(|time| time.0);
     let limits = (life.limits != KeyLimits::default()).then(|| serde_json::to_string(&life.limits)).transpose()?;
@@ -290,7 +290,6 @@ fn save(tx: &mut Tx<'_>, state: &State, kept: &Kept) -> Result<()> {
         ],
     )?;
     keys::forget_after_commit(tx, state);
-    let state = state.clone();
     tx.after_commit(move || state.key_watch.notify_one());
     Ok(())
 }

@@ -12,7 +12,7 @@ pub fn routes(on: &mut Builder<'_>) {
 }
 
 async fn get(call: Call<GetKeyPolicy>) -> Result<KeyPolicyReply> {
-    call.read(|tx, call| show(tx, &call.state, call.path.app_id)).await
+    call.read(|tx, call| show(tx, call.state, call.path.app_id)).await
 }
 
 async fn update(call: Call<UpdateKeyPolicy>) -> Result<KeyPolicyReply> {
@@ -23,8 +23,8 @@ async fn update(call: Call<UpdateKeyPolicy>) -> Result<KeyPolicyReply> {
             Patch::Clear => clear(tx, app)?,
             Patch::Set(mode) => save(tx, app, mode)?,
         }
-        keys::forget_after_commit(tx, &call.state);
-        show(tx, &call.state, app)
+        keys::forget_after_commit(tx, call.state);
+        show(tx, call.state, app)
     })
     .await
 }
@@ -32,16 +32,16 @@ async fn update(call: Call<UpdateKeyPolicy>) -> Result<KeyPolicyReply> {
 // ---- Rules
 
 /// The mode of an app.
-pub fn of_app(tx: &Tx<'_>, state: &State, app: AppId) -> Result<KeyMode> {
+pub fn of_app(tx: &Tx<'_>, state: State, app: AppId) -> Result<KeyMode> {
     mode(tx, state, app.text().as_str())
 }
 
 /// The mode of whatever has this app: '' are accounts, which have the server's.
-pub fn mode(tx: &Tx<'_>, state: &State, app: &str) -> Result<KeyMode> {
+pub fn mode(tx: &Tx<'_>, state: State, app: &str) -> Result<KeyMode> {
     Ok(own(tx, app)?.unwrap_or(state.key_mode))
 }
 
-fn show(tx: &Tx<'_>, state: &State, app: AppId) -> Result<KeyPolicyReply> {
+fn show(tx: &Tx<'_>, state: State, app: AppId) -> Result<KeyPolicyReply> {
     let own = own(tx, app.text().as_str())?;
     Ok(KeyPolicyReply { key_policy: KeyPolicy { mode: own.unwrap_or(state.key_mode), inherited: own.is_none() } })
 }

@@ -77,12 +77,12 @@ impl KeyUses {
 /// Writes now and then, until it is told to stop.
 pub async fn run(state: State, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(FLUSH_EVERY)).await.is_some() {
-        flush(&state).await;
+        flush(state).await;
     }
 }
 
 /// Writes what was gathered. What could not be written is gathered again.
-pub async fn flush(state: &State) {
+pub async fn flush(state: State) {
     let mut uses = state.uses.take();
     uses.sort_by(|(a, _), (b, _)| a.cmp(b));
     for batch in uses.chunks(BATCH) {

@@ -4,6 +4,7 @@
 use crate::{auth::life::NOTICE_MS, error::Result, notices, state::State};
 use heliograph_store::{Row, Tx, args};
 use heliograph_wire::{
+    id::AppId,
     notices::{KEY_EXPIRING_DAYS, KeyExpiring, KeyRef},
     time::Timestamp,
 };
@@ -20,8 +21,8 @@ type Ending = (String, i64);
 pub async fn run(state: State, stop: CancellationToken) {
     let mut told = HashSet::new();
     loop {
-        match look(&state).await {
-            Ok(ending) => tell(&state, &mut told, ending),
+        match look(state).await {
+            Ok(ending) => tell(state, &mut told, ending),
             Err(error) => tracing::warn!(%error, "keys whose end is near could not be looked for"),
         }
         tokio::select! {
@@ -33,7 +34,7 @@ pub async fn run(state: State, stop: CancellationToken) {
 }
 
 /// Each end is told once by each server, as long as it is not moved.
-fn tell(state: &State, told: &mut HashSet<Ending>, ending: Vec<Ending>) {
+fn tell(state: State, told: &mut HashSet<Ending>, ending: Vec<Ending>) {
     state.metrics.keys_expiring(ending.len() as u64);
     told.retain(|one| ending.contains(one));
     for (key, end) in ending {
@@ -43,15 +44,14 @@ fn tell(state: &State, told: &mut HashSet<Ending>, ending: Vec<Ending>) {
     }
 }
 
-async fn look(state: &State) -> Result<Vec<Ending>> {
+async fn look(state: State) -> Result<Vec<Ending>> {
     let look = |tx: &Tx<'_>| Ok::<_, crate::error::Error>((ending(tx)?, any_over(tx)?, !untold(tx)?.is_empty()));
     let (ending, over, untold) = state.store.read(look).await?;
     if over {
         state.store.write(wipe).await?;
     }
     if untold {
-        let hand = state.clone();
-        state.store.write(move |tx| tell_owners(tx, &hand)).await?;
+        state.store.write(move |tx| tell_owners(tx, state)).await?;
     }
     Ok(ending)
 }
@@ -60,17 +60,17 @@ async fn look(state: &State) -> Result<Vec<Ending>> {
 
 /// A key whose owner has not been told yet how near its end is.
 struct Untold {
-    app: String,
+    app: AppId,
     key: KeyRef,
     days: i64,
 }
 
 /// Tells them, and that they were told, in one transaction: once for each key, end and number of days, however many
 /// servers there are and however often they start.
-fn tell_owners(tx: &mut Tx<'_>, state: &State) -> Result<()> {
+fn tell_owners(tx: &mut Tx<'_>, state: State) -> Result<()> {
     for Untold { app, key, days } in untold(tx)? {
-        note(tx, &app, &key, days)?;
-        notices::key_expiring(tx, state, &app, &KeyExpiring { key, within_days: days })?;
+        note(tx, app, &key, days)?;
+        notices::key_expiring(tx, state, app, &KeyExpiring { key, within_days: days })?;
     }
     Ok(())
 }
@@ -106,7 +106,7 @@ fn untold(tx: &Tx<'_>) -> Result<Vec<Untold>> {
         // Of several servers, one whose clock is behind does not tell again what another told.
         let told = row.opt_int(5)? == Some(end) && row.opt_int(6)?.is_some_and(|told| told <= days);
         if !told {
-            untold.push(Untold { app: row.text(0)?.to_owned(), key: key(row)?, days });
+            untold.push(Untold { app: row.parse(0)?, key: key(row)?, days });
         }
     }
     Ok(untold)
@@ -121,10 +121,10 @@ fn key(row: &Row) -> Result<KeyRef> {
     })
 }
 
-fn note(tx: &mut Tx<'_>, app: &str, key: &KeyRef, days: i64) -> Result<()> {
+fn note(tx: &mut Tx<'_>, app: AppId, key: &KeyRef, days: i64) -> Result<()> {
     tx.execute(
         "UPDATE api_key SET told_end = $3, told_days = $4 WHERE app_id = $1 AND id = $2",
-        args![app, &key.id, key.expires_at.0, days],
+        args![app.text().as_str(), &key.id, key.expires_at.0, days],
     )?;
     Ok(())
 }

@@ -82,7 +82,7 @@ pub fn fresh_secret(tx: &Tx<'_>, mode: KeyMode, id: &str) -> Zeroizing<String> {
 }
 
 /// Makes a key, unless the owner has as many as it may.
-pub fn create(tx: &mut Tx<'_>, state: &State, owner: &Owner, id: String, display_name: &str) -> Result<Kept> {
+pub fn create(tx: &mut Tx<'_>, state: State, owner: &Owner, id: String, display_name: &str) -> Result<Kept> {
     let rows = tx.query(
         "SELECT COUNT(*), (SELECT mode FROM key_policy WHERE app_id = $1) FROM api_key
          WHERE app_id = $1 AND integration_id = $2",
@@ -158,7 +158,7 @@ pub fn find(tx: &Tx<'_>, vault: &Vault, owner: &Owner, id: &str) -> Result<Kept>
 }
 
 /// Deletes a key; from the commit on it is refused.
-pub fn delete(tx: &mut Tx<'_>, state: &State, owner: &Owner, id: &str) -> Result<()> {
+pub fn delete(tx: &mut Tx<'_>, state: State, owner: &Owner, id: &str) -> Result<()> {
     let gone = tx.execute(
         "DELETE FROM api_key WHERE app_id = $1 AND integration_id = $2 AND id = $3",
         args![&owner.app, &owner.integration, id],
@@ -183,13 +183,12 @@ pub fn delete_all(tx: &mut Tx<'_>, owner: &Owner) -> Result<()> {
 }
 
 /// Has every key read anew once this transaction is durable.
-pub fn forget_after_commit(tx: &mut Tx<'_>, state: &State) {
-    let state = state.clone();
+pub fn forget_after_commit(tx: &mut Tx<'_>, state: State) {
     tx.after_commit(move || state.keys.forget_all());
 }
 
 /// The key with this id, ready to check credentials with.
-pub fn load(tx: &Tx<'_>, state: &State, id: &str, kind: KeyKind) -> Result<Option<Key>> {
+pub fn load(tx: &Tx<'_>, state: State, id: &str, kind: KeyKind) -> Result<Option<Key>> {
     let rows = tx.query(
         "SELECT k.app_id, k.integration_id, k.service_account_id, k.secret, k.oauth_client_id, k.disabled_at,
              k.disabled_reason, k.expires_at, k.old_secret, k.old_until, k.limits, p.mode
@@ -211,7 +210,7 @@ pub fn load(tx: &Tx<'_>, state: &State, id: &str, kind: KeyKind) -> Result<Optio
 }
 
 /// What the row of [`load`] says of a key's life.
-fn life(tx: &Tx<'_>, state: &State, app: &str, id: &str, row: &Row) -> Result<Life> {
+fn life(tx: &Tx<'_>, state: State, app: &str, id: &str, row: &Row) -> Result<Life> {
     let old = match (row.opt_text(8)?, row.opt_int(9)?) {
         (Some(sealed), Some(until)) => {
             let secret = state.vault.open(tx, old_place(app, id), sealed)?;

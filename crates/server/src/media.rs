@@ -38,7 +38,7 @@ pub fn named(content: &mut Content) -> Vec<String> {
 
 /// Finds out what these files are: our own at once, and of the others the servers that have them are asked, all at the
 /// same time.
-pub async fn ask(state: &State, app: AppId, urls: Vec<String>) -> Result<HashMap<String, About>> {
+pub async fn ask(state: State, app: AppId, urls: Vec<String>) -> Result<HashMap<String, About>> {
     let ours = attachments::known(state, app, &urls).await?;
     let others = urls.into_iter().filter(|url| !ours.contains_key(url)).map(|url| async {
         let about = about(&state.outbound, &url).await;

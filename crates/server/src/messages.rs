@@ -47,7 +47,7 @@ async fn post(mut call: Call<PostMessage>) -> Result<Bytes> {
         // No address is asked for somebody who may not post here.
         call.ask(|tx, path| conversations::find(tx, path.app_id, path.conversation_id).map(drop)).await?;
         // In a box, with its timers: the future of a plain message stays small.
-        let known = Box::pin(media::ask(&call.state, call.path.app_id, files)).await?;
+        let known = Box::pin(media::ask(call.state, call.path.app_id, files)).await?;
         media::describe(&mut call.body.content, &known);
     }
     call.write(add).await.map(Bytes::from)
@@ -70,7 +70,7 @@ async fn delete(call: Call<DeleteMessage>) -> Result<Nothing> {
 /// Posts what the body holds.
 fn add(tx: &mut Tx<'_>, call: &Call<PostMessage>) -> Result<Vec<u8>> {
     let (app, id) = (call.path.app_id, call.path.conversation_id);
-    Subscribers::expect(tx, &call.state, app);
+    Subscribers::expect(tx, call.state, app);
     let conversation = conversations::find(tx, app, id)?;
     // Asked for before there is work: on PostgreSQL a transaction may run from the start again to get an answer.
     let subscribers = Subscribers::of(tx, app)?;
@@ -88,7 +88,7 @@ fn add(tx: &mut Tx<'_>, call: &Call<PostMessage>) -> Result<Vec<u8>> {
         metadata: body.metadata.as_ref(),
         references: body.references.as_deref(),
     };
-    let Posted { json, .. } = publish(tx, &call.state, app, &subscribers, conversation, draft)?;
+    let Posted { json, .. } = publish(tx, call.state, app, &subscribers, conversation, draft)?;
     Ok(format!("{{\"messages\":[{json}]}}").into_bytes())
 }
 
@@ -123,7 +123,7 @@ pub struct Posted {
 /// Posts a message: it, its conversation's new state and the calls of webhooks are one change.
 pub fn publish(
     tx: &mut Tx<'_>,
-    state: &State,
+    state: State,
     app: AppId,
     subscribers: &Subscribers,
     mut conversation: conversations::Kept,
@@ -239,7 +239,7 @@ enum Payload<'m> {
 
 fn tell(
     tx: &mut Tx<'_>,
-    state: &State,
+    state: State,
     subscribers: &Subscribers,
     conversation: &ConversationTruncated,
     told: &Told<'_>,
@@ -260,12 +260,12 @@ fn tell(
 fn clear(tx: &mut Tx<'_>, call: &Call<DeleteAllMessages>) -> Result<Nothing> {
     let (app, id) = (call.path.app_id, call.path.conversation_id);
     conversations::find(tx, app, id)?;
-    delete_all_of(tx, &call.state, app, id)?;
+    delete_all_of(tx, call.state, app, id)?;
     Ok(Nothing {})
 }
 
 /// Deletes all messages of a conversation, which stays.
-pub fn delete_all_of(tx: &mut Tx<'_>, state: &State, app: AppId, conversation: ConversationId) -> Result<()> {
+pub fn delete_all_of(tx: &mut Tx<'_>, state: State, app: AppId, conversation: ConversationId) -> Result<()> {
     attachments::remove_with_messages(tx, state, app, conversation)?;
     delete_rows_of(tx, app, conversation)?;
     participants::forget_all_unread(tx, app, conversation)?;
@@ -280,7 +280,7 @@ pub fn delete_all_of(tx: &mut Tx<'_>, state: &State, app: AppId, conversation: C
 fn remove(tx: &mut Tx<'_>, call: &Call<DeleteMessage>) -> Result<Nothing> {
     let (app, conversation) = (call.path.app_id, call.path.conversation_id);
     conversations::find(tx, app, conversation)?;
-    attachments::remove_with_message(tx, &call.state, app, conversation, call.path.message_id)?;
+    attachments::remove_with_message(tx, call.state, app, conversation, call.path.message_id)?;
     quotes::forget(tx, app, conversation, call.path.message_id)?;
     participants::forget_unread(tx, app, conversation, count_from(tx, app, conversation, call.path.message_id)?)?;
     let (app, conversation, id) = (app.text(), conversation.text(), call.path.message_id.text());

@@ -3,8 +3,8 @@
 
 use crate::{
     call::Call,
-    delivery::outbox::New,
-    error::{Error, Result},
+    delivery::{Webhook, outbox::New},
+    error::Result,
     router::Builder,
     state::State,
     webhooks,
@@ -29,7 +29,7 @@ pub fn routes(on: &mut Builder<'_>) {
 
 async fn get(call: Call<GetNotices>) -> Result<NoticesReply> {
     call.read(|tx, call| {
-        Ok(NoticesReply { notices: kept(tx, &call.state, call.path.app_id)?.ok_or(Missing::RESOURCE)? })
+        Ok(NoticesReply { notices: kept(tx, call.state, call.path.app_id)?.ok_or(Missing::RESOURCE)? })
     })
     .await
 }
@@ -37,25 +37,23 @@ async fn get(call: Call<GetNotices>) -> Result<NoticesReply> {
 async fn set(call: Call<SetNotices>) -> Result<NoticesReply> {
     call.write(|tx, call| {
         let app = call.path.app_id;
-        match kept(tx, &call.state, app)? {
-            Some(Notices { webhook_id, .. }) => {
-                webhooks::retarget(tx, &call.state, app, webhook_id, &call.body.target)?
-            }
-            None => webhooks::make_for_the_app(tx, &call.state, app, &call.body.target)?,
+        match kept(tx, call.state, app)? {
+            Some(Notices { webhook_id, .. }) => webhooks::retarget(tx, call.state, app, webhook_id, &call.body.target)?,
+            None => webhooks::make_for_the_app(tx, call.state, app, &call.body.target)?,
         }
         // What has happened before and is still so is told to whoever listens from now on.
-        let state = call.state.clone();
+        let state = call.state;
         tx.after_commit(move || state.key_watch.notify_one());
-        Ok(NoticesReply { notices: kept(tx, &call.state, app)?.ok_or(Missing::RESOURCE)? })
+        Ok(NoticesReply { notices: kept(tx, call.state, app)?.ok_or(Missing::RESOURCE)? })
     })
     .await
 }
 
 async fn delete(call: Call<DeleteNotices>) -> Result<Nothing> {
     call.write(|tx, call| {
-        kept(tx, &call.state, call.path.app_id)?.ok_or(Missing::RESOURCE)?;
+        kept(tx, call.state, call.path.app_id)?.ok_or(Missing::RESOURCE)?;
         webhooks::remove_of_the_app(tx, call.path.app_id)?;
-        webhooks::forget_targets_after_commit(tx, &call.state);
+        webhooks::forget_targets_after_commit(tx, call.state);
         Ok(Nothing {})
     })
     .await
@@ -63,39 +61,45 @@ async fn delete(call: Call<DeleteNotices>) -> Result<Nothing> {
 
 // ---- Rules
 
-fn kept(tx: &Tx<'_>, state: &State, app: AppId) -> Result<Option<Notices>> {
+fn kept(tx: &Tx<'_>, state: State, app: AppId) -> Result<Option<Notices>> {
     let webhook = webhooks::of_the_app(tx, &state.vault, app)?;
     Ok(webhook.map(|w| Notices { webhook_id: w.id, target: w.target, secret: w.secret }))
 }
 
 /// Tells that a webhook was paused. It is not told to the webhook itself.
-pub fn webhook_paused(tx: &mut Tx<'_>, state: &State, app: &str, webhook: &str, since: Timestamp) -> Result<()> {
-    let id = webhook.parse().map_err(|_| Error::Internal("a webhook has a strange id".into()))?;
-    let payload = WebhookPaused { webhook: PausedWebhook { id }, failing_since: since };
-    tell(tx, state, app, WEBHOOK_PAUSED, webhook, &payload)
+pub fn webhook_paused(tx: &mut Tx<'_>, state: State, webhook: Webhook, since: Timestamp) -> Result<()> {
+    let payload = WebhookPaused { webhook: PausedWebhook { id: webhook.id }, failing_since: since };
+    tell(tx, state, webhook.app, WEBHOOK_PAUSED, Some(webhook.id), &payload)
 }
 
 /// Tells that a key ends soon.
-pub fn key_expiring(tx: &mut Tx<'_>, state: &State, app: &str, payload: &KeyExpiring) -> Result<()> {
-    tell(tx, state, app, KEY_EXPIRING, "", payload)
+pub fn key_expiring(tx: &mut Tx<'_>, state: State, app: AppId, payload: &KeyExpiring) -> Result<()> {
+    tell(tx, state, app, KEY_EXPIRING, None, payload)
 }
 
-fn tell(tx: &mut Tx<'_>, state: &State, app: &str, kind: &str, but: &str, payload: &impl Serialize) -> Result<()> {
-    let Some(webhook) = target(tx, app)?.filter(|(id, _)| id != but) else { return Ok(()) };
+fn tell(
+    tx: &mut Tx<'_>,
+    state: State,
+    app: AppId,
+    kind: &str,
+    but: Option<WebhookId>,
+    payload: &impl Serialize,
+) -> Result<()> {
+    let Some((webhook, held)) = target(tx, app)?.filter(|(id, _)| Some(*id) != but) else { return Ok(()) };
     let id = EventId::new(tx.id());
     let event = json!({ "id": id, "createdAt": Timestamp(tx.now()), "type": kind, "payload": payload }).to_string();
-    let (webhook, held) = webhook;
-    let new = New { app, webhook: &webhook, id, kind, conversation: None, ordered: false, held, event };
+    let webhook = Webhook { app, id: webhook };
+    let new = New { webhook, id, kind, conversation: None, ordered: false, held, event };
     state.dispatcher.enqueue(tx, new)
 }
 
 // ---- Rows
 
 /// The webhook that notices go by, and whether it is paused.
-fn target(tx: &Tx<'_>, app: &str) -> Result<Option<(String, bool)>> {
+fn target(tx: &Tx<'_>, app: AppId) -> Result<Option<(WebhookId, bool)>> {
     let rows = tx.query(
         "SELECT id, paused_at FROM webhook WHERE app_id = $1 AND integration_id = $2",
-        args![app, webhooks::OF_THE_APP],
+        args![app.text().as_str(), webhooks::OF_THE_APP],
     )?;
-    rows.first().map(|row| Ok((row.parse::<WebhookId>(0)?.to_string(), row.opt_int(1)?.is_some()))).transpose()
+    rows.first().map(|row| Ok((row.parse(0)?, row.opt_int(1)?.is_some()))).transpose()
 }

@@ -55,7 +55,7 @@ fn enter(tx: &mut Tx<'_>, call: &Call<JoinConversation>) -> Result<ParticipantRe
     let subscribe = body.subscribe_sdk_client == Some(true);
     if let Some(mut participant) = of_user(tx, app, id, user.key.id)? {
         if subscribe {
-            clients::subscribe_sdk(tx, &call.state, app, id, &user)?;
+            clients::subscribe_sdk(tx, call.state, app, id, &user)?;
         }
         participant.client_associations = associations(tx, app, id, user.key.id)?;
         return Ok(ParticipantReply { participant });
@@ -63,16 +63,16 @@ fn enter(tx: &mut Tx<'_>, call: &Call<JoinConversation>) -> Result<ParticipantRe
     if count(tx, app, id)? >= MAX_PARTICIPANTS as i64 {
         return Err(Error::invalid("Too many participants"));
     }
-    let participant = add(tx, &call.state, app, id, &user, conversation.posted, subscribe)?;
+    let participant = add(tx, call.state, app, id, &user, conversation.posted, subscribe)?;
     let subscribers = Subscribers::of(tx, app)?;
-    tell_of_member(tx, &call.state, &subscribers, Trigger::ConversationJoin, &conversation.shown.key, &user)?;
+    tell_of_member(tx, call.state, &subscribers, Trigger::ConversationJoin, &conversation.shown.key, &user)?;
     Ok(ParticipantReply { participant })
 }
 
 /// Makes a user take part, from here on: what was posted before counts as read.
 pub fn add(
     tx: &mut Tx<'_>,
-    state: &State,
+    state: State,
     app: AppId,
     conversation: ConversationId,
     user: &User,
@@ -140,7 +140,7 @@ fn exit(tx: &mut Tx<'_>, call: &Call<LeaveConversation>) -> Result<Nothing> {
         return Err(Missing::MEMBER.into());
     }
     let subscribers = Subscribers::of(tx, app)?;
-    tell_of_member(tx, &call.state, &subscribers, Trigger::ConversationLeave, &conversation.key, &user)?;
+    tell_of_member(tx, call.state, &subscribers, Trigger::ConversationLeave, &conversation.key, &user)?;
     Ok(Nothing {})
 }
 

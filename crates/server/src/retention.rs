@@ -33,7 +33,7 @@ impl Bell {
 /// Deletes what has had its time, until it is told to stop.
 pub async fn run(state: State, stop: CancellationToken) {
     loop {
-        let pause = match sweep(&state, &stop).await {
+        let pause = match sweep(state, &stop).await {
             Ok(pause) => pause,
             Err(error) => {
                 tracing::warn!(%error, "old messages could not be deleted; that is tried again");
@@ -49,7 +49,7 @@ pub async fn run(state: State, stop: CancellationToken) {
 }
 
 /// Goes through the apps that keep messages for a time only, and says when to do so again.
-async fn sweep(state: &State, stop: &CancellationToken) -> Result<Duration> {
+async fn sweep(state: State, stop: &CancellationToken) -> Result<Duration> {
     let apps = state.store.read(keepers).await?;
     let mut pause = LATEST;
     for (app, seconds) in apps {
@@ -58,8 +58,7 @@ async fn sweep(state: &State, stop: &CancellationToken) -> Result<Duration> {
         while !stop.is_cancelled()
             && state.store.read(move |tx| Ok::<_, Error>(!due(tx, app, seconds)?.is_empty())).await?
         {
-            let hand = state.clone();
-            state.store.write(move |tx| empty_some(tx, &hand, app, seconds)).await?;
+            state.store.write(move |tx| empty_some(tx, state, app, seconds)).await?;
         }
     }
     Ok(pause)
@@ -79,7 +78,7 @@ fn keepers(tx: &Tx<'_>) -> Result<Vec<(AppId, i64)>> {
     Ok(found)
 }
 
-fn empty_some(tx: &mut Tx<'_>, state: &State, app: AppId, seconds: i64) -> Result<()> {
+fn empty_some(tx: &mut Tx<'_>, state: State, app: AppId, seconds: i64) -> Result<()> {
     for conversation in due(tx, app, seconds)? {
         messages::delete_all_of(tx, state, app, conversation)?;
     }

@@ -84,16 +84,16 @@ pub async fn serve(settings: Settings, stop: CancellationToken, started: fn(&Sta
     let files = Files::new(Blobs::open(&settings)?);
     let reach = reach(&settings, &open_files, address)?;
     let (state, notes) = assemble(&settings, reach, store.clone(), vault, files, stop.clone());
-    webhook_signing::complete(&state).await?;
-    Dispatcher::prepare(&state).await?;
+    webhook_signing::complete(state).await?;
+    Dispatcher::prepare(state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
     let url = format!("http://{address}");
-    let edge = Arc::new(Edge::new(state.clone(), Router::new()));
-    let answer = move |request, peer| Arc::clone(&edge).answer(request, peer);
+    let edge = Edge::lasting(state, Router::new());
+    let answer = |request, peer| edge.answer(request, peer);
     let door = heliograph_http::serve(listener, answer, open_files.door(), stop.clone());
     let last_request = CancellationToken::new();
-    let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state.clone(), last_request.clone())));
-    let mut beside = background(&state, settings.audit_time, &stop);
+    let (door, delivery) = (tokio::spawn(door), tokio::spawn(Dispatcher::run(state, last_request.clone())));
+    let mut beside = background(state, settings.audit_time, &stop);
     let OpenFiles { allowed, connections, calls } = open_files;
     tracing::info!(allowed, connections, calls, "open files");
     tracing::info!(%address, "listening");
@@ -105,25 +105,25 @@ pub async fn serve(settings: Settings, stop: CancellationToken, started: fn(&Sta
     while beside.join_next().await.is_some() {}
     last_request.cancel();
     let _ = delivery.await;
-    attachments::finish(&state).await;
-    key_uses::flush(&state).await;
+    attachments::finish(state).await;
+    key_uses::flush(state).await;
     tracing::info!("stopped");
     let closing = tokio::task::spawn_blocking(move || store.close());
     closing.await.map_err(|error| StartError::Database(error.to_string()))
 }
 
 /// What goes on beside the requests, until the server is told to stop.
-fn background(state: &State, audit_time: Option<Duration>, stop: &CancellationToken) -> JoinSet<()> {
+fn background(state: State, audit_time: Option<Duration>, stop: &CancellationToken) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    tasks.spawn(attachments::run(state.clone(), stop.clone()));
-    tasks.spawn(idempotency::run(state.clone(), stop.clone()));
-    tasks.spawn(key_uses::run(state.clone(), stop.clone()));
-    tasks.spawn(key_watch::run(state.clone(), stop.clone()));
-    tasks.spawn(sweep::run(state.clone(), stop.clone()));
-    tasks.spawn(removal::run(state.clone(), stop.clone()));
-    tasks.spawn(retention::run(state.clone(), stop.clone()));
+    tasks.spawn(attachments::run(state, stop.clone()));
+    tasks.spawn(idempotency::run(state, stop.clone()));
+    tasks.spawn(key_uses::run(state, stop.clone()));
+    tasks.spawn(key_watch::run(state, stop.clone()));
+    tasks.spawn(sweep::run(state, stop.clone()));
+    tasks.spawn(removal::run(state, stop.clone()));
+    tasks.spawn(retention::run(state, stop.clone()));
     if let Some(time) = audit_time {
-        tasks.spawn(audit::run(state.clone(), time, stop.clone()));
+        tasks.spawn(audit::run(state, time, stop.clone()));
     }
     tasks
 }
@@ -214,7 +214,7 @@ fn assemble(
         stopping,
         public,
     };
-    (State::new(parts), notes)
+    (parts.lasting(), notes)
 }
 
 /// Makes a folder that only its owner may enter.

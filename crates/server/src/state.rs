@@ -8,16 +8,13 @@ use bytes::Bytes;
 use heliograph_http::Outbound;
 use heliograph_store::Store;
 use heliograph_wire::{key_life::KeyMode, openapi};
-use std::{
-    ops::Deref,
-    sync::{Arc, OnceLock},
-};
+use std::sync::OnceLock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// What every request may reach for. Clones share it.
-#[derive(Clone)]
-pub struct State(Arc<Parts>);
+/// What every request may reach for. A server has one, and it stays for as long as the program runs: nobody has to count
+/// who holds it, which two processors that answer requests would do to each other's loss.
+pub type State = &'static Parts;
 
 /// The parts of [`State`].
 pub struct Parts {
@@ -83,16 +80,9 @@ impl Public {
     }
 }
 
-impl State {
-    /// Puts the parts together.
-    pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
-    }
-}
-
-impl Deref for State {
-    type Target = Parts;
-    fn deref(&self) -> &Parts {
-        &self.0
+impl Parts {
+    /// Puts them where they stay.
+    pub fn lasting(self) -> State {
+        Box::leak(Box::new(self))
     }
 }

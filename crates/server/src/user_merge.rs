@@ -19,7 +19,7 @@ use heliograph_wire::{
 // ---- Rules
 
 /// Makes one user of two, and tells of it.
-pub fn merge(tx: &mut Tx<'_>, place: &Place<'_>, survivor: User, discarded: User) -> Result<User> {
+pub fn merge(tx: &mut Tx<'_>, place: &Place, survivor: User, discarded: User) -> Result<User> {
     let (app, from, to) = (place.app, discarded.key.id, survivor.key.id);
     let merged_clients = merge_clients(tx, app, from, to)?;
     let merged_conversations = merge_conversations(tx, app, from, to)?;

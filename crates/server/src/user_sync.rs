@@ -29,9 +29,9 @@ async fn sync(call: Call<SyncUser>) -> Result<UserReply> {
 // ---- Rules
 
 /// What a change of several users needs to know and to tell.
-pub struct Place<'c> {
+pub struct Place {
     /// The server.
-    pub state: &'c State,
+    pub state: State,
     /// The app.
     pub app: AppId,
     /// The webhooks of the app.
@@ -41,7 +41,7 @@ pub struct Place<'c> {
 fn synchronise(tx: &mut Tx<'_>, call: &Call<SyncUser>) -> Result<User> {
     let app = call.path.app_id;
     apps::require(tx, app)?;
-    let place = Place { state: &call.state, app, subscribers: Subscribers::of(tx, app)? };
+    let place = Place { state: call.state, app, subscribers: Subscribers::of(tx, app)? };
     let found = users::by_zendesk_id(tx, app, &call.path.zendesk_id.0)?.ok_or(Missing::USER)?;
     let user = outlive(tx, &place, found, call.body.surviving_zendesk_id.as_deref())?;
     let was_known = user.key.authenticated;
@@ -57,7 +57,7 @@ fn synchronise(tx: &mut Tx<'_>, call: &Call<SyncUser>) -> Result<User> {
 }
 
 /// Two records were merged: so are their users. If nobody has the surviving record, the user gets it.
-fn outlive(tx: &mut Tx<'_>, place: &Place<'_>, mut user: User, surviving: Option<&str>) -> Result<User> {
+fn outlive(tx: &mut Tx<'_>, place: &Place, mut user: User, surviving: Option<&str>) -> Result<User> {
     let Some(surviving) = surviving.filter(|id| user.key.zendesk_id.as_deref() != Some(id)) else { return Ok(user) };
     match users::by_zendesk_id(tx, place.app, surviving)? {
         Some(survivor) => merge(tx, place, survivor, user),
@@ -70,7 +70,7 @@ fn outlive(tx: &mut Tx<'_>, place: &Place<'_>, mut user: User, surviving: Option
 }
 
 /// Puts the record into the user. Whoever has the record's external id or address gives it up.
-fn take_over(tx: &mut Tx<'_>, place: &Place<'_>, mut user: User, record: &UserSync) -> Result<User> {
+fn take_over(tx: &mut Tx<'_>, place: &Place, mut user: User, record: &UserSync) -> Result<User> {
     let app = place.app;
     if let Some(external_id) = &record.external_id {
         let other = users::by_external_id(tx, app, external_id, user.key.brand_id.as_deref())?;
@@ -104,7 +104,7 @@ fn is_address(identity: &Identity, email: &str) -> bool {
 /// otherwise they lose it.
 fn yields(
     tx: &mut Tx<'_>,
-    place: &Place<'_>,
+    place: &Place,
     user: User,
     other: Option<User>,
     give_up: impl Fn(&mut User),

@@ -172,10 +172,10 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteUser>) -> Result<Nothing> {
     let app = call.path.app_id;
     let user = find(tx, app, &call.path.user, call.query.brand_id.as_deref())?;
     let subscribers = Subscribers::of(tx, app)?;
-    conversations::without_user(tx, &call.state, &subscribers, app, &user)?;
+    conversations::without_user(tx, call.state, &subscribers, app, &user)?;
     client_rows::delete_of_user(tx, app, user.key.id)?;
     delete_row(tx, app, user.key.id)?;
-    events::record(tx, &call.state, &subscribers, Trigger::UserRemove, None, |_| UserRemovePayload {
+    events::record(tx, call.state, &subscribers, Trigger::UserRemove, None, |_| UserRemovePayload {
         user: user.key.clone(),
     })?;
     Ok(Nothing {})

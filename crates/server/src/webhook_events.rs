@@ -2,7 +2,7 @@
 
 use crate::{
     call::Call,
-    delivery::{self, outbox::Delivery},
+    delivery::{self, Webhook, outbox::Delivery},
     error::{Error, Result},
     router::Builder,
     state::State,
@@ -34,13 +34,13 @@ pub fn routes(on: &mut Builder<'_>) {
 async fn list(call: Call<ListWebhookEvents>) -> Result<WebhookEventList> {
     let after = start(&call.query)?;
     let until = Instant::now() + Duration::from_secs(call.query.wait.unwrap_or_default().into());
-    let (state, call) = (call.state.clone(), Arc::new(call));
+    let (state, call) = (call.state, Arc::new(call));
     loop {
         let now = clock::now_ms();
         let found = look(&call, after).await?;
         let next = (Instant::now() + LOOK).min(until);
         if !found.is_empty() || Instant::now() >= until || state.stopping.is_cancelled() {
-            return answer(&state, found, now).await;
+            return answer(state, found, now).await;
         }
         tokio::select! {
             () = sleep_until(next) => {}
@@ -61,7 +61,7 @@ async fn look(call: &Arc<Call<ListWebhookEvents>>, after: EventId) -> Result<Vec
     call.state.store.read(ask).await
 }
 
-async fn answer(state: &State, mut found: Vec<Found>, looked_at: i64) -> Result<WebhookEventList> {
+async fn answer(state: State, mut found: Vec<Found>, looked_at: i64) -> Result<WebhookEventList> {
     let has_more = found.len() > MAX_EVENTS;
     found.truncate(MAX_EVENTS);
     let mut events = Vec::with_capacity(found.len());
@@ -92,7 +92,7 @@ fn event(trigger: String, delivery: &Delivery, headers: &HeaderMap, body: &Bytes
         .map(|(name, value)| Ok((name.as_str().to_owned(), value.to_str().map_err(|error| text(&error))?.to_owned())));
     let kept: Value = serde_json::from_str(&delivery.event)?;
     Ok(WebhookEvent {
-        id: delivery.id.parse().map_err(|_| Missing::RESOURCE)?,
+        id: delivery.id,
         trigger,
         created_at: serde_json::from_value(kept["createdAt"].clone())?,
         headers: shown.collect::<Result<BTreeMap<_, _>>>()?,
@@ -115,9 +115,9 @@ fn following(tx: &Tx<'_>, app: AppId, webhook: WebhookId, after: EventId) -> Res
         args![app.text().as_str(), webhook.text().as_str(), after.text().as_str(), MAX_EVENTS as i64 + 1],
     )?;
     let found = |row: &mut Row| {
-        let (id, trigger, event) = (row.take_text(0)?, row.take_text(1)?, row.take_text(2)?);
-        let (app, webhook) = (app.to_string(), webhook.to_string());
-        Ok(Found { trigger, delivery: Delivery { app, webhook, id, line: None, event, attempts: 0, lease_until: 0 } })
+        let (id, trigger, event) = (row.parse(0)?, row.take_text(1)?, row.take_text(2)?);
+        let webhook = Webhook { app, id: webhook };
+        Ok(Found { trigger, delivery: Delivery { webhook, id, line: None, event, attempts: 0, lease_until: 0 } })
     };
     rows.iter_mut().map(found).collect()
 }

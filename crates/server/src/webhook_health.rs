@@ -5,7 +5,7 @@ use crate::{
     auth::Caller,
     call::Call,
     deliveries,
-    delivery::outbox::New,
+    delivery::{Webhook, outbox::New},
     error::{Error, Result},
     notices,
     router::Builder,
@@ -46,8 +46,8 @@ async fn pause(call: Call<PauseWebhook>) -> Result<WebhookHealthReply> {
     call.write(|tx, call| {
         let (app, webhook) = (call.path.app_id, call.path.webhook_id);
         if owned(tx, &call.caller, app, webhook)?.paused_at.is_none() {
-            set_paused(tx, &app.to_string(), &webhook.to_string(), tx.now())?;
-            forget_after_commit(tx, &call.state, webhook.to_string());
+            set_paused(tx, app, webhook, tx.now())?;
+            forget_after_commit(tx, call.state, webhook);
         }
         shown(tx, call)
     })
@@ -111,7 +111,7 @@ fn change(tx: &mut Tx<'_>, call: &Call<UpdateWebhookHealth>) -> Result<WebhookHe
         "UPDATE webhook SET ordered = $3, events_per_call = $4 WHERE app_id = $1 AND id = $2",
         args![app.text().as_str(), id.text().as_str(), kept.ordered, kept.events_per_call],
     )?;
-    forget_after_commit(tx, &call.state, id.to_string());
+    forget_after_commit(tx, call.state, id);
     shown(tx, call)
 }
 
@@ -120,41 +120,41 @@ fn go_on(tx: &mut Tx<'_>, call: &Call<ResumeWebhook>) -> Result<WebhookHealthRep
     if owned(tx, &call.caller, app, id)?.paused_at.is_none() {
         return shown(tx, call);
     }
-    let (a, w) = (app.to_string(), id.to_string());
+    let (a, w) = (app.text(), id.text());
     tx.execute(
         "UPDATE webhook SET paused_at = NULL, failing_since = NULL WHERE app_id = $1 AND id = $2",
-        args![&a, &w],
+        args![a.as_str(), w.as_str()],
     )?;
     let (status, due_at) = match call.body.missed {
         Missed::Deliver => (DeliveryStatus::Pending, Some(tx.now())),
         Missed::Skip => (DeliveryStatus::Skipped, None),
     };
     // What happens from now on waits behind what was missed.
-    call.state.dispatcher.store_from_now_on(&w);
+    call.state.dispatcher.store_from_now_on(id);
     tx.execute(
         "UPDATE delivery SET status = $3, due_at = $4, attempts = 0
          WHERE app_id = $1 AND webhook_id = $2 AND status = $5 AND due_at IS NULL",
-        args![&a, &w, status.name(), due_at, DeliveryStatus::Held.name()],
+        args![a.as_str(), w.as_str(), status.name(), due_at, DeliveryStatus::Held.name()],
     )?;
-    let state = call.state.clone();
+    let state = call.state;
     tx.after_commit(move || {
-        state.dispatcher.forget_target(&w);
-        state.dispatcher.look_at(&a, &w);
+        state.dispatcher.forget_target(id);
+        state.dispatcher.look_at(Webhook { app, id });
     });
     shown(tx, call)
 }
 
 fn try_out(tx: &mut Tx<'_>, call: &Call<TestWebhook>) -> Result<DeliveryReply> {
-    let (app, webhook) = (call.path.app_id, call.path.webhook_id);
-    if owned(tx, &call.caller, app, webhook)?.paused_at.is_some() {
+    let (app, id) = (call.path.app_id, call.path.webhook_id);
+    if owned(tx, &call.caller, app, id)?.paused_at.is_some() {
         return Err(Error::Conflict("The webhook is paused"));
     }
+    let webhook = Webhook { app, id };
     let id = EventId::new(tx.id());
     let event = json!({ "id": id, "createdAt": Timestamp(tx.now()), "type": TEST, "payload": {} }).to_string();
-    let (a, w) = (app.to_string(), webhook.to_string());
-    let new = New { app: &a, webhook: &w, id, kind: TEST, conversation: None, ordered: false, held: false, event };
+    let new = New { webhook, id, kind: TEST, conversation: None, ordered: false, held: false, event };
     call.state.dispatcher.enqueue(tx, new)?;
-    deliveries::find(tx, app, webhook, id)
+    deliveries::find(tx, app, webhook.id, id)
 }
 
 /// What is to be noted of a webhook after a call.
@@ -177,42 +177,42 @@ pub enum Change {
 }
 
 /// Notes it. Of a pause the app's owner is told.
-pub fn note(tx: &mut Tx<'_>, state: &State, app: &str, webhook: &str, change: Change) -> Result<()> {
+pub fn note(tx: &mut Tx<'_>, state: State, webhook: Webhook, change: Change) -> Result<()> {
+    let (app, id) = (webhook.app.text(), webhook.id.text());
+    let (app, id) = (app.as_str(), id.as_str());
     match change {
         Change::Recovered => {
-            tx.amend("UPDATE webhook SET failing_since = NULL WHERE app_id = $1 AND id = $2", args![app, webhook])?;
+            tx.amend("UPDATE webhook SET failing_since = NULL WHERE app_id = $1 AND id = $2", args![app, id])?;
         }
         Change::Failing { since } => tx.amend(
             "UPDATE webhook SET failing_since = $3 WHERE app_id = $1 AND id = $2 AND failing_since IS NULL",
-            args![app, webhook, since],
+            args![app, id, since],
         )?,
         // What is noted of it since may say otherwise.
         Change::Paused { at, since } => {
             let paused = tx.execute(
                 "UPDATE webhook SET paused_at = $3 WHERE app_id = $1 AND id = $2 AND paused_at IS NULL AND failing_since = $4",
-                args![app, webhook, at, since],
+                args![app, id, at, since],
             )?;
             if paused > 0 {
-                notices::webhook_paused(tx, state, app, webhook, Timestamp(since))?;
-                let (actor, subject) = (audit::the_server(), Some(webhook.to_owned()));
+                notices::webhook_paused(tx, state, webhook, Timestamp(since))?;
+                let (actor, subject) = (audit::the_server(), Some(id.to_owned()));
                 let after = Some(json!({ "pausedAtMs": at.to_string() }));
                 let change = audit::Change { operation: PauseWebhook::ID, actor, subject, before: None, after };
                 audit::record(tx, &state.vault, app, &change)?;
-                let (state, webhook) = (state.clone(), webhook.to_owned());
                 tx.after_commit(move || {
-                    tracing::warn!(webhook, "a webhook is paused: nothing has arrived there for too long");
+                    tracing::warn!(webhook = %webhook.id, "a webhook is paused: nothing has arrived there for too long");
                     state.metrics.webhook_paused();
                 });
             }
         }
     }
-    forget_after_commit(tx, state, webhook.to_owned());
+    forget_after_commit(tx, state, webhook.id);
     Ok(())
 }
 
-fn forget_after_commit(tx: &mut Tx<'_>, state: &State, webhook: String) {
-    let state = state.clone();
-    tx.after_commit(move || state.dispatcher.forget_target(&webhook));
+fn forget_after_commit(tx: &mut Tx<'_>, state: State, webhook: WebhookId) {
+    tx.after_commit(move || state.dispatcher.forget_target(webhook));
 }
 
 // ---- Rows
@@ -247,20 +247,26 @@ fn find(tx: &Tx<'_>, app: AppId, id: WebhookId) -> Result<Option<Kept>> {
     }))
 }
 
-fn set_paused(tx: &mut Tx<'_>, app: &str, webhook: &str, at: i64) -> Result<()> {
-    tx.execute("UPDATE webhook SET paused_at = $3 WHERE app_id = $1 AND id = $2", args![app, webhook, at])?;
+fn set_paused(tx: &mut Tx<'_>, app: AppId, webhook: WebhookId, at: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE webhook SET paused_at = $3 WHERE app_id = $1 AND id = $2",
+        args![app.text().as_str(), webhook.text().as_str(), at],
+    )?;
     Ok(())
 }
 
 /// The webhooks at which nothing has arrived since some failure.
-pub fn failing(tx: &Tx<'_>) -> Result<Vec<String>> {
-    let mut rows = tx.query("SELECT id FROM webhook WHERE failing_since IS NOT NULL AND paused_at IS NULL", &[])?;
-    rows.iter_mut().map(|row| Ok(row.take_text(0)?)).collect()
+pub fn failing(tx: &Tx<'_>) -> Result<Vec<WebhookId>> {
+    let rows = tx.query("SELECT id FROM webhook WHERE failing_since IS NOT NULL AND paused_at IS NULL", &[])?;
+    rows.iter().map(|row| Ok(row.parse(0)?)).collect()
 }
 
 /// Whether a webhook is paused.
-pub fn is_paused(tx: &Tx<'_>, app: &str, webhook: &str) -> Result<bool> {
-    let rows = tx.query("SELECT paused_at FROM webhook WHERE app_id = $1 AND id = $2", args![app, webhook])?;
+pub fn is_paused(tx: &Tx<'_>, app: AppId, webhook: WebhookId) -> Result<bool> {
+    let rows = tx.query(
+        "SELECT paused_at FROM webhook WHERE app_id = $1 AND id = $2",
+        args![app.text().as_str(), webhook.text().as_str()],
+    )?;
     Ok(rows.first().is_some_and(|row| row.opt_int(0).is_ok_and(|at| at.is_some())))
 }
 

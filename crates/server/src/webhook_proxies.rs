@@ -34,7 +34,7 @@ async fn set(call: Call<SetWebhookProxy>) -> Result<WebhookProxyReply> {
         webhooks::require(tx, call.path.app_id, call.path.webhook_id)?;
         check(&call.body)?;
         save(tx, &call.state.vault, &call.path, Some(&call.body))?;
-        webhooks::forget_targets_after_commit(tx, &call.state);
+        webhooks::forget_targets_after_commit(tx, call.state);
         Ok(show(call.body.clone()))
     })
     .await
@@ -45,7 +45,7 @@ async fn delete(call: Call<DeleteWebhookProxy>) -> Result<Nothing> {
     call.write(|tx, call| {
         find(tx, &call.state.vault, &call.path)?.ok_or(Missing::RESOURCE)?;
         save(tx, &call.state.vault, &call.path, None)?;
-        webhooks::forget_targets_after_commit(tx, &call.state);
+        webhooks::forget_targets_after_commit(tx, call.state);
         Ok(Nothing {})
     })
     .await

@@ -49,7 +49,7 @@ fn replace(tx: &mut Tx<'_>, call: &Call<RotateWebhookSigning>) -> Result<Signing
     let grace_ms = i64::from(call.body.grace_period_seconds) * 1000;
     supersede(tx, app, webhook, (grace_ms > 0).then(|| tx.now() + grace_ms))?;
     give(tx, &call.state.vault, app, webhook)?;
-    webhooks::forget_targets_after_commit(tx, &call.state);
+    webhooks::forget_targets_after_commit(tx, call.state);
     shown(tx, &call.state.vault, app, webhook)
 }
 
@@ -67,13 +67,12 @@ pub fn give(tx: &mut Tx<'_>, vault: &Vault, app: AppId, webhook: WebhookId) -> R
 }
 
 /// Gives one to each webhook that is older than signatures are.
-pub async fn complete(state: &State) -> Result<()> {
-    let vault = state.clone();
+pub async fn complete(state: State) -> Result<()> {
     state
         .store
         .write(move |tx| {
             for row in &tx.query("SELECT app_id, id FROM webhook WHERE signing_secret IS NULL", args![])? {
-                give(tx, &vault.vault, row.parse(0)?, row.parse(1)?)?;
+                give(tx, &state.vault, row.parse(0)?, row.parse(1)?)?;
             }
             Ok(())
         })

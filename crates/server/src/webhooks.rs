@@ -92,7 +92,7 @@ fn add(tx: &mut Tx<'_>, call: &Call<CreateWebhook>) -> Result<WebhookReply> {
     if kind == CUSTOM && !of_integration(tx, &call.state.vault, app, integration)?.is_empty() {
         return Err(Error::invalid("A custom integration can have only one webhook; update the one it has"));
     }
-    let webhook = make(tx, &call.state, app, integration, &call.body, "target")?;
+    let webhook = make(tx, call.state, app, integration, &call.body, "target")?;
     switchboards::route(tx, app)?;
     Ok(WebhookReply { webhook })
 }
@@ -100,7 +100,7 @@ fn add(tx: &mut Tx<'_>, call: &Call<CreateWebhook>) -> Result<WebhookReply> {
 /// Makes a webhook. `field` names the target in a refusal.
 pub fn make(
     tx: &mut Tx<'_>,
-    state: &State,
+    state: State,
     app: AppId,
     integration: IntegrationId,
     new: &NewWebhook,
@@ -129,7 +129,7 @@ fn made(tx: &Tx<'_>, new: &NewWebhook) -> Webhook {
 }
 
 /// Makes the webhook that an app's notices go by. It is called for nothing else.
-pub fn make_for_the_app(tx: &mut Tx<'_>, state: &State, app: AppId, target: &str) -> Result<()> {
+pub fn make_for_the_app(tx: &mut Tx<'_>, state: State, app: AppId, target: &str) -> Result<()> {
     check_target(target, "target")?;
     let target = target.to_owned();
     let new = NewWebhook { target, triggers: Vec::new(), include_full_user: false, include_full_source: false };
@@ -139,7 +139,7 @@ pub fn make_for_the_app(tx: &mut Tx<'_>, state: &State, app: AppId, target: &str
 }
 
 /// Has a webhook call another address.
-pub fn retarget(tx: &mut Tx<'_>, state: &State, app: AppId, id: WebhookId, target: &str) -> Result<()> {
+pub fn retarget(tx: &mut Tx<'_>, state: State, app: AppId, id: WebhookId, target: &str) -> Result<()> {
     check_target(target, "target")?;
     tx.execute(
         "UPDATE webhook SET target = $3 WHERE app_id = $1 AND id = $2",
@@ -184,7 +184,7 @@ fn change(tx: &mut Tx<'_>, call: &Call<UpdateWebhook>) -> Result<WebhookReply> {
     webhook.include_full_user = include_full_user.unwrap_or(webhook.include_full_user);
     webhook.include_full_source = include_full_source.unwrap_or(webhook.include_full_source);
     save(tx, app, &webhook)?;
-    forget_targets_after_commit(tx, &call.state);
+    forget_targets_after_commit(tx, call.state);
     Ok(WebhookReply { webhook })
 }
 
@@ -200,7 +200,7 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteWebhook>) -> Result<Nothing> {
         return Err(Missing::RESOURCE.into());
     }
     tx.execute("DELETE FROM delivery WHERE webhook_id = $1 AND app_id = $2", args![id.as_str(), app.as_str()])?;
-    forget_targets_after_commit(tx, &call.state);
+    forget_targets_after_commit(tx, call.state);
     Ok(Nothing {})
 }
 
@@ -245,8 +245,7 @@ pub fn require(tx: &Tx<'_>, app: AppId, id: WebhookId) -> Result<Option<Integrat
 }
 
 /// Has targets and secrets read anew once this transaction is durable.
-pub fn forget_targets_after_commit(tx: &mut Tx<'_>, state: &State) {
-    let state = state.clone();
+pub fn forget_targets_after_commit(tx: &mut Tx<'_>, state: State) {
     tx.after_commit(move || state.dispatcher.forget_targets());
 }
 
@@ -342,7 +341,9 @@ pub struct Calling {
 }
 
 /// How a webhook is called: for its delivery.
-pub fn calling(tx: &Tx<'_>, vault: &Vault, app: &str, id: &str) -> Result<Option<Calling>> {
+pub fn calling(tx: &Tx<'_>, vault: &Vault, app: AppId, id: WebhookId) -> Result<Option<Calling>> {
+    let (app, id) = (app.text(), id.text());
+    let (app, id) = (app.as_str(), id.as_str());
     let rows = tx.query(
         "SELECT target, secret, signing_secret, former_signing_secret, former_signing_until, proxy, events_per_call,
          failing_since, paused_at FROM webhook WHERE app_id = $1 AND id = $2",

@@ -12,7 +12,7 @@ use crate::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 operations! { "Webhook deliveries"
     /// Lists what a webhook was told and is still to be told, the latest first, for as long as the server's log keeps it.
@@ -148,11 +148,11 @@ impl AttemptOutcome {
     }
 }
 
-/// An attempt: one call of the target.
+/// An attempt: one call of the target. Whoever writes one down borrows what it says.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "deliveryAttempt")]
-pub struct Attempt {
+pub struct Attempt<'a> {
     /// When the call began.
     pub at: Timestamp,
     /// How long it took, in milliseconds.
@@ -164,26 +164,26 @@ pub struct Attempt {
     pub status: Option<u16>,
     /// Why there was no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
+    pub error: Option<Cow<'a, str>>,
     /// When the next attempt was to follow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Timestamp>,
     /// What was sent.
-    pub request: AttemptRequest,
+    pub request: AttemptRequest<'a>,
     /// The beginning of the answer's body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answer: Option<String>,
+    pub answer: Option<Cow<'a, str>>,
 }
 
 /// What was sent in an attempt.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "attemptRequest")]
-pub struct AttemptRequest {
+pub struct AttemptRequest<'a> {
     /// The address that was called.
-    pub url: String,
+    pub url: Cow<'a, str>,
     /// The headers, without their secrets.
-    pub headers: BTreeMap<String, String>,
+    pub headers: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     /// The events that went with one call, in their order, when there were several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_ids: Option<Vec<EventId>>,
@@ -214,7 +214,7 @@ pub struct DeliveryReply {
     /// Its event, as it is sent.
     pub event: Value,
     /// Every attempt that was made, the first one first.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<Attempt<'static>>,
 }
 
 /// Which events are delivered once more.

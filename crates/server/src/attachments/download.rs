@@ -28,7 +28,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// Answers a GET or HEAD of a file.
-pub async fn answer(state: &State, method: &Method, path: &str, headers: &HeaderMap) -> Result<Response<Body>> {
+pub async fn answer(state: State, method: &Method, path: &str, headers: &HeaderMap) -> Result<Response<Body>> {
     let (id, name) = AttachmentId::in_path(path).ok_or(Missing::ATTACHMENT)?;
     let file = state.store.read(move |tx| super::by_id(tx, id)).await?;
     let file = file.filter(|file| file.name == name).ok_or(Missing::ATTACHMENT)?;
@@ -60,7 +60,7 @@ pub async fn answer(state: &State, method: &Method, path: &str, headers: &Header
     Ok(response)
 }
 
-async fn body(state: &State, file: &Kept, part: Range<u64>) -> Result<Body> {
+async fn body(state: State, file: &Kept, part: Range<u64>) -> Result<Body> {
     let pieces = state.files.blobs.read(file.key, part).await.map_err(|error| match error.kind() {
         // Its row is still there: somebody removed it from the folder, or the bucket.
         io::ErrorKind::NotFound => {

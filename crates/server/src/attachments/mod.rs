@@ -66,7 +66,7 @@ pub struct Kept {
 /// First the file is in its place, then its row says so: a row without a file is never seen. A request under a name that
 /// was used before puts nothing anywhere: its file is looked at, and it is answered as it was then or refused.
 async fn take_in(call: Call<UploadAttachment>, request: &mut Streamed) -> Result<AttachmentReply> {
-    let (state, once) = (call.state.clone(), call.once());
+    let (state, once) = (call.state, call.once());
     let (query, asked) = (call.query.clone(), once.clone());
     let look = move |tx: &Tx<'_>, path: &AppPath| {
         let conversation = named_conversation(tx, path.app_id, &query)?;
@@ -136,7 +136,7 @@ fn remove(tx: &mut Tx<'_>, call: &Call<DeleteAttachment>) -> Result<Nothing> {
     if gone == 0 {
         return Err(Missing::ATTACHMENT.into());
     }
-    forget(tx, &call.state, vec![key]);
+    forget(tx, call.state, vec![key]);
     Ok(Nothing {})
 }
 
@@ -178,7 +178,7 @@ fn media_urls(content: &Content) -> impl Iterator<Item = &str> {
 }
 
 /// What those of these addresses lead to that are of this app's files: that needs no network.
-pub async fn known(state: &State, app: AppId, urls: &[String]) -> Result<HashMap<String, Kept>> {
+pub async fn known(state: State, app: AppId, urls: &[String]) -> Result<HashMap<String, Kept>> {
     let named = |url: &String| Some((url.clone(), AttachmentId::in_url(url)?));
     let ours: Vec<(String, AttachmentId)> = urls.iter().filter_map(named).collect();
     if ours.is_empty() {
@@ -208,7 +208,7 @@ pub fn move_to(tx: &mut Tx<'_>, app: AppId, from: ConversationId, to: Conversati
 /// Removes what a message carried.
 pub fn remove_with_message(
     tx: &mut Tx<'_>,
-    state: &State,
+    state: State,
     app: AppId,
     conversation: ConversationId,
     message: MessageId,
@@ -223,7 +223,7 @@ pub fn remove_with_message(
 }
 
 /// Removes what the messages of a conversation carried.
-pub fn remove_with_messages(tx: &mut Tx<'_>, state: &State, app: AppId, conversation: ConversationId) -> Result<()> {
+pub fn remove_with_messages(tx: &mut Tx<'_>, state: State, app: AppId, conversation: ConversationId) -> Result<()> {
     let rows = tx.query_mut(
         "DELETE FROM attachment WHERE app_id = $1 AND conversation_id = $2 AND message_id IS NOT NULL
          AND for_message = 1 RETURNING id",
@@ -235,12 +235,7 @@ pub fn remove_with_messages(tx: &mut Tx<'_>, state: &State, app: AppId, conversa
 
 /// Removes what was uploaded for the messages of a conversation, sent or not. What was not uploaded for a message
 /// stays, and belongs to no conversation any more.
-pub fn remove_with_conversation(
-    tx: &mut Tx<'_>,
-    state: &State,
-    app: AppId,
-    conversation: ConversationId,
-) -> Result<()> {
+pub fn remove_with_conversation(tx: &mut Tx<'_>, state: State, app: AppId, conversation: ConversationId) -> Result<()> {
     let rows = tx.query_mut(
         "DELETE FROM attachment WHERE app_id = $1 AND conversation_id = $2 AND for_message = 1 RETURNING id",
         args![app.text().as_str(), conversation.text().as_str()],
@@ -257,11 +252,10 @@ fn keys(app: AppId, rows: &[Row]) -> Result<Vec<Key>> {
     rows.iter().map(|row| Ok(Key { app, id: row.text(0)?.parse()? })).collect()
 }
 
-fn forget(tx: &mut Tx<'_>, state: &State, keys: Vec<Key>) {
+fn forget(tx: &mut Tx<'_>, state: State, keys: Vec<Key>) {
     if keys.is_empty() {
         return;
     }
-    let state = state.clone();
     tx.after_commit(move || keys.into_iter().for_each(|key| state.files.forget(Gone::File(key))));
 }
 

@@ -66,11 +66,11 @@ impl Files {
 
 /// Removes and sweeps until the server stops.
 pub async fn run(state: State, stop: CancellationToken) {
-    stop.run_until_cancelled(async { tokio::join!(remove(&state), sweep_daily(&state)) }).await;
+    stop.run_until_cancelled(async { tokio::join!(remove(state), sweep_daily(state)) }).await;
 }
 
 /// Removes what the last requests left to be removed.
-pub async fn finish(state: &State) {
+pub async fn finish(state: State) {
     let rest = async {
         for gone in state.files.to_remove.drain() {
             state.files.remove(gone).await;
@@ -79,13 +79,13 @@ pub async fn finish(state: &State) {
     let _ = timeout(LAST_WAIT, rest).await;
 }
 
-async fn remove(state: &State) {
+async fn remove(state: State) {
     while let Ok(gone) = state.files.to_remove.recv_async().await {
         state.files.remove(gone).await;
     }
 }
 
-async fn sweep_daily(state: &State) {
+async fn sweep_daily(state: State) {
     let mut clock = interval_at(Instant::now(), EVERY);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -99,7 +99,7 @@ async fn sweep_daily(state: &State) {
 }
 
 /// Removes the files that have no row, and tells how many they were.
-async fn sweep(state: &State) -> io::Result<usize> {
+async fn sweep(state: State) -> io::Result<usize> {
     let (finds, mut found) = mpsc::channel(BATCH);
     let looking = state.files.blobs.list(now_ms() - GRACE_MS, finds);
     let removing = async {

@@ -17,7 +17,7 @@ use crate::{
 };
 use heliograph_store::{Store, Tx, clock};
 use heliograph_wire::{audit::AuditActor, time::Timestamp};
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How many events one transaction removes at most.
@@ -44,7 +44,7 @@ pub async fn prune(settings: &Settings, only: Option<String>, before: Timestamp)
         return Err(StartError::Setting("what is pruned is what was made before a moment that has passed".to_owned()));
     }
     let (store, vault) = admin::open(settings).await?;
-    let pruned = all(&store, (vault, |vault| vault), only, before, operator()).await;
+    let pruned = all(&store, vault, only, before, operator()).await;
     store.close();
     Ok(pruned?)
 }
@@ -56,7 +56,7 @@ pub async fn run(state: State, keep: Duration, stop: CancellationToken) {
     let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
     loop {
         let before = Timestamp(clock::now_ms().saturating_sub(keep));
-        match all(&state.store, (state.clone(), |state| &state.vault), None, before, the_server()).await {
+        match all(&state.store, &state.vault, None, before, the_server()).await {
             Ok(pruned) => pruned.iter().for_each(tell),
             Err(error) => tracing::warn!(%error, "the audit log could not be pruned; that is tried again"),
         }
@@ -78,10 +78,9 @@ fn tell(pruned: &Pruned) {
 
 // ---- Rules
 
-/// `vault` is something that has a vault, and the way to it.
-async fn all<V: Clone + Send + Sync + 'static>(
+async fn all(
     store: &Store,
-    (hand, vault): (V, fn(&V) -> &Vault),
+    vault: impl Deref<Target = Vault> + Clone + Send + Sync + 'static,
     only: Option<String>,
     before: Timestamp,
     actor: AuditActor,
@@ -99,8 +98,8 @@ async fn all<V: Clone + Send + Sync + 'static>(
             if store.read(move |tx| due(tx, &wanted, before)).await?.1 == 0 {
                 break;
             }
-            let (hand, wanted, actor) = (hand.clone(), chain.clone(), actor.clone());
-            let some = store.write(move |tx| prune_some(tx, vault(&hand), &wanted, before, &actor)).await?;
+            let (vault, wanted, actor) = (vault.clone(), chain.clone(), actor.clone());
+            let some = store.write(move |tx| prune_some(tx, &vault, &wanted, before, &actor)).await?;
             whole.events += some.events;
             whole.broken = some.broken;
             if whole.broken.is_some() || some.events < BATCH {

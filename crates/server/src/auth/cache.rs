@@ -5,7 +5,7 @@ use super::{
     life::Life,
     token::{Claims, SigningKey, signing_key},
 };
-use crate::{error::Result, keys, state::State};
+use crate::{error::Result, keys, state::Parts};
 use heliograph_store::clock;
 use heliograph_wire::id::{AppId, IntegrationId};
 use std::{
@@ -184,9 +184,9 @@ impl KeyCache {
     }
 }
 
-impl State {
+impl Parts {
     /// The key with this id.
-    pub async fn find_key(&self, id: &str) -> Result<Option<Arc<Key>>> {
+    pub async fn find_key(&'static self, id: &str) -> Result<Option<Arc<Key>>> {
         let Some(kind) = KeyKind::of(id) else { return Ok(None) };
         let now = clock::now_ms();
         if let Some(key) = self.keys.fresh(id, now) {
@@ -196,8 +196,8 @@ impl State {
             return Ok(None);
         }
         let deletions = self.keys.deletions.load(Ordering::Acquire);
-        let (state, wanted) = (self.clone(), id.to_owned());
-        let found = self.store.read(move |tx| keys::load(tx, &state, &wanted, kind)).await?;
+        let wanted = id.to_owned();
+        let found = self.store.read(move |tx| keys::load(tx, self, &wanted, kind)).await?;
         let found = found.map(|key| Arc::new(Key { read_at: now, deletions, ..key }));
         match &found {
             Some(key) => self.keys.keep(key),

@@ -189,7 +189,7 @@ pub fn shown(headers: &HeaderMap) -> Result<Shown<'_>> {
 }
 
 /// Finds out who calls.
-pub async fn authenticate(state: &State, head: &Head) -> Result<Caller> {
+pub async fn authenticate(state: State, head: &Head) -> Result<Caller> {
     let caller = match shown(&head.headers)? {
         Shown::Basic(pair) => basic(state, head, pair).await?,
         Shown::Bearer(token) => bearer(state, head, token).await?,
@@ -199,7 +199,7 @@ pub async fn authenticate(state: &State, head: &Head) -> Result<Caller> {
 }
 
 /// A stranger learns neither which key ids exist nor which half was wrong.
-async fn basic(state: &State, head: &Head, pair: Option<Pair>) -> Result<Caller> {
+async fn basic(state: State, head: &Head, pair: Option<Pair>) -> Result<Caller> {
     let stranger = |id: Option<&str>| state.failures.count(state.proxies.client(head), id, Error::Unauthorized);
     let pair = pair.ok_or_else(|| stranger(None))?;
     let (id, secret) = pair.halves();
@@ -210,7 +210,7 @@ async fn basic(state: &State, head: &Head, pair: Option<Pair>) -> Result<Caller>
 
 /// The key with this id and this secret, whatever else is to be said of it. What is wrong takes as long for an id that is
 /// no key's, save that the first of its questions to the store finds nothing.
-pub async fn with_secret(state: &State, id: &str, secret: &str) -> Result<Option<(Arc<Key>, Secret)>> {
+pub async fn with_secret(state: State, id: &str, secret: &str) -> Result<Option<(Arc<Key>, Secret)>> {
     // A secret of the form that has a checksum is looked at before its key is looked for.
     if secret::claims_form(secret) && secret::key_id(secret) != Some(id) {
         return Ok(None);
@@ -224,7 +224,7 @@ pub async fn with_secret(state: &State, id: &str, secret: &str) -> Result<Option
 
 /// Who has this key, by its id and its secret, for a person at a page. That it was used there is noted as at the door.
 pub async fn sign_in(
-    state: &State,
+    state: State,
     (headers, address): (&HeaderMap, IpAddr),
     id: &str,
     secret: &str,
@@ -244,12 +244,12 @@ pub async fn sign_in(
 }
 
 /// Who has this key, for one that was shown before.
-pub async fn with_key(state: &State, id: &str) -> Result<Option<Caller>> {
+pub async fn with_key(state: State, id: &str) -> Result<Option<Caller>> {
     let found = state.find_key(id).await?.filter(|key| key.life.unusable(clock::now_ms()).is_none());
     Ok(found.map(|key| Caller(key, Secret::Current)))
 }
 
-async fn bearer(state: &State, head: &Head, text: &str) -> Result<Caller> {
+async fn bearer(state: State, head: &Head, text: &str) -> Result<Caller> {
     let now = clock::now_ms();
     let in_time =
         |claims: &token::Claims| token::check_expiry(claims, now).and_then(|()| token::check_begin(claims, now));
@@ -289,7 +289,7 @@ pub enum Signer {
 impl Signer {
     /// What is wrong with a token that the key it names did not sign. A stranger learns no more than that, unless this
     /// server is for its own machine alone.
-    fn defect(&self, state: &State) -> Error {
+    fn defect(&self, state: State) -> Error {
         match self {
             _ if !state.public.explains => token::not_genuine(),
             Self::Nobody => token::unknown_key(),
@@ -299,7 +299,7 @@ impl Signer {
 }
 
 /// Finds out who signed a token, in the same time whether there is such a key or not.
-pub async fn signer(state: &State, token: &token::Token<'_>, now: i64) -> Result<Signer> {
+pub async fn signer(state: State, token: &token::Token<'_>, now: i64) -> Result<Signer> {
     let found = state.find_key(&token.key_id).await?;
     let known = found.is_some();
     let key = found.unwrap_or_else(|| state.keys.decoy());

@@ -88,7 +88,7 @@ const RELEASE: Action = Action { done: Trigger::ReleaseControl, failed: None, ha
 
 /// One caller's action on one conversation.
 struct Turn<'c> {
-    state: &'c State,
+    state: State,
     caller: &'c Caller,
     app: AppId,
     id: ConversationId,
@@ -106,7 +106,7 @@ impl<'c> Turn<'c> {
             return Err(Error::invalid("Switchboard metadata is limited to 4096 bytes in size."));
         }
         Ok(Self {
-            state: &call.state,
+            state: call.state,
             caller: &call.caller,
             app: call.path.app_id,
             id: call.path.conversation_id,

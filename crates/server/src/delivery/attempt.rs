@@ -1,7 +1,7 @@
 //! One attempt: send, judge, and have it settled (`settle.rs`).
 
 use super::{
-    Shared,
+    Shared, Webhook,
     journal::Entry,
     lanes::{Done, Event},
     outbox::{self, Delivery},
@@ -14,27 +14,29 @@ use crate::{error::Result, state::State, webhook_health};
 use bytes::Bytes;
 use heliograph_http::{Answer, Failure};
 use heliograph_store::{Tx, clock};
-use heliograph_wire::{deliveries::AttemptOutcome, events::VERSION};
+use heliograph_wire::{deliveries::AttemptOutcome, events::VERSION, id::ConversationId};
 use http::HeaderMap;
 use std::{
     cell::LazyCell,
+    fmt::Write,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
+use tracing::field::display;
 
 /// Makes one call with these deliveries of one webhook and settles their rows. The lane hears of it as soon as the target
 /// took them; when they are to be tried again, once that is written down.
-pub async fn run(state: State, shared: Arc<Shared>, call: Vec<Delivery>) {
-    let mut report = Report { shared: Arc::clone(&shared), began: Instant::now(), lines: lines(&call), done: None };
-    report.done = call.first().map(|first| (first.webhook.clone(), call.len()));
-    if let Err(error) = make(&state, &shared, call, &mut report).await {
+pub async fn run(state: State, shared: &'static Shared, call: Vec<Delivery>) {
+    let mut report = Report { shared, began: Instant::now(), lines: lines(&call), done: None };
+    report.done = call.first().map(|first| (first.webhook, call.len()));
+    if let Err(error) = make(state, shared, call, &mut report).await {
         // Their leases end, and then they are tried again.
         tracing::error!(%error, "deliveries were left in hand");
     }
 }
 
-fn lines(call: &[Delivery]) -> Vec<String> {
-    let mut lines: Vec<String> = call.iter().filter_map(|delivery| delivery.line.clone()).collect();
+fn lines<'d>(call: impl IntoIterator<Item = &'d Delivery>) -> Vec<ConversationId> {
+    let mut lines: Vec<ConversationId> = call.into_iter().filter_map(|delivery| delivery.line).collect();
     lines.sort_unstable();
     lines.dedup();
     lines
@@ -42,19 +44,19 @@ fn lines(call: &[Delivery]) -> Vec<String> {
 
 /// Tells the lane that the attempt is over, however it ended.
 struct Report {
-    shared: Arc<Shared>,
+    shared: &'static Shared,
     began: Instant,
-    lines: Vec<String>,
+    lines: Vec<ConversationId>,
     /// The webhook and the number of deliveries, until the lane was told.
-    done: Option<(String, usize)>,
+    done: Option<(Webhook, usize)>,
 }
 
 impl Report {
     /// `back` are the lines of which something is tried again; `retry` says after how long.
-    fn tell(&mut self, arrived: bool, back: Vec<String>, retry: Option<Duration>) {
+    fn tell(&mut self, arrived: bool, back: Vec<ConversationId>, retry: Option<Duration>) {
         let Some((webhook, count)) = self.done.take() else { return };
         self.shared.in_hand.fetch_sub(count, Ordering::Relaxed);
-        let through = self.lines.iter().filter(|line| !back.contains(line)).cloned().collect();
+        let through = self.lines.iter().filter(|line| !back.contains(line)).copied().collect();
         let took = self.began.elapsed();
         self.shared.tell(Event::Done(Done { webhook, through, back, arrived, took, retry }));
     }
@@ -68,25 +70,24 @@ impl Drop for Report {
     }
 }
 
-async fn make(state: &State, shared: &Arc<Shared>, mut call: Vec<Delivery>, report: &mut Report) -> Result<()> {
+async fn make(state: State, shared: &'static Shared, mut call: Vec<Delivery>, report: &mut Report) -> Result<()> {
     if !still_ours(state, shared, &mut call).await? {
         return Ok(());
     }
-    let Some(target) = find(state, shared, &call[0]).await? else {
+    let Some(target) = find(state, shared, call[0].webhook).await? else {
         // The webhook was deleted, and this with it.
         report.tell(false, Vec::new(), None);
         return Ok(());
     };
     if target.is_paused() {
         report.tell(true, Vec::new(), None);
-        let (inside, whose) = (Arc::clone(shared), (call[0].app.clone(), call[0].webhook.clone()));
-        let hand = whose.clone();
+        let webhook = call[0].webhook;
         let holding = move |tx: &mut Tx<'_>| {
-            let wakes = inside.goes_by_the_store(tx, &hand.1)?;
-            hold(tx, &call, &inside.node).map(|()| wakes)
+            let wakes = shared.goes_by_the_store(tx, webhook.id)?;
+            hold(tx, &call, &shared.node).map(|()| wakes)
         };
         if state.store.write(holding).await? {
-            shared.tell(Event::Stored(whose));
+            shared.tell(Event::Stored(webhook));
         }
         return Ok(());
     }
@@ -100,7 +101,7 @@ async fn make(state: &State, shared: &Arc<Shared>, mut call: Vec<Delivery>, repo
     state.metrics.attempt(outcome(verdicts[0]).name(), attempt.took);
     let (arrived, retry) = (verdicts[0] == Verdict::Delivered, verdicts.iter().filter_map(pause).min());
     let back = call.iter().zip(&verdicts).filter(|(_, verdict)| pause(verdict).is_some());
-    let back = lines(&back.map(|(delivery, _)| delivery.clone()).collect::<Vec<_>>());
+    let back = lines(back.map(|(delivery, _)| delivery));
     if retry.is_none() {
         // The lane goes on with its next call while this one's rows wait for a commit.
         report.tell(arrived, Vec::new(), None);
@@ -121,19 +122,19 @@ async fn make(state: &State, shared: &Arc<Shared>, mut call: Vec<Delivery>, repo
 /// Keeps what a paused webhook misses, and has what follows looked at: it is kept, too. The webhook may have been resumed
 /// since somebody looked.
 fn hold(tx: &mut Tx<'_>, call: &[Delivery], node: &str) -> Result<()> {
-    let (app, webhook) = (&call[0].app, &call[0].webhook);
-    if !webhook_health::is_paused(tx, app, webhook)? {
+    let webhook = call[0].webhook;
+    if !webhook_health::is_paused(tx, webhook.app, webhook.id)? {
         return call.iter().try_for_each(|one| outbox::give_back(tx, one, node));
     }
     call.iter().try_for_each(|one| outbox::hold(tx, one))?;
-    lines(call).iter().try_for_each(|line| outbox::wake(tx, app, webhook, line))
+    lines(call).into_iter().try_for_each(|line| outbox::wake(tx, webhook, line))
 }
 
 /// What was done, and what came of it.
 struct Attempt {
     at: i64,
     took: Duration,
-    target: Target,
+    target: Arc<Target>,
     headers: HeaderMap,
     answer: Result<Answer, Failure>,
 }
@@ -154,9 +155,9 @@ impl Attempt {
         let entry = Entry {
             at: self.at,
             took: self.took,
-            target: self.target.uri(),
+            url: self.target.url(),
             headers: &self.headers,
-            events: call.iter().map(|delivery| delivery.id.as_str()).collect(),
+            events: call.iter().map(|delivery| delivery.id).collect(),
             answer: &self.answer,
             outcome: outcome(verdict),
             next_at: pause(&verdict).map(|pause| ended + pause.as_millis() as i64),
@@ -170,8 +171,8 @@ impl Attempt {
         shared: &Shared,
         call: Vec<Delivery>,
         verdicts: Vec<Verdict>,
-        back: &[String],
-        lines: &[String],
+        back: &[ConversationId],
+        lines: &[ConversationId],
     ) -> Result<Settlement> {
         let mut entries = Vec::with_capacity(call.len());
         for (delivery, verdict) in call.iter().zip(&verdicts) {
@@ -179,21 +180,19 @@ impl Attempt {
             let keeps = !shared.options.journal.keeps_nothing() || pause(verdict).is_some();
             entries.push(if keeps { self.line(&call, *verdict)? } else { String::new() });
         }
-        let target = (call[0].app.clone(), call[0].webhook.clone());
+        let webhook = call[0].webhook;
         let ended = self.at + self.took.as_millis() as i64;
         let change = self.target.change(verdicts[0] == Verdict::Delivered, ended, shared.options.pause_after);
         let rows =
             call.into_iter().zip(verdicts).zip(entries).map(|((delivery, verdict), line)| (delivery, verdict, line));
-        let through = lines.iter().filter(|line| !back.contains(line)).cloned().collect();
-        Ok(Settlement { target, rows: rows.collect(), through, ended, change })
+        let through = lines.iter().filter(|line| !back.contains(line)).copied().collect();
+        Ok(Settlement { webhook, rows: rows.collect(), through, ended, change })
     }
 
     fn log(&self, delivery: &Delivery, verdict: Verdict) {
-        let (status, error) = match &self.answer {
-            Ok(answer) => (Some(answer.status.as_u16()), None),
-            Err(failure) => (None, Some(failure.to_string())),
-        };
-        let (webhook, event, attempt) = (&delivery.webhook, &delivery.id, delivery.attempts + 1);
+        let status = self.answer.as_ref().ok().map(|answer| answer.status.as_u16());
+        let error = self.answer.as_ref().err().map(display);
+        let (webhook, event, attempt) = (display(delivery.webhook.id), display(delivery.id), delivery.attempts + 1);
         match verdict {
             Verdict::Delivered => tracing::debug!(webhook, event, attempt, status, "webhook delivered"),
             Verdict::Retry(pause) => {
@@ -213,17 +212,17 @@ fn chance() -> f64 {
 }
 
 /// Deliveries that waited long in memory may have been taken over by another node; then none of them is sent from here.
-async fn still_ours(state: &State, shared: &Shared, call: &mut [Delivery]) -> Result<bool> {
+async fn still_ours(state: State, shared: &'static Shared, call: &mut [Delivery]) -> Result<bool> {
     let now = clock::now_ms();
     if call.iter().all(|delivery| delivery.lease_until - now > TIMEOUT.as_millis() as i64) {
         return Ok(true);
     }
     let _place = shared.late.acquire().await.ok();
-    let (rows, node) = (call.to_vec(), shared.node.clone());
+    let rows = call.to_vec();
     let renewed = state.store.write(move |tx| {
         let mut all = true;
         for row in &rows {
-            all &= outbox::renew(tx, row, &node)?;
+            all &= outbox::renew(tx, row, &shared.node)?;
         }
         Ok::<_, crate::error::Error>(all)
     });
@@ -235,9 +234,9 @@ async fn still_ours(state: &State, shared: &Shared, call: &mut [Delivery]) -> Re
 
 /// What is sent: the events are JSON already, and ids need no escaping.
 pub fn envelope(call: &[Delivery]) -> Bytes {
-    let Delivery { app, webhook, .. } = &call[0];
-    let mut body =
-        format!(r#"{{"app":{{"id":"{app}"}},"webhook":{{"id":"{webhook}","version":"{VERSION}"}},"events":["#);
+    let Webhook { app, id } = call[0].webhook;
+    let mut body = String::with_capacity(128 + call.iter().map(|delivery| delivery.event.len() + 1).sum::<usize>());
+    let _ = write!(body, r#"{{"app":{{"id":"{app}"}},"webhook":{{"id":"{id}","version":"{VERSION}"}},"events":["#);
     for (at, delivery) in call.iter().enumerate() {
         if at > 0 {
             body.push(',');

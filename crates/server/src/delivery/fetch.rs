@@ -1,8 +1,7 @@
 //! What the lanes have the store asked: which webhooks something waits for, and for some of them to take it in hand.
 
 use super::{
-    Shared,
-    lanes::Target,
+    Shared, Webhook,
     outbox::{self, Claimed, Most, Waiting},
 };
 use crate::{
@@ -22,7 +21,7 @@ const PAGE: usize = 250;
 /// A webhook for which deliveries are to be taken in hand, and how many at most.
 #[derive(Clone)]
 pub struct Ask {
-    pub target: Target,
+    pub webhook: Webhook,
     pub most: Most,
     /// Whether the target is known to be good.
     pub good: bool,
@@ -30,7 +29,7 @@ pub struct Ask {
 
 /// What the store had for a webhook.
 pub struct Fetched {
-    pub target: Target,
+    pub webhook: Webhook,
     pub claimed: Claimed,
 }
 
@@ -40,16 +39,16 @@ pub struct Answer {
     /// For those it was asked for.
     pub fetched: Vec<Fetched>,
     /// Those for whom something is due.
-    pub due: Vec<Target>,
+    pub due: Vec<Webhook>,
     /// Those for whom nothing is left.
-    pub drained: Vec<Target>,
+    pub drained: Vec<Webhook>,
     /// How long it took to take in hand what is for targets that are not known to be good, if it was asked for some.
     pub took_for_others: Option<Duration>,
 }
 
 /// Takes in hand what is due for these webhooks. If there are `stored` ones, looks at all: which of those have nothing
 /// left, and for whom something is due. What was found before something failed is in the answer, too.
-pub async fn fetch(state: &State, shared: &Shared, asks: Vec<Ask>, stored: Option<Vec<Target>>) -> Answer {
+pub async fn fetch(state: State, shared: &'static Shared, asks: Vec<Ask>, stored: Option<Vec<Webhook>>) -> Answer {
     let mut answer = Answer::default();
     if let Err(error) = ask(state, shared, asks, stored, &mut answer).await {
         tracing::warn!(%error, "could not ask for deliveries; asking again");
@@ -58,11 +57,11 @@ pub async fn fetch(state: &State, shared: &Shared, asks: Vec<Ask>, stored: Optio
 }
 
 /// All webhooks for which deliveries wait. A page at a time: on SQLite a read holds the thread it is on.
-pub async fn waiting(state: &State) -> Result<Vec<Waiting>> {
+pub async fn waiting(state: State) -> Result<Vec<Waiting>> {
     let mut all: Vec<Waiting> = Vec::new();
     loop {
-        let after = all.last().map(|last| last.webhook.clone()).unwrap_or_default();
-        let some = state.store.read(move |tx| outbox::waiting(tx, &after, PAGE)).await?;
+        let after = all.last().map(|last| last.webhook.id);
+        let some = state.store.read(move |tx| outbox::waiting(tx, after, PAGE)).await?;
         let ends = some.len() < PAGE;
         all.extend(some);
         if ends {
@@ -73,30 +72,29 @@ pub async fn waiting(state: &State) -> Result<Vec<Waiting>> {
 }
 
 async fn ask(
-    state: &State,
-    shared: &Shared,
+    state: State,
+    shared: &'static Shared,
     asks: Vec<Ask>,
-    stored: Option<Vec<Target>>,
+    stored: Option<Vec<Webhook>>,
     answer: &mut Answer,
 ) -> Result<()> {
     if let Some(mut stored) = stored {
         let waiting = waiting(state).await?;
         let now = clock::now_ms();
-        let known: HashSet<&str> = waiting.iter().map(|w| w.webhook.as_str()).collect();
-        stored.retain(|(_, webhook)| !known.contains(webhook.as_str()));
+        let known: HashSet<Webhook> = waiting.iter().map(|waiting| waiting.webhook).collect();
+        stored.retain(|webhook| !known.contains(webhook));
         answer.drained = stored;
-        let asked: HashSet<&str> = asks.iter().map(|ask| ask.target.1.as_str()).collect();
-        let due = waiting.iter().filter(|w| w.due_at <= now && !asked.contains(w.webhook.as_str()));
-        answer.due = due.map(|w| (w.app.clone(), w.webhook.clone())).collect();
+        let asked: HashSet<Webhook> = asks.iter().map(|ask| ask.webhook).collect();
+        let due = waiting.iter().filter(|waiting| waiting.due_at <= now && !asked.contains(&waiting.webhook));
+        answer.due = due.map(|waiting| waiting.webhook).collect();
     }
     let others = asks.iter().any(|ask| !ask.good);
     let began = Instant::now();
     // Each in a transaction of its own, so that none fails with another; the store asks and commits them together.
-    let claims = asks.into_iter().map(|Ask { target, most, .. }| {
-        let node = shared.node.clone();
+    let claims = asks.into_iter().map(|Ask { webhook, most, .. }| {
         state.store.write(move |tx| {
-            let claimed = outbox::claim(tx, &target.0, &target.1, &node, most)?;
-            Ok::<_, Error>(Fetched { target: target.clone(), claimed })
+            let claimed = outbox::claim(tx, webhook, &shared.node, most)?;
+            Ok::<_, Error>(Fetched { webhook, claimed })
         })
     });
     let claimed = join_all(claims).await;

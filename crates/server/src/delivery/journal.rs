@@ -6,11 +6,13 @@ use heliograph_wire::{
     id::EventId,
     time::Timestamp,
 };
-use http::{HeaderMap, Uri};
-use std::time::Duration;
+use http::HeaderMap;
+use std::{borrow::Cow, time::Duration};
 
 /// How many bytes of an answer are kept.
 const ANSWER_BYTES: usize = 1024;
+/// Room for most lines.
+const LINE_BYTES: usize = 1024;
 /// What stands where a secret was.
 const MASK: &str = "***";
 
@@ -36,12 +38,12 @@ pub struct Entry<'a> {
     pub at: i64,
     /// How long it took.
     pub took: Duration,
-    /// Whom it called.
-    pub target: &'a Uri,
+    /// The address that it called.
+    pub url: &'a str,
     /// What it sent; headers marked as sensitive are masked.
     pub headers: &'a HeaderMap,
     /// The events it carried.
-    pub events: Vec<&'a str>,
+    pub events: Vec<EventId>,
     /// What came back.
     pub answer: &'a Result<Answer, Failure>,
     /// What follows from that.
@@ -54,42 +56,47 @@ impl Entry<'_> {
     /// The line in the log.
     pub fn line(&self) -> Result<String, serde_json::Error> {
         let several = self.events.len() > 1;
-        let ids = || self.events.iter().filter_map(|id| id.parse::<EventId>().ok()).collect();
         let attempt = Attempt {
             at: Timestamp(self.at),
             duration_ms: u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
             outcome: self.outcome,
             status: self.answer.as_ref().ok().map(|answer| answer.status.as_u16()),
-            error: self.answer.as_ref().err().map(|failure| class(*failure).to_owned()),
+            error: self.answer.as_ref().err().map(|failure| class(*failure).into()),
             next_attempt_at: self.next_at.map(Timestamp),
             request: AttemptRequest {
-                url: self.target.to_string(),
-                headers: self.headers.iter().map(|(name, value)| (name.to_string(), shown(value))).collect(),
-                event_ids: several.then(ids),
+                url: self.url.into(),
+                headers: self.headers.iter().map(|(name, value)| (name.as_str().into(), shown(value))).collect(),
+                event_ids: several.then(|| self.events.clone()),
                 body: None,
             },
             answer: self.answer.as_ref().ok().map(|answer| self.start_of(&answer.body)).filter(|text| !text.is_empty()),
         };
-        Ok(serde_json::to_string(&attempt)? + "\n")
+        let mut line = Vec::with_capacity(LINE_BYTES);
+        serde_json::to_writer(&mut line, &attempt)?;
+        line.push(b'\n');
+        String::from_utf8(line).map_err(serde::ser::Error::custom)
     }
 
     /// The start of an answer, without the secrets that the target may have sent back: looked for before it is cut.
-    fn start_of(&self, body: &[u8]) -> String {
-        let mut text = String::from_utf8_lossy(body).into_owned();
+    fn start_of<'b>(&self, body: &'b [u8]) -> Cow<'b, str> {
+        let mut text = String::from_utf8_lossy(body);
         for secret in self.headers.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok())
         {
             if text.contains(secret) {
-                text = text.replace(secret, MASK);
+                text = text.replace(secret, MASK).into();
             }
         }
         let end = (0..=ANSWER_BYTES.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
-        text.truncate(end.unwrap_or_default());
-        text
+        let end = end.unwrap_or_default();
+        match text {
+            Cow::Borrowed(text) => text[..end].into(),
+            Cow::Owned(text) => text[..end].to_owned().into(),
+        }
     }
 }
 
-fn shown(value: &http::HeaderValue) -> String {
-    if value.is_sensitive() { MASK.to_owned() } else { String::from_utf8_lossy(value.as_bytes()).into_owned() }
+fn shown(value: &http::HeaderValue) -> Cow<'_, str> {
+    if value.is_sensitive() { MASK.into() } else { String::from_utf8_lossy(value.as_bytes()) }
 }
 
 /// The word for a failure: what went wrong, and nothing of what was found on the way.
@@ -106,7 +113,7 @@ pub const fn class(failure: Failure) -> &'static str {
 }
 
 /// The attempts in a log, the first one first.
-pub fn read(log: &str) -> Result<Vec<Attempt>, serde_json::Error> {
+pub fn read(log: &str) -> Result<Vec<Attempt<'static>>, serde_json::Error> {
     log.lines().map(serde_json::from_str).collect()
 }
 
@@ -124,9 +131,9 @@ mod tests {
         let entry = Entry {
             at: 0,
             took: Duration::from_millis(5),
-            target: &Uri::from_static("http://t/"),
+            url: "http://t/",
             headers: &headers,
-            events: vec!["0123456789abcdef01234567"],
+            events: vec![EventId::new([1; 12])],
             answer: &answer,
             outcome: AttemptOutcome::Delivered,
             next_at: None,

@@ -1,7 +1,8 @@
 //! The part of a webhook's deliveries that a node has in memory, in the order in which they may be sent. Pure.
 
 use super::outbox::Delivery;
-use std::collections::{HashMap, VecDeque};
+use heliograph_wire::id::ConversationId;
+use std::collections::{HashMap, VecDeque, hash_map::Entry};
 
 /// What waits for one webhook. Of each line one delivery may be under way; the others of the line wait behind it.
 #[derive(Default)]
@@ -9,7 +10,7 @@ pub struct Lane {
     /// What may be sent.
     ready: VecDeque<Delivery>,
     /// What follows, for each line of which something is ready or under way.
-    behind: HashMap<String, VecDeque<Delivery>>,
+    behind: HashMap<ConversationId, VecDeque<Delivery>>,
     waiting: usize,
 }
 
@@ -27,11 +28,11 @@ impl Lane {
     /// Puts one in, behind those of its line that are there.
     pub fn push(&mut self, delivery: Delivery) {
         self.waiting += 1;
-        if let Some(line) = &delivery.line {
-            if let Some(behind) = self.behind.get_mut(line) {
-                return behind.push_back(delivery);
+        if let Some(line) = delivery.line {
+            match self.behind.entry(line) {
+                Entry::Occupied(behind) => return behind.into_mut().push_back(delivery),
+                Entry::Vacant(nobody) => _ = nobody.insert(VecDeque::new()),
             }
-            self.behind.insert(line.clone(), VecDeque::new());
         }
         self.ready.push_back(delivery);
     }
@@ -42,9 +43,9 @@ impl Lane {
         while call.len() < most
             && let Some(first) = self.ready.pop_front()
         {
-            let line = first.line.clone();
+            let behind = first.line.and_then(|line| self.behind.get_mut(&line));
             call.push(first);
-            let Some(behind) = line.as_ref().and_then(|line| self.behind.get_mut(line)) else { continue };
+            let Some(behind) = behind else { continue };
             let more = behind.len().min(most - call.len());
             call.extend(behind.drain(..more));
         }
@@ -53,19 +54,19 @@ impl Lane {
     }
 
     /// What was under way of a line is over: the next of it may be sent.
-    pub fn go_on(&mut self, line: &str) {
-        let Some(behind) = self.behind.get_mut(line) else { return };
+    pub fn go_on(&mut self, line: ConversationId) {
+        let Some(behind) = self.behind.get_mut(&line) else { return };
         match behind.pop_front() {
             Some(next) => self.ready.push_back(next),
             None => {
-                self.behind.remove(line);
+                self.behind.remove(&line);
             }
         }
     }
 
     /// What was under way of a line is to be tried again later: what waits behind it is taken out.
-    pub fn clear(&mut self, line: &str) -> Vec<Delivery> {
-        let behind: Vec<Delivery> = self.behind.remove(line).into_iter().flatten().collect();
+    pub fn clear(&mut self, line: ConversationId) -> Vec<Delivery> {
+        let behind: Vec<Delivery> = self.behind.remove(&line).into_iter().flatten().collect();
         self.waiting -= behind.len();
         behind
     }
@@ -74,20 +75,21 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::Webhook;
+    use heliograph_wire::id::{AppId, EventId, WebhookId};
     use proptest::prelude::*;
 
-    fn delivery(id: usize, line: Option<u8>) -> Delivery {
-        let line = line.map(|line| line.to_string());
-        let text = String::new;
-        Delivery {
-            app: text(),
-            webhook: text(),
-            id: format!("{id:04}"),
-            line,
-            event: text(),
-            attempts: 0,
-            lease_until: 0,
-        }
+    fn event(n: u8) -> EventId {
+        EventId::new([n; 12])
+    }
+
+    fn line(n: u8) -> ConversationId {
+        ConversationId::new([n; 12])
+    }
+
+    fn delivery(id: u8, of: Option<u8>) -> Delivery {
+        let webhook = Webhook { app: AppId::new([0; 12]), id: WebhookId::new([0; 12]) };
+        Delivery { webhook, id: event(id), line: of.map(line), event: String::new(), attempts: 0, lease_until: 0 }
     }
 
     proptest! {
@@ -96,9 +98,9 @@ mod tests {
         #[test]
         fn a_line_keeps_its_order(steps in prop::collection::vec((0u8..4, 0u8..3, 1usize..4), 1..120)) {
             let (mut lane, mut under_way, mut left) = (Lane::default(), Vec::<Vec<Delivery>>::new(), Vec::new());
-            for (n, (what, line, most)) in steps.into_iter().enumerate() {
+            for (n, (what, of, most)) in (0u8..).zip(steps) {
                 match what {
-                    0 | 1 => lane.push(delivery(n, (line > 0).then_some(line))),
+                    0 | 1 => lane.push(delivery(n, (of > 0).then_some(of))),
                     2 => {
                         let call = lane.next(most);
                         for d in call.iter().filter(|d| d.line.is_some()) {
@@ -110,12 +112,12 @@ mod tests {
                     _ => if let Some(call) = under_way.pop() {
                         let mut lines: Vec<_> = call.into_iter().filter_map(|d| d.line).collect();
                         lines.dedup();
-                        lines.iter().for_each(|line| lane.go_on(line));
+                        lines.into_iter().for_each(|line| lane.go_on(line));
                     },
                 }
             }
-            for line in ["1", "2"] {
-                let ids: Vec<_> = left.iter().filter(|d| d.line.as_deref() == Some(line)).map(|d| &d.id).collect();
+            for one in [line(1), line(2)] {
+                let ids: Vec<_> = left.iter().filter(|d| d.line == Some(one)).map(|d| d.id).collect();
                 prop_assert!(ids.is_sorted());
             }
         }
@@ -127,9 +129,9 @@ mod tests {
         for (id, line) in [(1, Some(1)), (2, Some(1)), (3, Some(2)), (4, None), (5, Some(1))] {
             lane.push(delivery(id, line));
         }
-        assert_eq!(lane.next(1)[0].id, "0001");
-        let out: Vec<String> = lane.clear("1").into_iter().map(|d| d.id).collect();
-        assert_eq!(out, ["0002", "0005"]);
+        assert_eq!(lane.next(1)[0].id, event(1));
+        let out: Vec<EventId> = lane.clear(line(1)).into_iter().map(|d| d.id).collect();
+        assert_eq!(out, [event(2), event(5)]);
         assert_eq!((lane.next(9).len(), lane.len()), (2, 0));
     }
 }

@@ -16,16 +16,17 @@
 //! thousand dead targets that come due together are so many small sips.
 
 use super::{
-    MAX_IN_HAND, Shared, attempt,
+    MAX_IN_HAND, Shared, Webhook, attempt,
     fetch::{Answer, Ask, Fetched, fetch},
     lane::Lane,
     outbox::{self, Delivery, Most},
     standing::{Calls, Record, Records, Standing},
 };
 use crate::state::State;
+use heliograph_wire::id::{ConversationId, WebhookId};
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, atomic::Ordering},
+    sync::atomic::Ordering,
     time::Duration,
 };
 use tokio::{sync::mpsc, time::Instant};
@@ -49,28 +50,25 @@ pub enum Event {
     /// A delivery was committed and is in hand.
     Offered(Delivery),
     /// Something waits in the store for this webhook.
-    Stored(Target),
+    Stored(Webhook),
     /// The store was asked.
     Fetched(Answer),
     /// A call is over.
     Done(Done),
     /// So many deliveries of a webhook that were in hand are in the store again.
-    GivenBack(Target, usize),
+    GivenBack(Webhook, usize),
     /// At these webhooks nothing had arrived when the server began.
-    Failing(Vec<String>),
+    Failing(Vec<WebhookId>),
 }
-
-/// A webhook and its app.
-pub type Target = (String, String);
 
 /// How a call ended.
 pub struct Done {
     /// The webhook.
-    pub webhook: String,
+    pub webhook: Webhook,
     /// The lines of what it carried that may go on.
-    pub through: Vec<String>,
+    pub through: Vec<ConversationId>,
     /// The lines of what it carried that wait until it is tried again.
-    pub back: Vec<String>,
+    pub back: Vec<ConversationId>,
     /// Whether it arrived.
     pub arrived: bool,
     /// How long it took.
@@ -80,7 +78,6 @@ pub struct Done {
 }
 
 struct Entry {
-    app: String,
     lane: Lane,
     calls: usize,
     record: Record,
@@ -96,17 +93,17 @@ struct Entry {
 }
 
 struct Lanes<'a> {
-    state: &'a State,
-    shared: &'a Arc<Shared>,
+    state: State,
+    shared: &'static Shared,
     tracker: &'a TaskTracker,
-    lanes: HashMap<String, Entry>,
+    lanes: HashMap<Webhook, Entry>,
     /// Of those that have no lane.
     records: Records,
     calls: Calls,
     /// The lanes that wait for a call, by the standing of their targets.
-    parked: [VecDeque<String>; 3],
+    parked: [VecDeque<Webhook>; 3],
     /// The lanes that wait for the store to be asked, likewise.
-    bells: [VecDeque<String>; 3],
+    bells: [VecDeque<Webhook>; 3],
     polling: bool,
     next_poll: Instant,
     next_tick: Instant,
@@ -116,8 +113,8 @@ struct Lanes<'a> {
 
 /// Runs until it is told to stop.
 pub async fn run(
-    state: &State,
-    shared: &Arc<Shared>,
+    state: State,
+    shared: &'static Shared,
     mut inbox: mpsc::UnboundedReceiver<Event>,
     tracker: &TaskTracker,
     stop: &CancellationToken,
@@ -151,75 +148,72 @@ impl Lanes<'_> {
     fn on(&mut self, event: Event) {
         match event {
             Event::Offered(delivery) => self.offered(delivery),
-            Event::Stored(target) => self.ring(&target),
+            Event::Stored(webhook) => self.ring(webhook),
             Event::Fetched(answer) => self.fetched(answer),
             Event::Done(done) => self.done(done),
             Event::Failing(webhooks) => {
                 webhooks.into_iter().for_each(|webhook| self.records.keep(webhook, Record::FAILING));
             }
-            Event::GivenBack(target, count) => {
-                self.entry(&target).on_the_way_back -= count;
-                self.ring(&target);
+            Event::GivenBack(webhook, count) => {
+                self.entry(webhook).on_the_way_back -= count;
+                self.ring(webhook);
             }
         }
     }
 
-    fn entry(&mut self, (app, webhook): &Target) -> &mut Entry {
+    fn entry(&mut self, webhook: Webhook) -> &mut Entry {
         let (records, shared) = (&mut self.records, self.shared);
-        self.lanes
-            .entry(webhook.clone())
-            .or_insert_with(|| Entry::new(app.clone(), shared.is_stored(webhook), records.take(webhook)))
+        self.lanes.entry(webhook).or_insert_with(|| Entry::new(shared.is_stored(webhook.id), records.take(webhook.id)))
     }
 
-    fn store_from_now_on(&mut self, target: &Target) -> &mut Entry {
-        if !self.entry(target).stored {
-            self.shared.set_stored(&target.1, true);
+    fn store_from_now_on(&mut self, webhook: Webhook) -> &mut Entry {
+        if !self.entry(webhook).stored {
+            self.shared.set_stored(webhook.id, true);
         }
-        let entry = self.entry(target);
+        let entry = self.entry(webhook);
         entry.stored = true;
         entry
     }
 
     /// Something of this lane waits in the store.
-    fn ring(&mut self, target: &Target) {
-        self.store_from_now_on(target).rung = true;
-        self.pump(&target.1);
+    fn ring(&mut self, webhook: Webhook) {
+        self.store_from_now_on(webhook).rung = true;
+        self.pump(webhook);
     }
 
     /// What comes in by hand while its lane is stored may have something before it in the store: it goes back there.
     fn offered(&mut self, delivery: Delivery) {
-        let target = (delivery.app.clone(), delivery.webhook.clone());
-        let entry = self.entry(&target);
+        let webhook = delivery.webhook;
+        let entry = self.entry(webhook);
         if entry.stored {
-            return self.give_back(target, vec![delivery]);
+            return self.give_back(webhook, vec![delivery]);
         }
         entry.lane.push(delivery);
         if entry.lane.len() >= FULL {
-            self.store_from_now_on(&target).rung = true;
+            self.store_from_now_on(webhook).rung = true;
         }
-        self.pump(&target.1);
+        self.pump(webhook);
     }
 
-    fn give_back(&mut self, target: Target, deliveries: Vec<Delivery>) {
+    fn give_back(&mut self, webhook: Webhook, deliveries: Vec<Delivery>) {
         let count = deliveries.len();
         if count == 0 {
             return;
         }
-        let entry = self.entry(&target);
+        let entry = self.entry(webhook);
         entry.on_the_way_back += count;
         let does_badly = entry.record.standing == Standing::Bad;
         self.shared.in_hand.fetch_sub(count, Ordering::Relaxed);
-        let (state, shared) = (self.state.clone(), Arc::clone(self.shared));
+        let (state, shared) = (self.state, self.shared);
         self.tracker.spawn(async move {
             let _place = if does_badly { shared.late.acquire().await.ok() } else { None };
-            let node = shared.node.clone();
             let back = move |tx: &mut heliograph_store::Tx<'_>| {
-                deliveries.iter().try_for_each(|delivery| outbox::give_back(tx, delivery, &node))
+                deliveries.iter().try_for_each(|delivery| outbox::give_back(tx, delivery, &shared.node))
             };
             if let Err(error) = state.store.write(back).await {
                 tracing::warn!(%error, "deliveries go back when their lease ends");
             }
-            shared.tell(Event::GivenBack(target, count));
+            shared.tell(Event::GivenBack(webhook, count));
         });
     }
 
@@ -230,16 +224,15 @@ impl Lanes<'_> {
         entry.calls -= 1;
         entry.record.learn(arrived, took);
         self.calls.add(entry.record.standing, entry.calls);
-        through.iter().for_each(|line| entry.lane.go_on(line));
-        let target = (entry.app.clone(), webhook);
+        through.into_iter().for_each(|line| entry.lane.go_on(line));
         if let Some(pause) = retry {
             self.next_tick = self.next_tick.min(Instant::now() + pause);
             self.next_poll = self.next_poll.min(self.next_tick);
-            let entry = self.store_from_now_on(&target);
-            let behind = back.iter().flat_map(|line| entry.lane.clear(line)).collect();
-            self.give_back(target.clone(), behind);
+            let entry = self.store_from_now_on(webhook);
+            let behind = back.into_iter().flat_map(|line| entry.lane.clear(line)).collect();
+            self.give_back(webhook, behind);
         }
-        self.pump(&target.1);
+        self.pump(webhook);
         for standing in Standing::ALL {
             while self.calls.has_room(standing)
                 && let Some(webhook) = self.parked[standing as usize].pop_front()
@@ -247,36 +240,36 @@ impl Lanes<'_> {
                 if let Some(entry) = self.lanes.get_mut(&webhook) {
                     entry.parked = false;
                 }
-                self.pump(&webhook);
+                self.pump(webhook);
             }
         }
     }
 
     /// Makes as many calls of a lane as it may, and has more fetched; a lane with nothing to do is forgotten.
-    fn pump(&mut self, webhook: &str) {
-        let most = self.shared.events_per_call(webhook);
-        while let Some(entry) = self.lanes.get_mut(webhook).filter(|entry| entry.wants_a_call(&self.calls)) {
+    fn pump(&mut self, webhook: Webhook) {
+        let most = self.shared.events_per_call(webhook.id);
+        while let Some(entry) = self.lanes.get_mut(&webhook).filter(|entry| entry.wants_a_call(&self.calls)) {
             let standing = entry.record.standing;
             if !self.calls.has_room(standing) {
                 if !std::mem::replace(&mut entry.parked, true) {
-                    self.parked[standing as usize].push_back(webhook.to_owned());
+                    self.parked[standing as usize].push_back(webhook);
                 }
                 break;
             }
             entry.calls += 1;
             self.calls.add(standing, 1);
             let call = entry.lane.next(most);
-            self.tracker.spawn(attempt::run(self.state.clone(), Arc::clone(self.shared), call));
+            self.tracker.spawn(attempt::run(self.state, self.shared, call));
         }
-        let Some(entry) = self.lanes.get_mut(webhook) else { return };
+        let Some(entry) = self.lanes.get_mut(&webhook) else { return };
         if entry.rung && !entry.listed && entry.lane.len() < entry.fetches(most).all {
             entry.listed = true;
-            self.bells[entry.record.standing as usize].push_back(webhook.to_owned());
+            self.bells[entry.record.standing as usize].push_back(webhook);
         }
         if entry.is_idle()
-            && let Some((webhook, entry)) = self.lanes.remove_entry(webhook)
+            && let Some(entry) = self.lanes.remove(&webhook)
         {
-            self.records.keep(webhook, entry.record);
+            self.records.keep(webhook.id, entry.record);
         }
         self.poll_soon();
     }
@@ -310,12 +303,11 @@ impl Lanes<'_> {
             return self.poll_soon();
         }
         self.polling = true;
-        let stored =
-            || self.lanes.iter().filter(|(_, e)| e.stored).map(|(id, e)| (e.app.clone(), id.clone())).collect();
+        let stored = || self.lanes.iter().filter(|(_, entry)| entry.stored).map(|(webhook, _)| *webhook).collect();
         let stored = all.then(stored);
-        let (state, shared) = (self.state.clone(), Arc::clone(self.shared));
+        let (state, shared) = (self.state, self.shared);
         self.tracker.spawn(async move {
-            let answer = fetch(&state, &shared, asks, stored).await;
+            let answer = fetch(state, shared, asks, stored).await;
             let count: usize = answer.fetched.iter().map(|fetched| fetched.claimed.deliveries.len()).sum();
             shared.in_hand.fetch_add(count, Ordering::Relaxed);
             shared.tell(Event::Fetched(answer));
@@ -338,12 +330,12 @@ impl Lanes<'_> {
                 && let Some(webhook) = self.bells[standing as usize].pop_front()
             {
                 let Some(entry) = self.lanes.get_mut(&webhook) else { continue };
-                let most = entry.fetches(self.shared.events_per_call(&webhook));
+                let most = entry.fetches(self.shared.events_per_call(webhook.id));
                 entry.listed = false;
                 if entry.rung && entry.lane.len() < most.all {
                     entry.rung = false;
                     coming += most.all;
-                    asks.push(Ask { target: (entry.app.clone(), webhook), most, good: standing == Standing::Good });
+                    asks.push(Ask { webhook, most, good: standing == Standing::Good });
                 }
             }
         }
@@ -356,37 +348,36 @@ impl Lanes<'_> {
         if let Some(took) = answer.took_for_others {
             self.rests_until = Instant::now() + took * REST;
         }
-        for target in answer.drained {
-            self.drained(&target);
-            self.pump(&target.1);
+        for webhook in answer.drained {
+            self.drained(webhook);
+            self.pump(webhook);
         }
-        for Fetched { target, claimed } in answer.fetched {
-            let entry = self.entry(&target);
+        for Fetched { webhook, claimed } in answer.fetched {
+            let entry = self.entry(webhook);
             claimed.deliveries.into_iter().for_each(|delivery| entry.lane.push(delivery));
             entry.rung |= claimed.more;
             if claimed.drained {
-                self.drained(&target);
+                self.drained(webhook);
             }
-            self.pump(&target.1);
+            self.pump(webhook);
         }
-        answer.due.iter().for_each(|target| self.ring(target));
+        answer.due.into_iter().for_each(|webhook| self.ring(webhook));
         self.poll_soon();
     }
 
     /// The store has nothing more of a lane, unless something was stored since it was asked.
-    fn drained(&mut self, target: &Target) {
-        let entry = self.entry(target);
+    fn drained(&mut self, webhook: Webhook) {
+        let entry = self.entry(webhook);
         if entry.stored && !entry.rung && entry.on_the_way_back == 0 {
             entry.stored = false;
-            self.shared.set_stored(&target.1, false);
+            self.shared.set_stored(webhook.id, false);
         }
     }
 }
 
 impl Entry {
-    fn new(app: String, stored: bool, record: Record) -> Self {
+    fn new(stored: bool, record: Record) -> Self {
         Self {
-            app,
             lane: Lane::default(),
             calls: 0,
             record,

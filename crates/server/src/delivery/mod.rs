@@ -29,9 +29,10 @@ use crate::{error::Result, state::State, webhook_health};
 use bytes::Bytes;
 use heliograph_http::Outbound;
 use heliograph_store::{Engine, Tx, clock};
+use heliograph_wire::id::{AppId, WebhookId};
 use http::HeaderMap;
 use journal::Journal;
-use lanes::{Event, Target as Webhook};
+use lanes::Event;
 use nodes::Alone;
 use settle::Settlement;
 use standing::Standing;
@@ -81,8 +82,17 @@ pub fn most_calls(connections: usize) -> usize {
     MAX_CALLS.min(connections * 3 / 4).max(1)
 }
 
+/// A webhook, and its app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Webhook {
+    /// The app.
+    pub app: AppId,
+    /// The webhook.
+    pub id: WebhookId,
+}
+
 /// Who delivers webhooks.
-pub struct Dispatcher(Arc<Shared>);
+pub struct Dispatcher(Shared);
 
 struct Shared {
     /// This node, as rows name who has them in hand.
@@ -95,8 +105,8 @@ struct Shared {
     inboxes: Mutex<Option<Inboxes>>,
     in_hand: AtomicUsize,
     /// Webhooks of which something waits in the store: what is new queues behind that.
-    stored: RwLock<HashSet<String>>,
-    targets: RwLock<HashMap<String, Target>>,
+    stored: RwLock<HashSet<WebhookId>>,
+    targets: RwLock<HashMap<WebhookId, Arc<Target>>>,
     /// Who may write down what came of a call that failed or was slow: what is written at once waits for each other, and who
     /// posts should not wait for what thousands of such targets have all come to at the same time.
     late: Semaphore,
@@ -116,7 +126,7 @@ impl Dispatcher {
     pub fn new(outbound: Outbound, options: Options, node: String, engine: Engine) -> Self {
         let (events, events_inbox) = mpsc::unbounded_channel();
         let (arrived, arrived_inbox) = mpsc::unbounded_channel();
-        Self(Arc::new(Shared {
+        Self(Shared {
             node,
             outbound,
             options,
@@ -129,7 +139,7 @@ impl Dispatcher {
             late: Semaphore::new(MAX_LATE),
             settled: Mutex::default(),
             alone: Alone::on(engine),
-        }))
+        })
     }
 
     /// What the operator decided.
@@ -138,15 +148,15 @@ impl Dispatcher {
     }
 
     /// Writes down an event for a webhook, as part of the transaction in which it happens.
-    pub fn enqueue(&self, tx: &mut Tx<'_>, new: outbox::New<'_>) -> Result<()> {
-        let shared = Arc::clone(&self.0);
-        let (held, target) = (new.held, (new.app.to_owned(), new.webhook.to_owned()));
-        let at_once = shared.has_room(tx, new.webhook)?;
+    pub fn enqueue(&'static self, tx: &mut Tx<'_>, new: outbox::New<'_>) -> Result<()> {
+        let shared = &self.0;
+        let (held, webhook) = (new.held, new.webhook);
+        let at_once = shared.has_room(tx, webhook.id)?;
         let delivery = outbox::insert(tx, new, at_once.then_some(&shared.node))?;
         tx.after_commit(move || match delivery {
             Some(delivery) => shared.hand_over(delivery),
             None if held => {}
-            None => shared.tell(Event::Stored(target)),
+            None => shared.tell(Event::Stored(webhook)),
         });
         Ok(())
     }
@@ -157,12 +167,12 @@ impl Dispatcher {
     }
 
     /// Has the queue of a webhook looked at: something was put there.
-    pub fn look_at(&self, app: &str, webhook: &str) {
-        self.0.tell(Event::Stored((app.to_owned(), webhook.to_owned())));
+    pub fn look_at(&self, webhook: Webhook) {
+        self.0.tell(Event::Stored(webhook));
     }
 
     /// From the next event on those of this webhook go by the store: it is about to hold something of it.
-    pub fn store_from_now_on(&self, webhook: &str) {
+    pub fn store_from_now_on(&self, webhook: WebhookId) {
         self.0.set_stored(webhook, true);
     }
 
@@ -172,8 +182,8 @@ impl Dispatcher {
     }
 
     /// Has one target read anew.
-    pub fn forget_target(&self, webhook: &str) {
-        self.0.targets.write().unwrap_or_else(PoisonError::into_inner).remove(webhook);
+    pub fn forget_target(&self, webhook: WebhookId) {
+        self.0.targets.write().unwrap_or_else(PoisonError::into_inner).remove(&webhook);
     }
 
     /// Has targets and secrets read anew: some webhook changed.
@@ -182,7 +192,7 @@ impl Dispatcher {
     }
 
     /// Gets ready before the first request: learns what waits in the store, and makes itself known to other nodes.
-    pub async fn prepare(state: &State) -> Result<()> {
+    pub async fn prepare(state: State) -> Result<()> {
         let shared = &state.dispatcher.0;
         match state.store.engine() {
             // What an earlier run had in hand is free: nobody else has this database.
@@ -195,15 +205,14 @@ impl Dispatcher {
 
     /// Delivers until it is told to stop; then finishes the calls it is making and gives back the rest.
     pub async fn run(state: State, stop: CancellationToken) {
-        let shared = Arc::clone(&state.dispatcher.0);
+        let shared = &state.dispatcher.0;
         let inboxes = shared.inboxes.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(Inboxes { events, arrived }) = inboxes else { return };
         let calls = TaskTracker::new();
-        let beating = tokio::spawn(nodes::run(state.clone(), Arc::clone(&shared), stop.clone()));
-        let (called, hand, inside) = (CancellationToken::new(), state.clone(), Arc::clone(&shared));
-        let all_called = called.clone();
-        let settling = tokio::spawn(async move { settle::run(&hand, &inside, arrived, &all_called).await });
-        lanes::run(&state, &shared, events, &calls, &stop).await;
+        let beating = tokio::spawn(nodes::run(state, shared, stop.clone()));
+        let called = CancellationToken::new();
+        let settling = tokio::spawn(settle::run(state, shared, arrived, called.clone()));
+        lanes::run(state, shared, events, &calls, &stop).await;
         calls.close();
         if tokio::time::timeout(LAST_CALLS, calls.wait()).await.is_err() {
             tracing::warn!(calls = calls.len(), "stopping with calls of webhooks under way; they will be made again");
@@ -214,30 +223,29 @@ impl Dispatcher {
         }
         // A task ends early only by a panic, which is in the log.
         let _ = beating.await;
-        let node = shared.node.clone();
-        if let Err(error) = state.store.write(move |tx| nodes::retire(tx, &node)).await {
+        if let Err(error) = state.store.write(|tx| nodes::retire(tx, &shared.node)).await {
             tracing::warn!(%error, "deliveries in hand are taken over when their lease ends");
         }
     }
 }
 
 /// What carries one delivery alone to its webhook, signed now; none when the webhook is gone.
-pub async fn call_of(state: &State, delivery: &outbox::Delivery) -> Result<Option<(HeaderMap, Bytes)>> {
-    let Some(target) = target::find(state, &state.dispatcher.0, delivery).await? else { return Ok(None) };
+pub async fn call_of(state: State, delivery: &outbox::Delivery) -> Result<Option<(HeaderMap, Bytes)>> {
+    let Some(target) = target::find(state, &state.dispatcher.0, delivery.webhook).await? else { return Ok(None) };
     let call = std::slice::from_ref(delivery);
     let body = attempt::envelope(call);
     Ok(Some((target.headers(call, clock::now_ms(), &body), body)))
 }
 
 impl Shared {
-    fn has_room(&self, tx: &Tx<'_>, webhook: &str) -> Result<bool> {
+    fn has_room(&self, tx: &Tx<'_>, webhook: WebhookId) -> Result<bool> {
         // What is handed over may be for targets that hang: room is left for those that are known not to.
         let room = Standing::Unknown.share(MAX_IN_HAND);
         Ok(self.in_hand.load(Ordering::Relaxed) < room && !self.goes_by_the_store(tx, webhook)?)
     }
 
     /// Whether what happens for this webhook waits in the store, to be claimed there in its order.
-    fn goes_by_the_store(&self, tx: &Tx<'_>, webhook: &str) -> Result<bool> {
+    fn goes_by_the_store(&self, tx: &Tx<'_>, webhook: WebhookId) -> Result<bool> {
         Ok(self.is_stored(webhook) || !self.alone.is_sure(tx, &self.node)?)
     }
 
@@ -257,42 +265,37 @@ impl Shared {
         let _ = self.arrived.send(settlement);
     }
 
-    fn is_stored(&self, webhook: &str) -> bool {
-        self.stored.read().unwrap_or_else(PoisonError::into_inner).contains(webhook)
+    fn is_stored(&self, webhook: WebhookId) -> bool {
+        self.stored.read().unwrap_or_else(PoisonError::into_inner).contains(&webhook)
     }
 
-    fn set_stored(&self, webhook: &str, stored: bool) {
+    fn set_stored(&self, webhook: WebhookId, stored: bool) {
         let mut set = self.stored.write().unwrap_or_else(PoisonError::into_inner);
         if stored {
-            set.insert(webhook.to_owned())
+            set.insert(webhook)
         } else {
-            set.remove(webhook)
+            set.remove(&webhook)
         };
     }
 
     /// Marks every webhook of which something is in the store.
-    async fn note_waiting(&self, state: &State) -> Result<()> {
-        for outbox::Waiting { app, webhook, .. } in fetch::waiting(state).await? {
-            self.set_stored(&webhook, true);
-            self.tell(Event::Stored((app, webhook)));
+    async fn note_waiting(&self, state: State) -> Result<()> {
+        for outbox::Waiting { webhook, .. } in fetch::waiting(state).await? {
+            self.set_stored(webhook.id, true);
+            self.tell(Event::Stored(webhook));
         }
         Ok(())
     }
 
     /// How many events a call of this webhook carries at most.
-    fn events_per_call(&self, webhook: &str) -> usize {
+    fn events_per_call(&self, webhook: WebhookId) -> usize {
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
-        let own = targets.get(webhook).and_then(Target::events_per_call);
+        let own = targets.get(&webhook).and_then(|target| target.events_per_call());
         own.unwrap_or(self.options.events_per_call).max(1) as usize
     }
 
-    fn note_settled(&self, webhook: &Webhook, count: usize) {
+    fn note_settled(&self, webhook: Webhook, count: usize) {
         let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-        match settled.get_mut(webhook) {
-            Some(so_far) => *so_far += count,
-            None => {
-                settled.insert(webhook.clone(), count);
-            }
-        }
+        *settled.entry(webhook).or_default() += count;
     }
 }

@@ -8,10 +8,7 @@ use crate::{error::Result, state::State};
 use heliograph_store::{Engine, Tx, args};
 use std::{
     collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -52,7 +49,7 @@ impl Alone {
 }
 
 /// Makes this server known to the others.
-pub async fn join(state: &State, shared: &Shared) -> Result<()> {
+pub async fn join(state: State, shared: &Shared) -> Result<()> {
     let node = shared.node.clone();
     let others = state.store.write(move |tx| beat(tx, &node)).await?;
     shared.alone.lately.store(others.is_empty(), SeqCst);
@@ -60,7 +57,7 @@ pub async fn join(state: &State, shared: &Shared) -> Result<()> {
 }
 
 /// Says that this server is there, and frees what dead ones had in hand, until it is told to stop.
-pub async fn run(state: State, shared: Arc<Shared>, stop: CancellationToken) {
+pub async fn run(state: State, shared: &'static Shared, stop: CancellationToken) {
     if state.store.engine() == Engine::Sqlite {
         return;
     }
@@ -69,7 +66,7 @@ pub async fn run(state: State, shared: Arc<Shared>, stop: CancellationToken) {
     loop {
         // A database that does not answer must not hold up the end.
         let beat = async {
-            if let Err(error) = look(&state, &shared, &mut heard).await {
+            if let Err(error) = look(state, shared, &mut heard).await {
                 tracing::warn!(%error, "could not look for other servers on this database; looking again");
             }
             tokio::time::sleep(BEAT).await;
@@ -81,7 +78,7 @@ pub async fn run(state: State, shared: Arc<Shared>, stop: CancellationToken) {
     }
 }
 
-async fn look(state: &State, shared: &Arc<Shared>, heard: &mut HashMap<String, (i64, Instant)>) -> Result<()> {
+async fn look(state: State, shared: &Shared, heard: &mut HashMap<String, (i64, Instant)>) -> Result<()> {
     let looked = Instant::now();
     let was_alone = shared.alone.lately.load(SeqCst);
     let node = shared.node.clone();

@@ -8,10 +8,13 @@
 //! Each statement begins with the webhook, which no two apps share, and those about one delivery go on with its id: so the
 //! store sees that two claims, or a post and a claim, have nothing to do with each other, and does many at once.
 
-use super::{LEASE, journal::Journal};
+use super::{LEASE, Webhook, journal::Journal};
 use crate::{error::Result, metrics::Queue};
 use heliograph_store::{Row, Tx, args};
-use heliograph_wire::{deliveries::DeliveryStatus, id::EventId};
+use heliograph_wire::{
+    deliveries::DeliveryStatus,
+    id::{ConversationId, EventId, Text, WebhookId},
+};
 use std::time::Duration;
 
 /// How many due deliveries of a webhook are looked at in one claim: eight times as many as are wanted, within these bounds.
@@ -28,16 +31,14 @@ const CLOCKS_MS: i64 = 60 * 1000;
 
 /// An event for a webhook that is to be written down.
 pub struct New<'a> {
-    /// The app.
-    pub app: &'a str,
     /// The webhook.
-    pub webhook: &'a str,
+    pub webhook: Webhook,
     /// The event's id.
     pub id: EventId,
     /// The event's type.
     pub kind: &'a str,
     /// The conversation it happened in.
-    pub conversation: Option<String>,
+    pub conversation: Option<ConversationId>,
     /// Whether it keeps its place among the events of its conversation.
     pub ordered: bool,
     /// Whether the webhook is paused: then it is kept for later.
@@ -49,20 +50,30 @@ pub struct New<'a> {
 /// One event that a webhook is to be told, in the hands of this node.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The app.
-    pub app: String,
     /// The webhook.
-    pub webhook: String,
+    pub webhook: Webhook,
     /// The event's id.
-    pub id: String,
+    pub id: EventId,
     /// The conversation among whose events it keeps its place.
-    pub line: Option<String>,
+    pub line: Option<ConversationId>,
     /// The event, as JSON.
     pub event: String,
     /// How many attempts were made.
     pub attempts: i64,
     /// When this node loses it again.
     pub lease_until: i64,
+}
+
+impl Delivery {
+    /// What names its row: webhook, event and app.
+    fn names(&self) -> (Text, Text, Text) {
+        (self.webhook.id.text(), self.id.text(), self.webhook.app.text())
+    }
+
+    /// Where it stands in its line: webhook, line and event.
+    fn place_in_line(&self) -> Option<(Text, Text, Text)> {
+        self.line.map(|line| (self.webhook.id.text(), line.text(), self.id.text()))
+    }
 }
 
 /// When a lease that begins now ends.
@@ -72,8 +83,7 @@ pub fn lease_end(now: i64) -> i64 {
 
 /// Writes a delivery down: in the hands of `node`, or for anybody.
 pub fn insert(tx: &mut Tx<'_>, new: New<'_>, node: Option<&String>) -> Result<Option<Delivery>> {
-    let id = new.id.to_string();
-    let line = new.conversation.clone().filter(|_| new.ordered);
+    let line = new.conversation.filter(|_| new.ordered);
     let (status, due_at) = match (new.held, node) {
         (true, _) => (DeliveryStatus::Held, None),
         (false, Some(_)) => (DeliveryStatus::Pending, Some(lease_end(tx.now()))),
@@ -84,12 +94,12 @@ pub fn insert(tx: &mut Tx<'_>, new: New<'_>, node: Option<&String>) -> Result<Op
         "INSERT INTO delivery (webhook_id, id, app_id, type, conversation_id, line, event, status, attempts, log, due_at,
          node) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         args![
-            new.webhook,
-            &id,
-            new.app,
+            new.webhook.id.text().as_str(),
+            new.id.text().as_str(),
+            new.webhook.app.text().as_str(),
             new.kind,
-            &new.conversation,
-            &line,
+            text(new.conversation).as_ref().map(Text::as_str),
+            text(line).as_ref().map(Text::as_str),
             &new.event,
             status.name(),
             0,
@@ -98,25 +108,28 @@ pub fn insert(tx: &mut Tx<'_>, new: New<'_>, node: Option<&String>) -> Result<Op
             node
         ],
     )?;
-    let (app, webhook) = (new.app.to_owned(), new.webhook.to_owned());
     let lease_until = due_at.unwrap_or_default();
-    Ok(node.map(|_| Delivery { app, webhook, id, line, event: new.event, attempts: 0, lease_until }))
+    let New { webhook, id, event, .. } = new;
+    Ok(node.map(|_| Delivery { webhook, id, line, event, attempts: 0, lease_until }))
+}
+
+fn text(conversation: Option<ConversationId>) -> Option<Text> {
+    conversation.map(|id| id.text())
 }
 
 /// A webhook for which deliveries wait.
 pub struct Waiting {
-    /// The app.
-    pub app: String,
     /// The webhook.
-    pub webhook: String,
+    pub webhook: Webhook,
     /// When the earliest is to be looked at.
     pub due_at: i64,
 }
 
 /// Some webhooks for which deliveries wait, in the order of their ids and after `after`. Leaps from webhook to webhook: a
 /// million rows for one cost no more than one.
-pub fn waiting(tx: &Tx<'_>, after: &str, limit: usize) -> Result<Vec<Waiting>> {
-    let mut rows = tx.query(
+pub fn waiting(tx: &Tx<'_>, after: Option<WebhookId>, limit: usize) -> Result<Vec<Waiting>> {
+    let after = after.map(|id| id.text());
+    let rows = tx.query(
         "WITH RECURSIVE w(id) AS (
            SELECT (SELECT d.webhook_id FROM delivery d WHERE d.due_at IS NOT NULL AND d.webhook_id > $1
                    ORDER BY d.webhook_id LIMIT 1)
@@ -127,12 +140,13 @@ pub fn waiting(tx: &Tx<'_>, after: &str, limit: usize) -> Result<Vec<Waiting>> {
          SELECT (SELECT d.app_id FROM delivery d WHERE d.webhook_id = w.id AND d.due_at IS NOT NULL LIMIT 1), w.id,
            (SELECT d.due_at FROM delivery d WHERE d.webhook_id = w.id AND d.due_at IS NOT NULL ORDER BY d.due_at LIMIT 1)
          FROM w WHERE w.id IS NOT NULL LIMIT $2",
-        args![after, i64::try_from(limit).unwrap_or(i64::MAX)],
+        args![after.as_ref().map_or("", Text::as_str), i64::try_from(limit).unwrap_or(i64::MAX)],
     )?;
-    let waiting = |row: &mut Row| {
-        Ok(Waiting { app: row.take_text(0)?, webhook: row.take_text(1)?, due_at: row.opt_int(2)?.unwrap_or(i64::MAX) })
+    let waiting = |row: &Row| {
+        let webhook = Webhook { app: row.parse(0)?, id: row.parse(1)? };
+        Ok(Waiting { webhook, due_at: row.opt_int(2)?.unwrap_or(i64::MAX) })
     };
-    rows.iter_mut().map(waiting).collect()
+    rows.iter().map(waiting).collect()
 }
 
 /// How many deliveries of a webhook are taken in hand at most.
@@ -162,11 +176,11 @@ struct Due {
 
 /// Takes due deliveries of a webhook in hand. It reads all it has to before it writes: then the claims for
 /// many webhooks, each a transaction of its own, are asked and written together.
-pub fn claim(tx: &mut Tx<'_>, app: &str, webhook: &str, node: &str, most: Most) -> Result<Claimed> {
+pub fn claim(tx: &mut Tx<'_>, webhook: Webhook, node: &str, most: Most) -> Result<Claimed> {
     let limit = most.all;
     let lease_until = lease_end(tx.now());
     let window = (8 * limit as i64).clamp(LEAST_WINDOW, MOST_WINDOW);
-    let due = due(tx, app, webhook, lease_until, window)?;
+    let due = due(tx, webhook, lease_until, window)?;
     let seen = due.len();
     let (mut first, behind): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.first);
     let left = first.len().saturating_sub(limit);
@@ -178,52 +192,58 @@ pub fn claim(tx: &mut Tx<'_>, app: &str, webhook: &str, node: &str, most: Most) 
     let more = left > 0 || seen as i64 == window;
     let drained = !more && behind.is_empty() && !any_left(tx, webhook, node, &deliveries)?;
     for delivery in &deliveries {
-        tx.amend(
-            "UPDATE delivery SET due_at = $4, node = $5 WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
-            args![webhook, &delivery.id, app, lease_until, node],
-        )?;
+        place(tx, delivery, lease_until, Some(node))?;
     }
     let aside = tx.now() + ASIDE_MS;
     for Due { delivery, .. } in behind.iter().filter(|due| !deliveries.iter().any(|d| d.id == due.delivery.id)) {
-        tx.amend(
-            "UPDATE delivery SET due_at = $4, node = NULL WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
-            args![webhook, &delivery.id, app, aside],
-        )?;
+        place(tx, delivery, aside, None)?;
     }
     Ok(Claimed { deliveries, more, drained })
 }
 
+/// Says in whose hands a delivery is, and until when it is not to be looked at.
+fn place(tx: &mut Tx<'_>, delivery: &Delivery, due_at: i64, node: Option<&str>) -> Result<()> {
+    let (webhook, id, app) = delivery.names();
+    tx.amend(
+        "UPDATE delivery SET due_at = $4, node = $5 WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
+        args![webhook.as_str(), id.as_str(), app.as_str(), due_at, node],
+    )?;
+    Ok(())
+}
+
 /// Those behind another come without their events, which nobody needs yet.
-fn due(tx: &Tx<'_>, app: &str, webhook: &str, lease_until: i64, window: i64) -> Result<Vec<Due>> {
+fn due(tx: &Tx<'_>, webhook: Webhook, lease_until: i64, window: i64) -> Result<Vec<Due>> {
     let mut rows = tx.query(
         "WITH q AS MATERIALIZED (
            SELECT d.id, d.line, d.event, d.attempts, (SELECT e.id FROM delivery e WHERE e.webhook_id = $1
              AND e.line = d.line AND e.id < d.id AND e.due_at IS NOT NULL ORDER BY e.id DESC LIMIT 1) AS ahead
            FROM delivery d WHERE d.webhook_id = $1 AND d.due_at <= $2 ORDER BY d.due_at, d.id LIMIT $3)
          SELECT id, line, CASE WHEN ahead IS NULL THEN event ELSE '' END, attempts, ahead FROM q",
-        args![webhook, tx.now(), window],
+        args![webhook.id.text().as_str(), tx.now(), window],
     )?;
     let due = |row: &mut Row| {
         let first = row.opt_text(4)?.is_none();
-        Ok(Due { delivery: delivery(row, app, webhook, lease_until)?, first })
+        Ok(Due { delivery: delivery(row, webhook, lease_until)?, first })
     };
     let mut due = rows.iter_mut().map(due).collect::<Result<Vec<_>>>()?;
-    due.sort_by(|a, b| a.delivery.id.cmp(&b.delivery.id));
+    due.sort_by_key(|due| due.delivery.id);
     Ok(due)
 }
 
 /// Adds what directly follows each of these in its line, as far as there is room.
 fn with_what_follows(tx: &Tx<'_>, deliveries: &mut Vec<Delivery>, most: Most) -> Result<()> {
-    let heads: Vec<Delivery> = deliveries.iter().filter(|delivery| delivery.line.is_some()).cloned().collect();
     let each = (most.all / deliveries.len().max(1)).min(most.of_a_line) as i64 - 1;
     if each <= 0 {
         return Ok(());
     }
-    for head in &heads {
-        tx.expect(FOLLOWING, args![&head.webhook, &head.line, &head.id, each]);
+    for head in deliveries.iter() {
+        if let Some((webhook, line, id)) = head.place_in_line() {
+            tx.expect(FOLLOWING, args![webhook.as_str(), line.as_str(), id.as_str(), each]);
+        }
     }
-    for head in &heads {
-        deliveries.extend(following(tx, head, each)?);
+    for head in 0..deliveries.len() {
+        let follow = following(tx, &deliveries[head], each)?;
+        deliveries.extend(follow);
     }
     Ok(())
 }
@@ -233,54 +253,48 @@ const FOLLOWING: &str = "SELECT id, line, event, attempts, node FROM delivery
 
 /// What directly follows a delivery in its line and is in nobody's hands.
 fn following(tx: &Tx<'_>, head: &Delivery, limit: i64) -> Result<Vec<Delivery>> {
-    let mut rows = tx.query(FOLLOWING, args![&head.webhook, &head.line, &head.id, limit])?;
+    let Some((webhook, line, id)) = head.place_in_line() else { return Ok(Vec::new()) };
+    let mut rows = tx.query(FOLLOWING, args![webhook.as_str(), line.as_str(), id.as_str(), limit])?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &mut rows {
         if row.opt_text(4)?.is_some() {
             break;
         }
-        found.push(delivery(row, &head.app, &head.webhook, head.lease_until)?);
+        found.push(delivery(row, head.webhook, head.lease_until)?);
     }
     Ok(found)
 }
 
-fn delivery(row: &mut Row, app: &str, webhook: &str, lease_until: i64) -> Result<Delivery> {
-    Ok(Delivery {
-        app: app.to_owned(),
-        webhook: webhook.to_owned(),
-        id: row.take_text(0)?,
-        line: row.opt_text(1)?.map(str::to_owned),
-        event: row.take_text(2)?,
-        attempts: row.int(3)?,
-        lease_until,
-    })
+fn delivery(row: &mut Row, webhook: Webhook, lease_until: i64) -> Result<Delivery> {
+    let line = row.opt_text(1)?.map(str::parse).transpose()?;
+    Ok(Delivery { webhook, id: row.parse(0)?, line, event: row.take_text(2)?, attempts: row.int(3)?, lease_until })
 }
 
 /// Whether a webhook has deliveries in the queue that are neither in the hands of this node nor about to be.
-fn any_left(tx: &Tx<'_>, webhook: &str, node: &str, taken: &[Delivery]) -> Result<bool> {
+fn any_left(tx: &Tx<'_>, webhook: Webhook, node: &str, taken: &[Delivery]) -> Result<bool> {
     // In the order of the index, so that no planner thinks of finding all of them first.
     let rows = tx.query(
         "SELECT id FROM delivery WHERE webhook_id = $1 AND due_at IS NOT NULL AND COALESCE(node, '') <> $2
          ORDER BY due_at, id LIMIT $3",
-        args![webhook, node, taken.len() as i64 + 1],
+        args![webhook.id.text().as_str(), node, taken.len() as i64 + 1],
     )?;
-    let ids = rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
+    let ids = rows.iter().map(|row| row.parse(0)).collect::<Result<Vec<EventId>, _>>()?;
     Ok(ids.into_iter().any(|id| !taken.iter().any(|delivery| delivery.id == id)))
 }
 
 /// Prolongs a lease that this node still has; false when somebody else has the delivery, or it is gone.
 pub fn renew(tx: &mut Tx<'_>, delivery: &Delivery, node: &str) -> Result<bool> {
-    let Delivery { app, webhook, id, lease_until, .. } = delivery;
+    let (webhook, id, app) = delivery.names();
     let rows = tx.query(
         "SELECT id FROM delivery WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND node = $4 AND due_at = $5",
-        args![webhook, id, app, node, *lease_until],
+        args![webhook.as_str(), id.as_str(), app.as_str(), node, delivery.lease_until],
     )?;
     if rows.is_empty() {
         return Ok(false);
     }
     tx.amend(
         "UPDATE delivery SET due_at = $4 WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
-        args![webhook, id, app, lease_end(tx.now())],
+        args![webhook.as_str(), id.as_str(), app.as_str(), lease_end(tx.now())],
     )?;
     Ok(true)
 }
@@ -293,7 +307,8 @@ pub fn finish(
     journal: &Journal,
     line: &str,
 ) -> Result<()> {
-    let Delivery { app, webhook, id, .. } = delivery;
+    let (webhook, id, app) = delivery.names();
+    let (webhook, id, app) = (webhook.as_str(), id.as_str(), app.as_str());
     if journal.keeps_nothing() {
         tx.amend("DELETE FROM delivery WHERE webhook_id = $1 AND id = $2 AND app_id = $3", args![webhook, id, app])?;
     } else {
@@ -308,39 +323,42 @@ pub fn finish(
 
 /// It is tried again, by anybody, from `due_at` on.
 pub fn postpone(tx: &mut Tx<'_>, delivery: &Delivery, due_at: i64, line: &str) -> Result<()> {
+    let (webhook, id, app) = delivery.names();
     tx.amend(
         "UPDATE delivery SET attempts = $4, log = log || $5, due_at = $6, node = NULL
          WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
-        args![&delivery.webhook, &delivery.id, &delivery.app, delivery.attempts + 1, line, due_at],
+        args![webhook.as_str(), id.as_str(), app.as_str(), delivery.attempts + 1, line, due_at],
     )?;
     Ok(())
 }
 
 /// It waits until its webhook is resumed.
 pub fn hold(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<()> {
+    let (webhook, id, app) = delivery.names();
     tx.amend(
         "UPDATE delivery SET status = $4, due_at = NULL, node = NULL WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
-        args![&delivery.webhook, &delivery.id, &delivery.app, DeliveryStatus::Held.name()],
+        args![webhook.as_str(), id.as_str(), app.as_str(), DeliveryStatus::Held.name()],
     )?;
     Ok(())
 }
 
 /// Has what is now the first of a line looked at: what was before it is settled.
-pub fn wake(tx: &mut Tx<'_>, app: &str, webhook: &str, line: &str) -> Result<()> {
+pub fn wake(tx: &mut Tx<'_>, webhook: Webhook, line: ConversationId) -> Result<()> {
     tx.amend(
         "UPDATE delivery SET due_at = $4 WHERE app_id = $1 AND webhook_id = $2 AND node IS NULL AND due_at > $4
          AND id = (SELECT MIN(e.id) FROM delivery e
                    WHERE e.webhook_id = $2 AND e.line = $3 AND e.due_at IS NOT NULL)",
-        args![app, webhook, line, tx.now()],
+        args![webhook.app.text().as_str(), webhook.id.text().as_str(), line.text().as_str(), tx.now()],
     )?;
     Ok(())
 }
 
 /// Gives back what this node has in hand and did not try.
 pub fn give_back(tx: &mut Tx<'_>, delivery: &Delivery, node: &str) -> Result<()> {
+    let (webhook, id, app) = delivery.names();
     tx.amend(
         "UPDATE delivery SET due_at = $5, node = NULL WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND node = $4",
-        args![&delivery.webhook, &delivery.id, &delivery.app, node, tx.now()],
+        args![webhook.as_str(), id.as_str(), app.as_str(), node, tx.now()],
     )?;
     Ok(())
 }
@@ -348,11 +366,11 @@ pub fn give_back(tx: &mut Tx<'_>, delivery: &Delivery, node: &str) -> Result<()>
 /// Gives back all that a node, or any, has in hand. Looks at nothing but leases that have not ended: what is due already is
 /// free, whoever had it, and may be very much.
 pub fn release(tx: &mut Tx<'_>, node: Option<&str>) -> Result<()> {
-    for Waiting { webhook, .. } in waiting(tx, "", usize::MAX)? {
+    for Waiting { webhook, .. } in waiting(tx, None, usize::MAX)? {
         tx.execute(
             "UPDATE delivery SET due_at = $2, node = NULL
              WHERE webhook_id = $1 AND due_at > $2 AND due_at <= $4 AND node IS NOT NULL AND ($3 = '' OR node = $3)",
-            args![&webhook, tx.now(), node.unwrap_or_default(), lease_end(tx.now()) + CLOCKS_MS],
+            args![webhook.id.text().as_str(), tx.now(), node.unwrap_or_default(), lease_end(tx.now()) + CLOCKS_MS],
         )?;
     }
     Ok(())

@@ -5,8 +5,8 @@
 //! in there; who made that call waits for it.
 
 use super::{
-    Shared,
-    lanes::{Event, Target as Webhook},
+    Shared, Webhook,
+    lanes::Event,
     outbox::{self, Delivery},
     policy::Verdict,
 };
@@ -16,7 +16,7 @@ use crate::{
     webhook_health::{self, Change},
 };
 use heliograph_store::Tx;
-use heliograph_wire::deliveries::DeliveryStatus;
+use heliograph_wire::{deliveries::DeliveryStatus, id::ConversationId};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -27,11 +27,11 @@ const TOGETHER: usize = 128;
 /// What became of a call.
 pub struct Settlement {
     /// Whom it called.
-    pub target: Webhook,
+    pub webhook: Webhook,
     /// What it carried, what became of each, and the line that the log gets of it.
     pub rows: Vec<(Delivery, Verdict, String)>,
     /// The lines of what it carried that may go on.
-    pub through: Vec<String>,
+    pub through: Vec<ConversationId>,
     /// When it ended, in milliseconds since 1970.
     pub ended: i64,
     /// What it says of the webhook's health.
@@ -40,15 +40,14 @@ pub struct Settlement {
 
 impl Settlement {
     /// Settles the rows, and wakes what follows them in the store if somebody sends that from there.
-    fn write(&self, tx: &mut Tx<'_>, state: &State, shared: &Shared, wakes: bool) -> Result<()> {
-        let (app, webhook) = &self.target;
+    fn write(&self, tx: &mut Tx<'_>, state: State, shared: &Shared, wakes: bool) -> Result<()> {
         for (delivery, verdict, line) in &self.rows {
             settle_one(tx, shared, delivery, *verdict, line, self.ended)?;
         }
         if let Some(change) = self.change {
-            webhook_health::note(tx, state, app, webhook, change)?;
+            webhook_health::note(tx, state, self.webhook, change)?;
         }
-        self.through.iter().filter(|_| wakes).try_for_each(|line| outbox::wake(tx, app, webhook, line))
+        self.through.iter().filter(|_| wakes).try_for_each(|line| outbox::wake(tx, self.webhook, *line))
     }
 }
 
@@ -69,33 +68,33 @@ fn settle_one(
 }
 
 /// Writes down what became of some calls, in one transaction.
-pub async fn settle(state: &State, shared: &Arc<Shared>, calls: Vec<Arc<Settlement>>) -> Result<()> {
-    let (hand, inside, rows) = (state.clone(), Arc::clone(shared), calls.clone());
+pub async fn settle(state: State, shared: &'static Shared, calls: Vec<Arc<Settlement>>) -> Result<()> {
+    let rows = calls.clone();
     let writing = move |tx: &mut Tx<'_>| {
         // Asked for before there is work, as in `messages::add`.
-        let alone = inside.alone.is_sure(tx, &inside.node)?;
+        let alone = shared.alone.is_sure(tx, &shared.node)?;
         let mut woken = Vec::new();
         for call in &rows {
-            let wakes = !alone || inside.is_stored(&call.target.1);
-            call.write(tx, &hand, &inside, wakes)?;
+            let wakes = !alone || shared.is_stored(call.webhook.id);
+            call.write(tx, state, shared, wakes)?;
             if wakes {
-                woken.push(call.target.clone());
+                woken.push(call.webhook);
             }
         }
         Ok::<_, crate::error::Error>(woken)
     };
     let woken = state.store.write(writing).await?;
-    calls.iter().for_each(|call| shared.note_settled(&call.target, call.rows.len()));
-    woken.into_iter().for_each(|target| shared.tell(Event::Stored(target)));
+    calls.iter().for_each(|call| shared.note_settled(call.webhook, call.rows.len()));
+    woken.into_iter().for_each(|webhook| shared.tell(Event::Stored(webhook)));
     Ok(())
 }
 
 /// Writes down what has arrived, until it is stopped; then what has gathered until then.
 pub async fn run(
-    state: &State,
-    shared: &Arc<Shared>,
+    state: State,
+    shared: &'static Shared,
     mut inbox: mpsc::UnboundedReceiver<Arc<Settlement>>,
-    stop: &CancellationToken,
+    stop: CancellationToken,
 ) {
     let mut calls = Vec::with_capacity(TOGETHER);
     loop {
@@ -119,7 +118,7 @@ pub async fn run(
 }
 
 /// One that cannot be written down must not keep others from it.
-async fn one_by_one(state: &State, shared: &Arc<Shared>, calls: &[Arc<Settlement>]) {
+async fn one_by_one(state: State, shared: &'static Shared, calls: &[Arc<Settlement>]) {
     for call in calls {
         if let Err(error) = settle(state, shared, vec![Arc::clone(call)]).await {
             // Their leases end, and then they are sent again.

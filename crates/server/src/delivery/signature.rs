@@ -3,13 +3,10 @@
 
 use crate::error::{Error, Result};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use heliograph_wire::webhook_signing::SECRET_PREFIX;
+use heliograph_wire::{id::EventId, webhook_signing::SECRET_PREFIX};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
-
-/// How many digits an id has.
-const ID_DIGITS: usize = 24;
 
 /// Signs the calls of one webhook.
 #[derive(Clone)]
@@ -44,17 +41,14 @@ impl Signatures {
 }
 
 /// What a call is known by: its event's id, or for several events one that these very events always have together.
-pub fn call_id(events: &[&str]) -> String {
-    if let [event] = events {
-        return (*event).to_owned();
+pub fn call_id(events: impl ExactSizeIterator<Item = EventId>) -> EventId {
+    let mut events = events.peekable();
+    if let (1, Some(only)) = (events.len(), events.peek()) {
+        return *only;
     }
-    let digest = Sha256::digest(events.join(" "));
-    digest
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .take(ID_DIGITS)
-        .map(|n| char::from(b"0123456789abcdef"[usize::from(n)]))
-        .collect()
+    let texts: Vec<String> = events.map(|id| id.to_string()).collect();
+    let digest = Sha256::digest(texts.join(" "));
+    EventId::new(std::array::from_fn(|place| digest[place]))
 }
 
 #[cfg(test)]
@@ -79,9 +73,11 @@ mod tests {
 
     #[test]
     fn a_call_is_known_by_its_events() {
-        assert_eq!(call_id(&["65f1c0ffee65f1c0ffee65f1"]), "65f1c0ffee65f1c0ffee65f1");
-        let (ab, ba, abc) = (call_id(&["a", "b"]), call_id(&["b", "a"]), call_id(&["a", "b", "c"]));
-        assert_eq!(ab, call_id(&["a", "b"]));
-        assert!(ab != ba && ab != abc && ab.len() == ID_DIGITS, "{ab} {ba} {abc}");
+        let [a, b, c] = [1, 2, 3].map(|n| EventId::new([n; 12]));
+        let known_by = |events: &[EventId]| call_id(events.iter().copied());
+        assert_eq!(known_by(&[a]), a);
+        let (ab, ba, abc) = (known_by(&[a, b]), known_by(&[b, a]), known_by(&[a, b, c]));
+        assert_eq!(ab, known_by(&[a, b]));
+        assert!(ab != ba && ab != abc && ba != abc, "{ab} {ba} {abc}");
     }
 }

@@ -1,5 +1,6 @@
 //! What is known of targets, and how much of the node those may take that are not known to be good. Pure.
 
+use heliograph_wire::id::WebhookId;
 use std::{collections::HashMap, time::Duration};
 
 /// How many calls one target gets side by side: at first, and at most.
@@ -109,16 +110,16 @@ impl Calls {
 
 /// The records of those for whom nothing waits.
 #[derive(Default)]
-pub struct Records(HashMap<String, Record>);
+pub struct Records(HashMap<WebhookId, Record>);
 
 impl Records {
     /// Takes out what is known of a webhook's target.
-    pub fn take(&mut self, webhook: &str) -> Record {
-        self.0.remove(webhook).unwrap_or_default()
+    pub fn take(&mut self, webhook: WebhookId) -> Record {
+        self.0.remove(&webhook).unwrap_or_default()
     }
 
     /// Keeps it.
-    pub fn keep(&mut self, webhook: String, record: Record) {
+    pub fn keep(&mut self, webhook: WebhookId, record: Record) {
         if self.0.len() >= MAX_KNOWN {
             self.0.clear();
         }
@@ -163,7 +164,8 @@ mod tests {
         }
         assert_eq!(record, Record::FAILING);
         let mut records = Records::default();
-        records.keep("a".to_owned(), record);
-        assert_eq!((records.take("a"), records.take("a")), (record, Record::default()));
+        let webhook = WebhookId::new([1; 12]);
+        records.keep(webhook, record);
+        assert_eq!((records.take(webhook), records.take(webhook)), (record, Record::default()));
     }
 }

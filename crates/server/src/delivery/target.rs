@@ -1,7 +1,7 @@
 //! Where a webhook is called, with what, and how its target has fared. Believed for a second without asking the store.
 
 use super::{
-    Shared,
+    Shared, Webhook,
     outbox::Delivery,
     signature::{Signatures, call_id},
 };
@@ -14,14 +14,17 @@ use crate::{
 use heliograph_http::{Outbound, parse_target};
 use heliograph_store::clock;
 use http::{HeaderMap, HeaderValue, Uri, header::CONTENT_TYPE};
-use std::{sync::PoisonError, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 /// For how long a target is believed without asking the store.
 const BELIEVED_MS: i64 = 1000;
 
 /// Where a webhook is called, with what, and how its target has fared.
-#[derive(Clone)]
 pub struct Target {
+    url: String,
     uri: Uri,
     headers: HeaderMap,
     signatures: Signatures,
@@ -34,7 +37,12 @@ pub struct Target {
 }
 
 impl Target {
-    /// The address.
+    /// The address, as the log shows it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The same.
     pub const fn uri(&self) -> &Uri {
         &self.uri
     }
@@ -48,8 +56,8 @@ impl Target {
     /// marked as sensitive.
     pub fn headers(&self, call: &[Delivery], at: i64, body: &[u8]) -> HeaderMap {
         let mut headers = self.headers.clone();
-        let ids: Vec<&str> = call.iter().map(|delivery| delivery.id.as_str()).collect();
-        self.signatures.put(&mut headers, &call_id(&ids), at, body);
+        let id = call_id(call.iter().map(|delivery| delivery.id));
+        self.signatures.put(&mut headers, id.text().as_str(), at, body);
         headers
     }
 
@@ -77,18 +85,17 @@ impl Target {
     }
 }
 
-/// The target of a delivery; none when its webhook is gone.
-pub async fn find(state: &State, shared: &Shared, delivery: &Delivery) -> Result<Option<Target>> {
+/// The target of a webhook; none when it is gone.
+pub async fn find(state: State, shared: &Shared, webhook: Webhook) -> Result<Option<Arc<Target>>> {
     let now = clock::now_ms();
-    let kept = shared.targets.read().unwrap_or_else(PoisonError::into_inner).get(&delivery.webhook).cloned();
+    let kept = shared.targets.read().unwrap_or_else(PoisonError::into_inner).get(&webhook.id).cloned();
     if let Some(target) = kept.filter(|t| (0..BELIEVED_MS).contains(&(now - t.read_at))) {
         return Ok(Some(target));
     }
-    let (vault, app, id) = (state.clone(), delivery.app.clone(), delivery.webhook.clone());
-    let found = state.store.read(move |tx| webhooks::calling(tx, &vault.vault, &app, &id)).await?;
+    let found = state.store.read(move |tx| webhooks::calling(tx, &state.vault, webhook.app, webhook.id)).await?;
     let Some(calling) = found else { return Ok(None) };
-    let Some(target) = known(shared, &calling, now)? else { return Ok(None) };
-    shared.targets.write().unwrap_or_else(PoisonError::into_inner).insert(delivery.webhook.clone(), target.clone());
+    let Some(target) = known(shared, &calling, now)?.map(Arc::new) else { return Ok(None) };
+    shared.targets.write().unwrap_or_else(PoisonError::into_inner).insert(webhook.id, Arc::clone(&target));
     Ok(Some(target))
 }
 
@@ -103,5 +110,15 @@ fn known(shared: &Shared, calling: &Calling, read_at: i64) -> Result<Option<Targ
     let signatures = Signatures::with(calling.signing.iter().map(|secret| secret.as_str()))?;
     let outbound = calling.proxy.as_ref().map_or_else(|| shared.outbound.clone(), |proxy| shared.outbound.by(proxy));
     let Calling { events_per_call, failing_since, paused, .. } = *calling;
-    Ok(Some(Target { uri, headers, signatures, outbound, events_per_call, failing_since, paused, read_at }))
+    Ok(Some(Target {
+        url: uri.to_string(),
+        uri,
+        headers,
+        signatures,
+        outbound,
+        events_per_call,
+        failing_since,
+        paused,
+        read_at,
+    }))
 }

@@ -50,7 +50,7 @@ async fn delete(call: Call<DeleteOAuthClient>) -> Result<Nothing> {
     operator(&call)?;
     call.write(|tx, call| {
         remove(tx, &call.path.client_id)?;
-        integrations::forget_after_commit(tx, &call.state);
+        integrations::forget_after_commit(tx, call.state);
         Ok(Nothing {})
     })
     .await

@@ -37,7 +37,7 @@ async fn show(visit: PageVisit) -> Result<Answer> {
     if let Some(defect) = request.defect() {
         return redirect(StatusCode::SEE_OTHER, &request.back_with_error(defect));
     }
-    let Some((session, person)) = Session::of(&visit.state, &visit.head.headers).await? else {
+    let Some((session, person)) = Session::of(visit.state, &visit.head.headers).await? else {
         return Ok(html::sign_in(StatusCode::OK, &request.client, &visit.query_text, None));
     };
     let choice = visit.state.store.read(move |tx| person.choice(tx)).await?;
@@ -49,19 +49,19 @@ async fn sign_in(visit: PageVisit) -> Result<Answer> {
     let request = request(&visit).await?;
     // What is pasted often has a blank at its end.
     let (id, secret) = (visit.field("key_id").trim(), visit.field("secret").trim());
-    let caller = auth::sign_in(&visit.state, (&visit.head.headers, visit.address), id, secret).await?;
+    let caller = auth::sign_in(visit.state, (&visit.head.headers, visit.address), id, secret).await?;
     let Some(caller) = caller.filter(Person::may_sign_in) else {
         let refused = "There is no key of an account or an app with this id and secret.";
         return Ok(html::sign_in(StatusCode::UNAUTHORIZED, &request.client, &visit.query_text, Some(refused)));
     };
     let back = format!("consent?{}", visit.query_text);
-    signed_in(&visit.state, SignedIn::Key(caller.key_id().to_owned()), redirect(StatusCode::SEE_OTHER, &back)?).await
+    signed_in(visit.state, SignedIn::Key(caller.key_id().to_owned()), redirect(StatusCode::SEE_OTHER, &back)?).await
 }
 
 async fn decide(visit: PageVisit) -> Result<Answer> {
     from_our_own_page(&visit.head.headers)?;
     let request = request(&visit).await?;
-    let Some((session, person)) = Session::of(&visit.state, &visit.head.headers).await? else {
+    let Some((session, person)) = Session::of(visit.state, &visit.head.headers).await? else {
         // It took too long: sign in once more.
         return redirect(StatusCode::SEE_OTHER, &format!("consent?{}", visit.query_text));
     };
@@ -74,7 +74,7 @@ async fn decide(visit: PageVisit) -> Result<Answer> {
         (None, _) => request.back_with_error(("access_denied", "Access was denied")),
     };
     let mut answer = redirect(StatusCode::SEE_OTHER, &back)?;
-    answer.headers.insert(SET_COOKIE, farewell(&visit.state)?);
+    answer.headers.insert(SET_COOKIE, farewell(visit.state)?);
     Ok(answer)
 }
 
@@ -87,7 +87,7 @@ async fn show_login(visit: PageVisit) -> Result<Answer> {
 async fn login(visit: PageVisit) -> Result<Answer> {
     from_our_own_page(&visit.head.headers)?;
     let token = visit.field("token").to_owned();
-    let (state, address) = (visit.state.clone(), visit.address);
+    let (state, address) = (visit.state, visit.address);
     let redeem = move |tx: &mut Tx<'_>| -> Result<Option<Option<AppId>>> {
         let redeemed = redeem_login(tx, &token)?;
         if let Some(app) = redeemed {
@@ -99,7 +99,7 @@ async fn login(visit: PageVisit) -> Result<Answer> {
     };
     let redeemed = visit.state.store.write(redeem).await?;
     match redeemed {
-        Some(app) => signed_in(&visit.state, SignedIn::Link(app), html::welcome()).await,
+        Some(app) => signed_in(visit.state, SignedIn::Link(app), html::welcome()).await,
         None => Ok(html::stale_link()),
     }
 }
@@ -125,7 +125,7 @@ async fn allow(visit: &PageVisit, request: &Request, person: Person) -> Result<S
         redirect_uri: request.redirect_uri.clone(),
         challenge: request.challenge().map(str::to_owned),
     };
-    let (state, address) = (visit.state.clone(), visit.address);
+    let (state, address) = (visit.state, visit.address);
     let admitted = move |tx: &mut Tx<'_>| {
         person.admit(tx, app)?;
         let (actor, subject) = (person.actor(address), Some(consent.client_id.clone()));
@@ -138,9 +138,8 @@ async fn allow(visit: &PageVisit, request: &Request, person: Person) -> Result<S
 }
 
 /// An answer that also begins a session.
-async fn signed_in(state: &State, how: SignedIn, mut answer: Answer) -> Result<Answer> {
-    let own = state.clone();
-    let cookie = state.store.read(move |tx| Session::begin(tx, how.clone()).cookie(tx, &own)).await?;
+async fn signed_in(state: State, how: SignedIn, mut answer: Answer) -> Result<Answer> {
+    let cookie = state.store.read(move |tx| Session::begin(tx, how.clone()).cookie(tx, state)).await?;
     answer.headers.insert(SET_COOKIE, cookie);
     Ok(answer)
 }

@@ -59,7 +59,7 @@ async fn authorize(visit: Visit<Authorize>) -> Result<Answer> {
 
 async fn token(visit: Visit<GetToken>) -> Result<Answer> {
     let Visit { state, body, head, .. } = visit;
-    let (store, address) = (state.store.clone(), state.proxies.client(&head));
+    let address = state.proxies.client(&head);
     let name = idempotency::name::<GetToken>(&head.headers)?;
     let once = name.map(|name| Once::new::<GetToken>(name, &body.client_id, &Nothing {}, &Nothing {}, &body));
     let once = once.transpose()?.map(Arc::new);
@@ -67,13 +67,13 @@ async fn token(visit: Visit<GetToken>) -> Result<Answer> {
     let exchanging = move |tx: &mut Tx<'_>| {
         // Before anything is said of the name: it is the partner's alone.
         let client = clients::with_secret(tx, &body.client_id, &body.client_secret)?.ok_or(Error::Unauthorized)?;
-        let exchange = |tx: &mut Tx<'_>| exchange(tx, &state, &client, &body, address);
+        let exchange = |tx: &mut Tx<'_>| exchange(tx, state, &client, &body, address);
         match &asked {
             Some(once) => once.run(tx, &state.vault, exchange),
             None => exchange(tx),
         }
     };
-    let mut answer = json(StatusCode::OK, &store.write(exchanging).await?)?;
+    let mut answer = json(StatusCode::OK, &state.store.write(exchanging).await?)?;
     if let Some(once) = once {
         once.mark(&mut answer.headers);
     }
@@ -87,7 +87,7 @@ async fn revoke(call: Call<RevokeAccess>) -> Result<Nothing> {
         let (Some(app), Some(integration), Some(_)) = (app, integration, call.caller.oauth_client()) else {
             return Err(Error::Forbidden("Forbidden"));
         };
-        integrations::remove_whole(tx, &call.state, app, integration)
+        integrations::remove_whole(tx, call.state, app, integration)
     })
     .await
 }
@@ -98,7 +98,7 @@ async fn revoke(call: Call<RevokeAccess>) -> Result<Nothing> {
 /// should learn anything.
 fn exchange(
     tx: &mut Tx<'_>,
-    state: &State,
+    state: State,
     client: &OAuthClient,
     asked: &TokenRequest,
     address: IpAddr,

@@ -43,8 +43,7 @@ pub fn note_app(tx: &mut Tx<'_>, app: AppId) -> Result<()> {
 }
 
 /// Has what was noted told at once, when this transaction is durable.
-pub fn tell_after_commit(tx: &mut Tx<'_>, state: &State) {
-    let state = state.clone();
+pub fn tell_after_commit(tx: &mut Tx<'_>, state: State) {
     tx.after_commit(move || state.removals.notify_one());
 }
 
@@ -52,7 +51,7 @@ pub fn tell_after_commit(tx: &mut Tx<'_>, state: &State) {
 pub async fn run(state: State, stop: CancellationToken) {
     let rounds = async {
         loop {
-            let pause = match tell_some(&state).await {
+            let pause = match tell_some(state).await {
                 Ok(pause) => pause,
                 Err(error) => {
                     tracing::warn!(%error, "partners could not be told that they are out; that is tried again");
@@ -69,7 +68,7 @@ pub async fn run(state: State, stop: CancellationToken) {
 }
 
 /// Tells those whose time has come, and says when to look again.
-async fn tell_some(state: &State) -> Result<Duration> {
+async fn tell_some(state: State) -> Result<Duration> {
     // Most often there is nothing to do, and that takes no write.
     let pause = state.store.read(next).await?;
     if !pause.is_zero() {
@@ -96,7 +95,7 @@ struct Removal {
     attempts: i64,
 }
 
-async fn tell(state: &State, call: Removal) -> Result<()> {
+async fn tell(state: State, call: Removal) -> Result<()> {
     let Removal { id, url, body, attempts } = call;
     let gap = usize::try_from(attempts).ok().and_then(|made| GAPS.get(made)).copied();
     let again = match (is_settled(state, &url, body).await, gap) {
@@ -115,7 +114,7 @@ async fn tell(state: &State, call: Removal) -> Result<()> {
 }
 
 /// Makes the call. As with webhooks: what is not understood will not be understood later either.
-async fn is_settled(state: &State, url: &str, body: String) -> bool {
+async fn is_settled(state: State, url: &str, body: String) -> bool {
     let Ok(target) = parse_target(url) else { return true };
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     let answer = state.outbound.post(&target, headers, Bytes::from(body), TIMEOUT).await;

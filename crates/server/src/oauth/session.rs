@@ -47,17 +47,17 @@ impl Session {
     }
 
     /// As a `Set-Cookie` header.
-    pub fn cookie(&self, tx: &Tx<'_>, state: &State) -> Result<HeaderValue> {
+    pub fn cookie(&self, tx: &Tx<'_>, state: State) -> Result<HeaderValue> {
         let sealed = state.vault.seal(tx, PLACE, &serde_json::to_string(self)?)?;
         cookie(state, &sealed, LIFE_MS / 1000)
     }
 
     /// The one a browser shows, if there is one that still holds.
-    pub async fn of(state: &State, headers: &HeaderMap) -> Result<Option<(Self, Person)>> {
+    pub async fn of(state: State, headers: &HeaderMap) -> Result<Option<(Self, Person)>> {
         let Some(sealed) = shown(headers) else { return Ok(None) };
-        let (vault, sealed) = (state.clone(), sealed.to_owned());
+        let sealed = sealed.to_owned();
         // A cookie that does not open is somebody else's, or of an older server.
-        let opened = state.store.read(move |tx| Ok::<_, Error>(vault.vault.open(tx, PLACE, &sealed).ok())).await?;
+        let opened = state.store.read(move |tx| Ok::<_, Error>(state.vault.open(tx, PLACE, &sealed).ok())).await?;
         let session = opened.and_then(|text| serde_json::from_str::<Self>(&text).ok());
         let Some(session) = session.filter(|s| s.holds_at(clock::now_ms())) else { return Ok(None) };
         let person = match &session.how {
@@ -70,12 +70,12 @@ impl Session {
 }
 
 /// A `Set-Cookie` header that takes the cookie away.
-pub fn farewell(state: &State) -> Result<HeaderValue> {
+pub fn farewell(state: State) -> Result<HeaderValue> {
     cookie(state, "", 0)
 }
 
 /// Sent along when a partner's page leads here, but not when another page sends a form.
-fn cookie(state: &State, value: &str, seconds: i64) -> Result<HeaderValue> {
+fn cookie(state: State, value: &str, seconds: i64) -> Result<HeaderValue> {
     let secure = if state.public.url.as_ref().is_some_and(|url| url.starts_with("https:")) { "; Secure" } else { "" };
     let text = format!("{COOKIE_NAME}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     let mut header = HeaderValue::from_str(&text).map_err(|_| Error::Internal("a cookie is no header".into()))?;
