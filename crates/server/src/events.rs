@@ -3,10 +3,10 @@
 
 use crate::{
     delivery::{Webhook, outbox::New},
-    error::Result,
+    error::{Error, Result},
     state::State,
 };
-use heliograph_store::{Tx, args};
+use heliograph_store::{Cells, Tx, args};
 use heliograph_wire::{
     conversations::{ConversationTruncated, SwitchboardIntegrationSummary},
     events::Event,
@@ -20,7 +20,8 @@ use serde::Serialize;
 /// A webhook, as far as its payloads depend on it.
 pub struct Subscriber {
     id: WebhookId,
-    integration: String,
+    /// None for what belongs to the app itself.
+    integration: Option<IntegrationId>,
     triggers: String,
     only_in_control: bool,
     ordered: Option<bool>,
@@ -48,20 +49,19 @@ impl Subscribers {
 
     /// Those of this app, whatever they are called for.
     pub fn of(tx: &Tx<'_>, app: AppId) -> Result<Self> {
-        let mut rows = tx.query(OF_APP, args![app.text().as_str()])?;
-        let webhooks = rows.iter_mut().map(|row| {
-            Ok(Subscriber {
+        let webhook = |row: &Cells<'_>| {
+            Ok::<_, Error>(Subscriber {
                 id: row.parse(0)?,
-                integration: row.take_text(1)?,
-                triggers: row.take_text(2)?,
+                integration: row.text(1)?.parse().ok(),
+                triggers: row.text(2)?.to_owned(),
                 only_in_control: row.flag(3)?,
                 full_user: row.flag(4)?,
                 full_source: row.flag(5)?,
                 ordered: row.opt_int(6)?.map(|flag| flag != 0),
                 paused: row.opt_int(7)?.is_some(),
             })
-        });
-        Ok(Self { webhooks: webhooks.collect::<Result<_>>()?, app })
+        };
+        Ok(Self { webhooks: tx.each(OF_APP, args![app.text().as_str()], webhook)?, app })
     }
 
     /// Those, and of what follows also whoever has, or is offered, control of `conversation` as it is given here.
@@ -86,7 +86,7 @@ impl Subscriber {
 
     /// Whether it belongs to this integration.
     pub fn is_of(&self, integration: IntegrationId) -> bool {
-        self.integration == integration.text().as_str()
+        self.integration == Some(integration)
     }
 
     fn in_control(&self, conversation: &ConversationTruncated) -> bool {

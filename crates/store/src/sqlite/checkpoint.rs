@@ -19,10 +19,11 @@ use std::{
 };
 
 const EVERY: Duration = Duration::from_millis(200);
-/// From how many pages on the log is to start over: 32 MiB.
-const LONG: i64 = 8192;
-/// How large it may become; SQLite cuts the file back to the same size (`journal_size_limit`).
-const OVERGROWN: u64 = 64 << 20;
+/// From how many pages on the log is to start over: 64 MiB. That stops the writer for some milliseconds; what a killed
+/// server leaves, the next one reads before it answers.
+const LONG: i64 = 16384;
+/// How large it may become, in bytes; SQLite cuts the file back to the same size.
+pub(super) const OVERGROWN: u32 = 128 << 20;
 /// How long the writer waits for readers to leave the log, and how long it then leaves them in peace.
 const PATIENCE: Duration = Duration::from_millis(100);
 const PEACE: Duration = Duration::from_millis(250);
@@ -69,7 +70,7 @@ impl Checkpoints {
 
     /// Called by the writer between two groups.
     pub(super) fn relieve(&self, writer: &Connection) {
-        let due = self.wanted.load(SeqCst) || wal_bytes(&self.database).is_some_and(|bytes| bytes > OVERGROWN);
+        let due = self.wanted.load(SeqCst) || wal_bytes(&self.database).is_some_and(|bytes| bytes > OVERGROWN.into());
         if !due || self.peace.get().is_some_and(|until| Instant::now() < until) {
             return;
         }

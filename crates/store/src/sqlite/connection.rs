@@ -1,5 +1,6 @@
 //! A connection to the file, and the transaction that is open on it.
 
+use super::checkpoint::OVERGROWN;
 use crate::{Arg, Error, text};
 use rusqlite::{
     ErrorCode, OpenFlags, ToSql,
@@ -19,7 +20,10 @@ const STATEMENTS: usize = 256;
 /// WAL with FULL: a commit is on the disk before anybody hears of it. Checkpoints are the store's own business.
 const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
     PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384; \
-    PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;";
+    PRAGMA wal_autocheckpoint = 0;";
+
+/// The writer keeps fewer pages in memory, 4 MiB: at nearly every commit SQLite walks through all that it keeps.
+const WRITER: &str = "PRAGMA cache_size = -4096";
 
 pub(super) struct Connection {
     pub(super) sqlite: rusqlite::Connection,
@@ -53,10 +57,18 @@ impl Connection {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+        sqlite.pragma_update(None, "journal_size_limit", OVERGROWN)?;
         // A statement keeps its plan: otherwise SQLite may plan it anew for every new value of a range.
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         sqlite.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Self { sqlite, texts: RefCell::default(), wrote: Cell::new(false), separate: Cell::new(false) })
+    }
+
+    /// Opens the one that writes.
+    pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Self> {
+        let connection = Self::open(path)?;
+        connection.sqlite.execute_batch(WRITER)?;
+        Ok(connection)
     }
 
     /// Opens one that cannot write.

@@ -40,12 +40,13 @@ pub(crate) fn start(
     let lock = if exclusive { Some(lock(&path)?) } else { None };
     let unusable = |why: String| OpenError::File { path: path.clone(), why };
     create(&path).map_err(|error| unusable(error.to_string()))?;
-    let open = || Connection::open(&path).map_err(|error| unusable(error.to_string()));
-    let mut connection = open()?;
+    let opened = |connection: rusqlite::Result<Connection>| connection.map_err(|error| unusable(error.to_string()));
+    let mut connection = opened(Connection::open_writer(&path))?;
     migrate(&mut connection.sqlite, migrations)?;
     let pool = Arc::new(Pool::new(path.clone(), Arc::clone(&counters)));
-    let checkpoints = Checkpoints::start(&path, open()?, Arc::clone(&pool), Arc::clone(&counters))
-        .map_err(|error| unusable(error.to_string()))?;
+    let checkpoints =
+        Checkpoints::start(&path, opened(Connection::open(&path))?, Arc::clone(&pool), Arc::clone(&counters))
+            .map_err(|error| unusable(error.to_string()))?;
     let runtime = Handle::try_current().ok();
     let writer = Writer { connection, checkpoints, counters, runtime, lock };
     let thread = std::thread::Builder::new()
