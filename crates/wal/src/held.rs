@@ -18,6 +18,17 @@ pub struct Held {
     incomplete: bool,
 }
 
+/// How much of a stretch of the log is held.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Within<'h> {
+    /// All of it: this.
+    Whole(&'h [u8]),
+    /// Some of it.
+    Part,
+    /// Nothing.
+    Nothing,
+}
+
 impl Held {
     /// Whether what is about to be written may be held back: heads of frames that complete nothing, and their pages.
     pub fn may_hold(&mut self, bytes: &[u8]) -> bool {
@@ -40,6 +51,17 @@ impl Held {
             self.bytes.reserve(MOST);
         }
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// What is held of a stretch of the log.
+    pub fn within(&self, at: i64, length: usize) -> Within<'_> {
+        let (held_end, end) = (self.at + self.bytes.len() as i64, at + length as i64);
+        if self.bytes.is_empty() || end <= self.at || held_end <= at {
+            return Within::Nothing;
+        }
+        let start = usize::try_from(at - self.at).ok();
+        let bytes = start.and_then(|start| self.bytes.get(start..start + length));
+        bytes.map_or(Within::Part, Within::Whole)
     }
 
     /// What is held, and where it belongs; nothing if nothing is.
@@ -83,6 +105,12 @@ mod tests {
         assert!(held.precedes(&[3], 102) && !held.precedes(&[3], 101) && !held.precedes(&[3], 103));
         held.add(&[3], 102);
         assert_eq!(held.all(), Some((&[1, 2, 3][..], 100)));
+        assert_eq!((held.within(100, 3), held.within(101, 1)), (Within::Whole(&[1, 2, 3]), Within::Whole(&[2])));
+        assert_eq!(
+            (held.within(99, 2), held.within(102, 2), held.within(90, 90)),
+            (Within::Part, Within::Part, Within::Part)
+        );
+        assert_eq!((held.within(98, 2), held.within(103, 1)), (Within::Nothing, Within::Nothing));
         assert!(held.precedes(&vec![0; MOST - 3], 103) && !held.precedes(&vec![0; MOST - 2], 103));
         held.clear();
         assert!(held.precedes(&[4], 7) && held.all().is_none());

@@ -6,15 +6,18 @@
 //!
 //! Nothing that counts is held back. A frame says in its head whether it completes a transaction, and from such a head on
 //! everything is written before SQLite goes on, as is whatever is not a frame. So whether a commit is synced, and who may
-//! see it when, is as ever. What is held is of no use to anybody but the connection that wrote it: where it reads from the
-//! log, or asks for its size, all is written first. If that fails, whoever asked is told, and the transaction ends.
+//! see it when, is as ever. What is held is of no use to anybody but the connection that wrote it, and that reads it where it
+//! is. If it cannot be written, the call fails in which SQLite writes, syncs or measures the log, and it undoes the
+//! transaction. When the lock of the one who writes changes hands, what is still held is forgotten: it was undone.
 //!
 //! This is the one crate with `unsafe`: SQLite calls it, and is called by it, through pointers.
 
 #![expect(unsafe_code, reason = "a VFS is a table of functions that C calls")]
 
-mod file;
+mod below;
+mod database;
 mod held;
+mod log;
 mod vfs;
 
 pub use vfs::register;

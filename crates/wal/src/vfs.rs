@@ -1,6 +1,6 @@
-//! The VFS: SQLite's own, but for the files that it opens as write-ahead logs.
+//! The VFS: SQLite's own, but for databases and their write-ahead logs.
 
-use crate::file::File;
+use crate::{database::Database, log::Log};
 use rusqlite::ffi::{self, sqlite3_file, sqlite3_filename, sqlite3_int64, sqlite3_vfs};
 use std::{
     ffi::{CStr, c_char, c_int},
@@ -10,6 +10,9 @@ use std::{
 
 /// What connections name it by.
 const NAME: &CStr = c"heliograph";
+
+/// Room for one of our files, of either kind. (All are made of pointers and of what is aligned as they are.)
+const OURS: usize = if size_of::<Log>() > size_of::<Database>() { size_of::<Log>() } else { size_of::<Database>() };
 
 /// Makes the VFS known to SQLite, once for a process, and answers the name under which connections open files by it.
 ///
@@ -30,8 +33,7 @@ fn make() -> c_int {
         if below.is_null() {
             return ffi::SQLITE_ERROR;
         }
-        let Some(size) = c_int::try_from(size_of::<File>()).ok().and_then(|size| size.checked_add((*below).szOsFile))
-        else {
+        let Some(size) = c_int::try_from(OURS).ok().and_then(|size| size.checked_add((*below).szOsFile)) else {
             return ffi::SQLITE_ERROR;
         };
         let ours = sqlite3_vfs {
@@ -82,21 +84,26 @@ unsafe extern "C" fn open(
     flags: c_int,
     out: *mut c_int,
 ) -> c_int {
-    if flags & ffi::SQLITE_OPEN_WAL == 0 {
+    let (is_log, is_database) = (flags & ffi::SQLITE_OPEN_WAL != 0, flags & ffi::SQLITE_OPEN_MAIN_DB != 0);
+    // (A database without a name is SQLite's own affair: it has no log.)
+    if !is_log && (!is_database || name.is_null()) {
         return below!(vfs, xOpen, name, file, flags, out; else ffi::SQLITE_CANTOPEN);
     }
     // SAFETY: SQLite makes room for as much as `make` said: a file of ours, and one of those below behind it.
-    let behind = unsafe { file.byte_add(size_of::<File>()) };
+    let behind = unsafe { file.byte_add(OURS) };
     let code = below!(vfs, xOpen, name, behind, flags, out; else ffi::SQLITE_CANTOPEN);
-    // SAFETY: as above. A file that was not opened is not closed, unless it has methods.
+    // SAFETY: as above. SQLite opens a log for a database that it has opened here, and names it as it should. A file that
+    // was not opened is not closed, unless it has methods.
     unsafe {
-        if code == ffi::SQLITE_OK {
-            File::make(file, behind);
-        } else {
+        if code != ffi::SQLITE_OK {
             if let Some(close) = (*behind).pMethods.as_ref().and_then(|methods| methods.xClose) {
                 close(behind);
             }
             (*file).pMethods = ptr::null();
+        } else if is_log {
+            Log::make(file, behind, ffi::sqlite3_database_file_object(name).cast::<Database>());
+        } else {
+            Database::make(file, behind);
         }
     }
     code

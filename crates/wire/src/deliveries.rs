@@ -148,7 +148,8 @@ impl AttemptOutcome {
     }
 }
 
-/// An attempt: one call of the target. Whoever writes one down borrows what it says.
+// (Whoever writes one down borrows what it says.)
+/// An attempt: one call of the target.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "deliveryAttempt")]

@@ -1,6 +1,10 @@
-//! The write-ahead log as SQLite sees it here.
+//! The write-ahead log, as SQLite sees it here.
 
-use crate::held::Held;
+use crate::{
+    below::below,
+    database::Database,
+    held::{Held, Within},
+};
 use rusqlite::ffi::{self, sqlite3_file, sqlite3_int64, sqlite3_io_methods};
 use std::{
     ffi::{c_int, c_void},
@@ -9,41 +13,40 @@ use std::{
 
 /// What SQLite is given as the file. It makes room for it, and behind it for the file of the VFS below.
 #[repr(C)]
-pub struct File {
+pub struct Log {
     /// What SQLite knows of it: it has to come first.
     base: sqlite3_file,
     below: *mut sqlite3_file,
+    /// The file whose log it is, which is closed after it.
+    database: *mut Database,
     held: Held,
 }
 
-/// Calls a method of the file below.
-macro_rules! below { ($file:expr, $method:ident $(, $argument:expr)*) => {{
-    let below = $file.below;
-    // SAFETY: the file below was opened, so it has methods, and it is closed with this one. SQLite gives the arguments.
-    unsafe {
-        match (*(*below).pMethods).$method {
-            Some(method) => method(below $(, $argument)*),
-            None => ffi::SQLITE_IOERR,
-        }
-    }
-}}; }
-
-impl File {
-    /// Makes a file of the memory at `file`, over the open file at `below`.
+impl Log {
+    /// Makes a log of the memory at `file`, over the open file at `below`.
     ///
     /// # Safety
-    /// The memory is writable, aligned and large enough for a [`File`], and nothing else uses it until `xClose`. `below` is
-    /// an open file that lives as long.
-    pub unsafe fn make(file: *mut sqlite3_file, below: *mut sqlite3_file) {
-        let made = Self { base: sqlite3_file { pMethods: &raw const METHODS }, below, held: Held::default() };
+    /// The memory is writable, aligned and large enough for a [`Log`], and nothing else uses it until `xClose`. `below` is
+    /// an open file that lives as long, and `database` a [`Database`] that lives longer.
+    pub unsafe fn make(file: *mut sqlite3_file, below: *mut sqlite3_file, database: *mut Database) {
+        let base = sqlite3_file { pMethods: &raw const METHODS };
+        let log = file.cast::<Self>();
         // SAFETY: as the caller promises.
-        unsafe { file.cast::<Self>().write(made) };
+        unsafe {
+            log.write(Self { base, below, database, held: Held::default() });
+            (*database).set_log(log);
+        }
+    }
+
+    /// Forgets what is held: its transaction is over, and was not committed.
+    pub fn discard(&mut self) {
+        self.held.clear();
     }
 
     /// The file that SQLite means.
     ///
     /// # Safety
-    /// `file` was made by [`File::make`] and is not closed. SQLite uses a file from one thread at a time.
+    /// `file` was made by [`Log::make`] and is not closed. SQLite uses a file from one thread at a time.
     unsafe fn of<'f>(file: *mut sqlite3_file) -> &'f mut Self {
         // SAFETY: as the caller promises.
         unsafe { &mut *file.cast::<Self>() }
@@ -61,7 +64,8 @@ impl File {
         if hold { ffi::SQLITE_OK } else { self.flush() }
     }
 
-    /// Writes what is held. What could not be written is gone: SQLite is told, and undoes its transaction.
+    /// Writes what is held. What could not be written is gone: it is SQLite's writing, syncing or measuring that fails then,
+    /// and for each of these it undoes the whole transaction.
     fn flush(&mut self) -> c_int {
         let Some((bytes, at)) = self.held.all() else { return ffi::SQLITE_OK };
         let code = match c_int::try_from(bytes.len()) {
@@ -81,7 +85,7 @@ impl File {
     }
 }
 
-/// Locks and shared memory belong to the database's own file, which is none of ours: the first version of the table does.
+/// Shared memory belongs to the database's own file: the first version of the table does.
 static METHODS: sqlite3_io_methods = sqlite3_io_methods {
     iVersion: 1,
     xClose: Some(close),
@@ -106,67 +110,80 @@ static METHODS: sqlite3_io_methods = sqlite3_io_methods {
 
 unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
     // SAFETY: SQLite gives a file that was made here, for the last time.
-    let this = unsafe { File::of(file) };
+    let this = unsafe { Log::of(file) };
     let written = this.flush();
     let closed = below!(this, xClose);
-    // SAFETY: nobody uses it any more.
-    unsafe { ptr::drop_in_place(&raw mut this.held) };
+    // SAFETY: the database is still open, and nobody uses what is held any more.
+    unsafe {
+        (*this.database).set_log(ptr::null_mut());
+        ptr::drop_in_place(&raw mut this.held);
+    }
     if written == ffi::SQLITE_OK { closed } else { written }
 }
 
+/// What is held is read where it is: a read that fails would not always end the transaction.
 unsafe extern "C" fn read(file: *mut sqlite3_file, into: *mut c_void, count: c_int, at: sqlite3_int64) -> c_int {
-    // SAFETY: SQLite gives a file that was made here.
-    unsafe { File::of(file) }.after_flush(|this| below!(this, xRead, into, count, at))
+    let Ok(length) = usize::try_from(count) else { return ffi::SQLITE_IOERR_READ };
+    // SAFETY: SQLite gives room for so many bytes, and a file that was made here.
+    let (this, room) = unsafe { (Log::of(file), slice::from_raw_parts_mut(into.cast::<u8>(), length)) };
+    match this.held.within(at, length) {
+        Within::Whole(bytes) => {
+            room.copy_from_slice(bytes);
+            ffi::SQLITE_OK
+        }
+        Within::Nothing => below!(this, xRead, into, count, at),
+        Within::Part => this.after_flush(|this| below!(this, xRead, into, count, at)),
+    }
 }
 
 unsafe extern "C" fn write(file: *mut sqlite3_file, from: *const c_void, count: c_int, at: sqlite3_int64) -> c_int {
     let Ok(count) = usize::try_from(count) else { return ffi::SQLITE_IOERR_WRITE };
     // SAFETY: SQLite gives so many bytes, and a file that was made here.
-    let (this, bytes) = unsafe { (File::of(file), slice::from_raw_parts(from.cast::<u8>(), count)) };
+    let (this, bytes) = unsafe { (Log::of(file), slice::from_raw_parts(from.cast::<u8>(), count)) };
     this.write(bytes, at)
 }
 
 unsafe extern "C" fn truncate(file: *mut sqlite3_file, size: sqlite3_int64) -> c_int {
     // SAFETY: SQLite gives a file that was made here.
-    unsafe { File::of(file) }.after_flush(|this| below!(this, xTruncate, size))
+    unsafe { Log::of(file) }.after_flush(|this| below!(this, xTruncate, size))
 }
 
 unsafe extern "C" fn sync(file: *mut sqlite3_file, flags: c_int) -> c_int {
     // SAFETY: SQLite gives a file that was made here.
-    unsafe { File::of(file) }.after_flush(|this| below!(this, xSync, flags))
+    unsafe { Log::of(file) }.after_flush(|this| below!(this, xSync, flags))
 }
 
 unsafe extern "C" fn size(file: *mut sqlite3_file, size: *mut sqlite3_int64) -> c_int {
     // SAFETY: SQLite gives a file that was made here.
-    unsafe { File::of(file) }.after_flush(|this| below!(this, xFileSize, size))
+    unsafe { Log::of(file) }.after_flush(|this| below!(this, xFileSize, size))
 }
 
 unsafe extern "C" fn lock(file: *mut sqlite3_file, level: c_int) -> c_int {
     // SAFETY: SQLite gives a file that was made here.
-    unsafe { File::of(file) }.after_flush(|this| below!(this, xLock, level))
+    unsafe { Log::of(file) }.after_flush(|this| below!(this, xLock, level))
 }
 
 unsafe extern "C" fn unlock(file: *mut sqlite3_file, level: c_int) -> c_int {
     // SAFETY: SQLite gives a file that was made here.
-    unsafe { File::of(file) }.after_flush(|this| below!(this, xUnlock, level))
+    unsafe { Log::of(file) }.after_flush(|this| below!(this, xUnlock, level))
 }
 
 unsafe extern "C" fn is_reserved(file: *mut sqlite3_file, reserved: *mut c_int) -> c_int {
     // SAFETY: SQLite gives a file that was made here.
-    unsafe { File::of(file) }.after_flush(|this| below!(this, xCheckReservedLock, reserved))
+    unsafe { Log::of(file) }.after_flush(|this| below!(this, xCheckReservedLock, reserved))
 }
 
 unsafe extern "C" fn control(file: *mut sqlite3_file, what: c_int, with: *mut c_void) -> c_int {
     // SAFETY: SQLite gives a file that was made here.
-    unsafe { File::of(file) }.after_flush(|this| below!(this, xFileControl, what, with))
+    unsafe { Log::of(file) }.after_flush(|this| below!(this, xFileControl, what, with))
 }
 
 unsafe extern "C" fn sector_size(file: *mut sqlite3_file) -> c_int {
     // SAFETY: SQLite gives a file that was made here.
-    below!(unsafe { File::of(file) }, xSectorSize)
+    below!(unsafe { Log::of(file) }, xSectorSize)
 }
 
 unsafe extern "C" fn characteristics(file: *mut sqlite3_file) -> c_int {
     // SAFETY: SQLite gives a file that was made here.
-    below!(unsafe { File::of(file) }, xDeviceCharacteristics)
+    below!(unsafe { Log::of(file) }, xDeviceCharacteristics)
 }
