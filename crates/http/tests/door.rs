@@ -144,7 +144,7 @@ async fn oversized_and_malformed_heads_are_answered_and_closed() {
 #[tokio::test]
 async fn a_panic_ends_its_own_connection_alone() {
     // To print where it was takes a while, in which nobody should be closed for saying nothing.
-    let door = open(DoorLimits::default()).await;
+    let door = open(DoorLimits { header_timeout: PATIENCE / 2, ..DoorLimits::default() }).await;
     let mut bystander = door.connect().await;
     bystander.write_all(HELLO).await.unwrap();
     read_until(&mut bystander, "hello").await;
