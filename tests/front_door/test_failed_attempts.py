@@ -93,7 +93,7 @@ def test_time_does_not_tell_which_keys_there_are(server, app):
     """Known and unknown ids, and secrets wrong at their beginning or end, in turns. What another program on the machine
     does slows both; only a lasting difference fails, three times over."""
     key = app.key
-    first, last = "-" + key["secret"][1:], key["secret"][:-1] + "-"
+    first, last = "!" + key["secret"][1:], key["secret"][:-1] + "!"
     cases = {"unknown": (f"app_{MISSING}", first), "first": (key["id"], first), "last": (key["id"], last)}
     session = requests.Session()
     session.trust_env = False

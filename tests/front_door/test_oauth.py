@@ -271,7 +271,8 @@ def test_a_form_of_another_page_answers_nothing(server, app, partner):
     # Without the cookie, or with a changed one, one has to sign in first.
     fields = {**answer, **browser.fields()}
     cookie = browser.session.cookies["heliograph_session"]
-    for cookies in ({}, {"heliograph_session": "A" + cookie[1:]}, {"heliograph_session": "x"}):
+    changed = ("B" if cookie.startswith("A") else "A") + cookie[1:]
+    for cookies in ({}, {"heliograph_session": changed}, {"heliograph_session": "x"}):
         page = requests.post(url, data=fields, cookies=cookies, allow_redirects=False, timeout=20)
         assert page.status_code == 303 and page.headers["location"].startswith("consent?")
     # A key that was deleted meanwhile lets nobody in.
