@@ -4,7 +4,10 @@
 //! back, nothing may be held of the log: what is left belongs to a transaction that was undone, and to its place in the log
 //! another process may write from now on.
 
-use crate::{below::below, log::Log};
+use crate::{
+    below::{below, forward},
+    log::Log,
+};
 use rusqlite::ffi::{self, sqlite3_file, sqlite3_int64, sqlite3_io_methods};
 use std::{
     ffi::{c_int, c_void},
@@ -86,16 +89,7 @@ unsafe extern "C" fn shared_lock(file: *mut sqlite3_file, place: c_int, count: c
     below!(this, xShmLock, place, count, flags)
 }
 
-/// Functions that do what the file below does.
-macro_rules! forward { ($($name:ident $method:ident($($argument:ident: $type:ty),*) $(-> $result:ty, else $otherwise:expr)?;)+) => { $(
-    unsafe extern "C" fn $name(file: *mut sqlite3_file $(, $argument: $type)*) $(-> $result)? {
-        // SAFETY: SQLite gives a file that was made here.
-        let this = unsafe { Database::of(file) };
-        below!(this, $method $(, $argument)*; else { $($otherwise)? })
-    }
-)+ } }
-
-forward! {
+forward! { Database:
     close xClose() -> c_int, else ffi::SQLITE_IOERR;
     read xRead(into: *mut c_void, count: c_int, at: sqlite3_int64) -> c_int, else ffi::SQLITE_IOERR;
     write xWrite(from: *const c_void, count: c_int, at: sqlite3_int64) -> c_int, else ffi::SQLITE_IOERR;

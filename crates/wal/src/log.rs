@@ -1,7 +1,7 @@
 //! The write-ahead log, as SQLite sees it here.
 
 use crate::{
-    below::below,
+    below::{below, forward},
     database::Database,
     held::{Held, Within},
 };
@@ -108,17 +108,17 @@ static METHODS: sqlite3_io_methods = sqlite3_io_methods {
     xUnfetch: None,
 };
 
+/// What is still held then belongs to a transaction that was never completed.
 unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
     // SAFETY: SQLite gives a file that was made here, for the last time.
     let this = unsafe { Log::of(file) };
-    let written = this.flush();
     let closed = below!(this, xClose);
     // SAFETY: the database is still open, and nobody uses what is held any more.
     unsafe {
         (*this.database).set_log(ptr::null_mut());
         ptr::drop_in_place(&raw mut this.held);
     }
-    if written == ffi::SQLITE_OK { closed } else { written }
+    closed
 }
 
 /// What is held is read where it is: a read that fails would not always end the transaction.
@@ -158,32 +158,12 @@ unsafe extern "C" fn size(file: *mut sqlite3_file, size: *mut sqlite3_int64) -> 
     unsafe { Log::of(file) }.after_flush(|this| below!(this, xFileSize, size))
 }
 
-unsafe extern "C" fn lock(file: *mut sqlite3_file, level: c_int) -> c_int {
-    // SAFETY: SQLite gives a file that was made here.
-    unsafe { Log::of(file) }.after_flush(|this| below!(this, xLock, level))
-}
-
-unsafe extern "C" fn unlock(file: *mut sqlite3_file, level: c_int) -> c_int {
-    // SAFETY: SQLite gives a file that was made here.
-    unsafe { Log::of(file) }.after_flush(|this| below!(this, xUnlock, level))
-}
-
-unsafe extern "C" fn is_reserved(file: *mut sqlite3_file, reserved: *mut c_int) -> c_int {
-    // SAFETY: SQLite gives a file that was made here.
-    unsafe { Log::of(file) }.after_flush(|this| below!(this, xCheckReservedLock, reserved))
-}
-
-unsafe extern "C" fn control(file: *mut sqlite3_file, what: c_int, with: *mut c_void) -> c_int {
-    // SAFETY: SQLite gives a file that was made here.
-    unsafe { Log::of(file) }.after_flush(|this| below!(this, xFileControl, what, with))
-}
-
-unsafe extern "C" fn sector_size(file: *mut sqlite3_file) -> c_int {
-    // SAFETY: SQLite gives a file that was made here.
-    below!(unsafe { Log::of(file) }, xSectorSize)
-}
-
-unsafe extern "C" fn characteristics(file: *mut sqlite3_file) -> c_int {
-    // SAFETY: SQLite gives a file that was made here.
-    below!(unsafe { Log::of(file) }, xDeviceCharacteristics)
+// SQLite neither locks a log nor asks for anything else while something of it is held.
+forward! { Log:
+    lock xLock(level: c_int) -> c_int, else ffi::SQLITE_IOERR;
+    unlock xUnlock(level: c_int) -> c_int, else ffi::SQLITE_IOERR;
+    is_reserved xCheckReservedLock(reserved: *mut c_int) -> c_int, else ffi::SQLITE_IOERR;
+    control xFileControl(what: c_int, with: *mut c_void) -> c_int, else ffi::SQLITE_NOTFOUND;
+    sector_size xSectorSize() -> c_int, else 0;
+    characteristics xDeviceCharacteristics() -> c_int, else 0;
 }
