@@ -1,4 +1,8 @@
-//! The database's own file, as SQLite sees it here: the one below, save that the end of a transaction is noticed.
+//! The database's own file, as SQLite sees it here: the one below, save that it is synced in slices, and that the end of a
+//! transaction is noticed.
+//!
+//! A checkpoint writes thousands of pages and syncs them at its end; while the disk is at all these, whoever commits waits
+//! for it. In slices, a commit waits for one of them.
 //!
 //! The lock of the one who writes lies on this file, also where it is the log that is written. When it is taken or given
 //! back, nothing may be held of the log: what is left belongs to a transaction that was undone, and to its place in the log
@@ -16,6 +20,8 @@ use std::{
 
 /// The place of that lock, by the format of the log's index.
 const WRITE_LOCK: c_int = 0;
+/// After how many bytes the file is synced, though SQLite has not asked for it yet: what a disk takes a few milliseconds for.
+const SLICE: c_int = 1 << 20;
 
 /// What SQLite is given as the file. It makes room for it, and behind it for the file of the VFS below.
 #[repr(C)]
@@ -25,6 +31,8 @@ pub struct Database {
     below: *mut sqlite3_file,
     /// Its log, while that is open.
     log: *mut Log,
+    /// How many bytes were written since the last sync.
+    unsynced: c_int,
 }
 
 impl Database {
@@ -34,7 +42,8 @@ impl Database {
     /// The memory is writable, aligned and large enough for a [`Database`], and nothing else uses it until `xClose`. `below`
     /// is an open file that lives as long.
     pub unsafe fn make(file: *mut sqlite3_file, below: *mut sqlite3_file) {
-        let made = Self { base: sqlite3_file { pMethods: &raw const METHODS }, below, log: ptr::null_mut() };
+        let base = sqlite3_file { pMethods: &raw const METHODS };
+        let made = Self { base, below, log: ptr::null_mut(), unsynced: 0 };
         // SAFETY: as the caller promises.
         unsafe { file.cast::<Self>().write(made) };
     }
@@ -42,6 +51,11 @@ impl Database {
     /// Says which its log is, or that it has none any more.
     pub fn set_log(&mut self, log: *mut Log) {
         self.log = log;
+    }
+
+    fn sync(&mut self, flags: c_int) -> c_int {
+        self.unsynced = 0;
+        below!(self, xSync, flags)
     }
 
     /// The file that SQLite means.
@@ -89,12 +103,23 @@ unsafe extern "C" fn shared_lock(file: *mut sqlite3_file, place: c_int, count: c
     below!(this, xShmLock, place, count, flags)
 }
 
+unsafe extern "C" fn write(file: *mut sqlite3_file, from: *const c_void, count: c_int, at: sqlite3_int64) -> c_int {
+    // SAFETY: SQLite gives a file that was made here.
+    let this = unsafe { Database::of(file) };
+    let code = below!(this, xWrite, from, count, at);
+    this.unsynced = this.unsynced.saturating_add(count);
+    if code == ffi::SQLITE_OK && this.unsynced >= SLICE { this.sync(ffi::SQLITE_SYNC_NORMAL) } else { code }
+}
+
+unsafe extern "C" fn sync(file: *mut sqlite3_file, flags: c_int) -> c_int {
+    // SAFETY: SQLite gives a file that was made here.
+    unsafe { Database::of(file) }.sync(flags)
+}
+
 forward! { Database:
     close xClose() -> c_int, else ffi::SQLITE_IOERR;
     read xRead(into: *mut c_void, count: c_int, at: sqlite3_int64) -> c_int, else ffi::SQLITE_IOERR;
-    write xWrite(from: *const c_void, count: c_int, at: sqlite3_int64) -> c_int, else ffi::SQLITE_IOERR;
     truncate xTruncate(size: sqlite3_int64) -> c_int, else ffi::SQLITE_IOERR;
-    sync xSync(flags: c_int) -> c_int, else ffi::SQLITE_IOERR;
     size xFileSize(size: *mut sqlite3_int64) -> c_int, else ffi::SQLITE_IOERR;
     lock xLock(level: c_int) -> c_int, else ffi::SQLITE_IOERR;
     unlock xUnlock(level: c_int) -> c_int, else ffi::SQLITE_IOERR;
@@ -107,4 +132,61 @@ forward! { Database:
     shared_unmap xShmUnmap(delete: c_int) -> c_int, else ffi::SQLITE_OK;
     fetch xFetch(at: sqlite3_int64, count: c_int, out: *mut *mut c_void) -> c_int, else ffi::SQLITE_IOERR;
     unfetch xUnfetch(at: sqlite3_int64, from: *mut c_void) -> c_int, else ffi::SQLITE_OK;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    thread_local! {
+        /// What the file below was asked: bytes written, or 0 for a sync; and what it answers the next sync.
+        static ASKED: RefCell<Vec<c_int>> = const { RefCell::new(Vec::new()) };
+        static SYNCS: RefCell<c_int> = const { RefCell::new(ffi::SQLITE_OK) };
+    }
+
+    unsafe extern "C" fn writes(_: *mut sqlite3_file, _: *const c_void, count: c_int, _: sqlite3_int64) -> c_int {
+        ASKED.with_borrow_mut(|asked| asked.push(count));
+        ffi::SQLITE_OK
+    }
+
+    unsafe extern "C" fn syncs(_: *mut sqlite3_file, _: c_int) -> c_int {
+        ASKED.with_borrow_mut(|asked| asked.push(0));
+        SYNCS.take()
+    }
+
+    /// Has `f` ask a file of ours over one that notes what it is asked.
+    fn over_one_that_notes(f: impl FnOnce(&dyn Fn(c_int) -> c_int, &dyn Fn() -> c_int)) -> Vec<c_int> {
+        let methods = sqlite3_io_methods { xWrite: Some(writes), xSync: Some(syncs), ..METHODS };
+        let mut below = sqlite3_file { pMethods: &raw const methods };
+        let mut file = std::mem::MaybeUninit::<Database>::uninit();
+        let ours = file.as_mut_ptr().cast::<sqlite3_file>();
+        // SAFETY: the memory is that of a database, and all that is asked of it is done before it goes.
+        unsafe { Database::make(ours, &raw mut below) };
+        // SAFETY: the same; what is written is not looked at.
+        f(&|count| unsafe { write(ours, ptr::null(), count, 0) }, &|| unsafe { sync(ours, ffi::SQLITE_SYNC_NORMAL) });
+        ASKED.take()
+    }
+
+    #[test]
+    fn a_checkpoint_is_synced_in_slices() {
+        const PAGE: c_int = 4096;
+        let asked = over_one_that_notes(|write, sync| {
+            (0..600).for_each(|_| assert_eq!(write(PAGE), ffi::SQLITE_OK));
+            assert_eq!(sync(), ffi::SQLITE_OK);
+            (0..255).for_each(|_| assert_eq!(write(PAGE), ffi::SQLITE_OK));
+        });
+        let syncs: Vec<_> = (0..asked.len()).filter(|at| asked[*at] == 0).collect();
+        assert_eq!(syncs, [256, 513, 602], "after each 256 pages, and when SQLite asks, from where it is counted anew");
+    }
+
+    #[test]
+    fn a_slice_that_cannot_be_synced_fails_the_checkpoint() {
+        let asked = over_one_that_notes(|write, _| {
+            SYNCS.set(ffi::SQLITE_IOERR_FSYNC);
+            assert_eq!(write(SLICE), ffi::SQLITE_IOERR_FSYNC);
+            assert_eq!(write(1), ffi::SQLITE_OK);
+        });
+        assert_eq!(asked, [SLICE, 0, 1]);
+    }
 }

@@ -10,6 +10,8 @@
 //! is. If it cannot be written, the call fails in which SQLite writes, syncs or measures the log, and it undoes the
 //! transaction. When the lock of the one who writes changes hands, what is still held is forgotten: it was undone.
 //!
+//! And the database's file is synced in slices while a checkpoint writes it (`database.rs`).
+//!
 //! This is the one crate with `unsafe`: SQLite calls it, and is called by it, through pointers.
 
 #![expect(unsafe_code, reason = "a VFS is a table of functions that C calls")]
