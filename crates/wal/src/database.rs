@@ -137,12 +137,13 @@ forward! { Database:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
 
     thread_local! {
-        /// What the file below was asked: bytes written, or 0 for a sync; and what it answers the next sync.
+        /// What the file below was asked: bytes written, or 0 for a sync.
         static ASKED: RefCell<Vec<c_int>> = const { RefCell::new(Vec::new()) };
-        static SYNCS: RefCell<c_int> = const { RefCell::new(ffi::SQLITE_OK) };
+        /// What it answers the next sync.
+        static SYNCS: Cell<c_int> = const { Cell::new(ffi::SQLITE_OK) };
     }
 
     unsafe extern "C" fn writes(_: *mut sqlite3_file, _: *const c_void, count: c_int, _: sqlite3_int64) -> c_int {
