@@ -6,6 +6,7 @@ import time
 import requests
 from lib import secrets, tokens
 from lib.api import Api
+from lib.clock import LEAD_S, moment, sleep_past
 from lib.server import Server
 from lib.world import MISSING, new_app
 
@@ -16,10 +17,6 @@ DISABLED = "The key is disabled"
 
 def life(key):
     return f"{KEYS}/{key['id']}"
-
-
-def moment(seconds_from_now):
-    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() + seconds_from_now))
 
 
 def both(server, key):
@@ -84,11 +81,11 @@ def test_disable_and_enable(server, app):
 
 def test_expiry(server, app):
     key = app.key
-    end = moment(2)
+    end = moment(LEAD_S)
     assert app.account.patch(life(key), {"expiresAt": end}).ok(200)["key"]["expiresAt"] == end
     for one in both(server, key):
         assert one.get(app.path).ok(200) and one.get(app.path).headers["heliograph-key-expires"] == end
-    time.sleep(2.1)
+    sleep_past(end)
     for one, code in zip(both(server, key), ("unauthorized", "invalid_auth")):
         one.get(app.path).refused(401, code, f"The key expired at {end}")
     app.account.post(f"{life(key)}/rotate", {}).refused(400, "bad_request", "A key that is disabled or expired cannot be rotated")
@@ -119,7 +116,7 @@ def test_an_end_that_is_near_is_told(launch):
 def test_rotation_with_grace(server, app):
     key = app.custom().key
     path = f"{app.path}/integrations/me/webhooks"
-    rotated = app.api.post(f"{life(key)}/rotate", {"graceSeconds": 3}).ok(200)
+    rotated = app.api.post(f"{life(key)}/rotate", {"graceSeconds": LEAD_S}).ok(200)
     new = {**key, "secret": rotated["secret"]}
     assert new["secret"] != key["secret"] and rotated["key"]["id"] == key["id"]
     assert rotated["key"]["rotatedAt"] and rotated["key"]["secretHint"][-4:] == new["secret"][-4:]
@@ -130,7 +127,7 @@ def test_rotation_with_grace(server, app):
     for one in both(server, new):
         answer = one.get(path)
         assert answer.ok(200) and "heliograph-key-expires" not in answer.headers
-    time.sleep(3.2)
+    sleep_past(until)
     for one in both(server, key):
         one.get(path).refused(401)
     for one in both(server, new):

@@ -7,9 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from lib import secrets
+from lib.clock import moment
 from lib.server import Server
 from lib.world import new_app
-from test_key_life import life, moment
+from test_key_life import life
 
 DAY = 86400
 

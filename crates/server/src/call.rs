@@ -314,7 +314,12 @@ async fn enter<O: Operation>(
     if let Some(app) = path.app_id() {
         caller.bound_to(app)?;
     }
-    if let Some(app) = path.app_id().or(caller.app()) {
+    if let Some(app) = path.app_id().or(caller.app()).filter(|_| state.limits.count_apps()) {
+        // A service account without a grant is not to use up what is the app's.
+        if caller.service_account().is_some() {
+            let asker = caller.clone();
+            state.store.read(move |tx| apps::admit(tx, &asker, app)).await?;
+        }
         state.limits.admit_app(app)?;
     }
     let query = read_query::<O>(rules, head.uri.query().unwrap_or_default())?;

@@ -4,9 +4,12 @@
 use crate::head::Head;
 use http::{HeaderMap, HeaderName, header::FORWARDED};
 use ipnet::IpNet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The address of whoever it is not known of: one that nobody has.
+pub const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// The proxies that are believed.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +27,8 @@ impl Proxies {
     }
 
     /// From the nearest hop backwards, the first that is no proxy of ours. A proxy writes one of the two headers and may
-    /// let the other through as the client wrote it: when both are there and disagree, neither is believed.
+    /// let the other through as the client wrote it: when both are there and disagree, neither is believed. Nor is it the
+    /// proxy's request then: whoever is limited to its network would get in by a header of their own.
     fn behind(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         if !self.trusts(peer) {
             return peer;
@@ -32,7 +36,7 @@ impl Proxies {
         let listed = self.walk(peer, &hops(headers, &X_FORWARDED_FOR, Some));
         let forwarded = self.walk(peer, &hops(headers, &FORWARDED, for_parameter));
         match (listed, forwarded) {
-            (Some(one), Some(other)) if one != other => peer,
+            (Some(one), Some(other)) if one != other => UNKNOWN,
             (Some(one), _) | (None, Some(one)) => one,
             (None, None) => peer,
         }
@@ -118,7 +122,10 @@ mod tests {
         assert_eq!(client("10.0.0.1", &[("forwarded", "for=1.1.1.1, for=_hidden")]), "10.0.0.1");
         // One header from the proxy, the other from the client.
         let both = [("x-forwarded-for", "198.51.100.7"), ("forwarded", "for=1.1.1.1")];
-        assert_eq!(client("10.0.0.1", &both), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &both), "0.0.0.0");
+        for other in ["x", "", "for=_hidden", "for=10.0.0.1"] {
+            assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "198.51.100.7"), ("forwarded", other)]), "0.0.0.0");
+        }
         let agree = [("x-forwarded-for", "198.51.100.7"), ("forwarded", "for=\"198.51.100.7:99\"")];
         assert_eq!(client("10.0.0.1", &agree), "198.51.100.7");
     }

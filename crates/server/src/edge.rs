@@ -30,6 +30,11 @@ pub fn whole(bytes: Bytes) -> Body {
     Either::Left(Full::new(bytes))
 }
 
+/// What pages of other origins may send, and what of an answer's head they may read.
+const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
+const SENT_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, X-Http-Method-Override, X-Request-Id";
+const SHOWN_HEADERS: &str = "Heliograph-Key-Expires, Idempotent-Replayed, Location, Retry-After, X-Request-Id";
+
 /// What is behind the front door.
 pub struct Edge {
     state: State,
@@ -166,15 +171,10 @@ impl Edge {
             return;
         }
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        headers
-            .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, const { Value::from_static("Retry-After, X-Request-Id") });
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, const { Value::from_static(SHOWN_HEADERS) });
         if head.method == Method::OPTIONS {
-            headers
-                .insert(header::ACCESS_CONTROL_ALLOW_METHODS, const { Value::from_static("GET, POST, PATCH, DELETE") });
-            headers.insert(
-                header::ACCESS_CONTROL_ALLOW_HEADERS,
-                const { Value::from_static("Authorization, Content-Type, X-Request-Id") },
-            );
+            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, const { Value::from_static(METHODS) });
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, const { Value::from_static(SENT_HEADERS) });
             headers.insert(header::ACCESS_CONTROL_MAX_AGE, const { Value::from_static("600") });
         }
     }

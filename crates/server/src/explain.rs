@@ -27,7 +27,7 @@ pub fn routes(on: &mut Builder<'_>) {
 async fn explain(visit: Visit<ExplainToken>) -> Result<Answer> {
     let Visit { state, body, head, .. } = visit;
     let address = state.proxies.client(&head);
-    // A credential that is not right makes its holder a stranger, not a failure.
+    // A credential that is not right makes its holder a stranger. It is counted, as at the door.
     let shown = head.headers.contains_key(AUTHORIZATION);
     let asker = if shown { authenticate(state, &head).await.ok() } else { None };
     let mut report = Report::default();

@@ -2,7 +2,10 @@
 
 use crate::{
     apps, audit,
-    auth::{Caller, KeyKind, life::Limits},
+    auth::{
+        Caller, KeyKind,
+        life::{Limits, Secret},
+    },
     call::Call,
     error::{Error, Result},
     key_policy, key_uses, keys,
@@ -11,10 +14,18 @@ use crate::{
 };
 use heliograph_store::{Row, Tx, args};
 use heliograph_wire::{
-    audit::AuditActor, contract, id::AppId, key_life::*, op::Scope, patch::Patch, problem::Missing, secret,
+    audit::AuditActor,
+    contract,
+    id::AppId,
+    key_life::*,
+    op::{Operation, Scope},
+    patch::Patch,
+    problem::Missing,
+    secret,
     time::Timestamp,
 };
 use std::net::IpAddr;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 // ---- Handlers
@@ -28,6 +39,9 @@ async fn list(call: Call<ListKeys>) -> Result<KeyLifeList> {
     call.read(|tx, call| {
         let KeysQuery { app_id, integration_id } = call.query;
         let app = app_id.or(call.caller.app());
+        if integration_id.is_some() && app.is_none() {
+            return Err(Error::invalid("integrationId should come with the appId of its app"));
+        }
         admit(tx, &call.caller, app, integration_id.is_some())?;
         let (app, integration) = (text(app), integration_id.map(|id| id.to_string()).unwrap_or_default());
         let found = all(tx, &app, &integration)?;
@@ -105,8 +119,12 @@ fn permitted(tx: &Tx<'_>, caller: &Caller, id: &str) -> Result<Kept> {
     }
 }
 
-/// Whether the caller may see the key with this id. Of one that is not there, whoever sees all keys of its kind may know.
+/// Whether the caller may see the key with this id: they could get it. Of one that is not there, whoever sees all keys of
+/// its kind may know.
 pub fn may_see(tx: &Tx<'_>, caller: &Caller, id: &str) -> Result<bool> {
+    if !GetKey::SCOPES.contains(&caller.scope()) || caller.may_call(GetKey::ID).is_err() {
+        return Ok(false);
+    }
     match permitted(tx, caller, id) {
         Ok(_) => Ok(true),
         Err(Error::Missing(_)) => Ok(caller.scope() == Scope::Account && caller.service_account().is_none()),
@@ -124,6 +142,19 @@ impl Kept {
         let opened = state.vault.open(tx, keys::place(&app, id), &self.secret)?;
         let in_grace = self.life.old_secret_until.filter(|until| until.0 > tx.now());
         Ok(KeyLife { secret_hint: secret::hint(&opened), last_used, old_secret_until: in_grace, ..self.life.clone() })
+    }
+
+    /// Which of its secrets this is, whether it still works or not.
+    fn which_secret(&self, tx: &Tx<'_>, state: State, shown: &str) -> Result<Option<Secret>> {
+        let (app, id) = (text(self.life.app_id), &self.life.id);
+        let is = |place, sealed| -> Result<bool> {
+            Ok(state.vault.open(tx, place, sealed)?.as_bytes().ct_eq(shown.as_bytes()).into())
+        };
+        if is(keys::place(&app, id), &self.secret)? {
+            return Ok(Some(Secret::Current));
+        }
+        let old = self.old_secret.as_ref().map(|old| is(keys::old_place(&app, id), old)).transpose()?;
+        Ok((old == Some(true)).then_some(Secret::Old))
     }
 
     fn change(&mut self, asked: &KeyUpdate, now: i64) -> Result<()> {
@@ -170,15 +201,16 @@ impl Kept {
     }
 }
 
-/// Disables a key because this secret of it leaked. If it is the one before the current, only that one ends.
-pub fn disable_leaked(tx: &mut Tx<'_>, state: State, id: &str, old_one: bool, reporter: IpAddr) -> Result<()> {
-    let Some(mut kept) = find(tx, id)? else { return Ok(()) };
+/// Ends a secret that leaked, and answers whether there was anything to end. With its current secret a key is disabled; the
+/// one before that ends alone. Which of them it is, is asked here: what is in memory may be older than a rotation.
+pub fn end_leaked(tx: &mut Tx<'_>, state: State, id: &str, secret: &str, reporter: IpAddr) -> Result<bool> {
+    let Some(mut kept) = find(tx, id)? else { return Ok(false) };
     let app = text(kept.life.app_id);
     let before = audit::life_of_key(tx, &app, id)?;
-    if old_one {
-        (kept.old_secret, kept.life.old_secret_until) = (None, None);
-    } else if kept.life.enabled {
-        kept.disable(tx.now(), DisabledReason::Leaked);
+    match kept.which_secret(tx, state, secret)? {
+        Some(Secret::Current) if kept.life.enabled => kept.disable(tx.now(), DisabledReason::Leaked),
+        Some(Secret::Old) => (kept.old_secret, kept.life.old_secret_until) = (None, None),
+        _ => return Ok(false),
     }
     save(tx, state, &kept)?;
     // Whoever reports a secret shows no credential.
@@ -186,7 +218,8 @@ pub fn disable_leaked(tx: &mut Tx<'_>, state: State, id: &str, old_one: bool, re
     let actor = AuditActor { kind, address, ..AuditActor::default() };
     let (subject, after) = (Some(id.to_owned()), audit::life_of_key(tx, &app, id)?);
     let change = audit::Change { operation: "ReportLeakedKeys", actor, subject, before, after };
-    audit::record(tx, &state.vault, &app, &change)
+    audit::record(tx, &state.vault, &app, &change)?;
+    Ok(true)
 }
 
 /// Limits that hold something: each address a range, each operation one that the key's scope may call.

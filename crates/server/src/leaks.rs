@@ -1,7 +1,7 @@
 //! Reports of leaked secrets. Whoever has a secret may end it; nobody learns from the answer whether they had.
 
 use crate::{
-    auth::{life::Secret, with_secret},
+    auth::with_secret,
     call::Answer,
     error::{Error, Result},
     key_life,
@@ -12,6 +12,7 @@ use crate::{
 use heliograph_wire::{leaked_keys::*, op::Nothing, secret};
 use http::StatusCode;
 use std::net::IpAddr;
+use zeroize::Zeroizing;
 
 // ---- Handlers
 
@@ -34,18 +35,19 @@ async fn report(visit: Visit<ReportLeakedKeys>) -> Result<Answer> {
 
 // ---- Rules
 
-/// Ends a secret, and answers whether it was one.
+/// Ends a secret, and answers whether it was one. Reporting it again changes nothing, and is not told of again.
 async fn end(state: State, leaked: &LeakedKey, reporter: IpAddr) -> Result<bool> {
     let named = leaked.key_id.as_deref().or_else(|| secret::key_id(&leaked.secret));
     let Some(id) = named else { return Ok(false) };
-    let Some((key, which)) = with_secret(state, id, &leaked.secret).await? else { return Ok(false) };
+    let Some((key, _)) = with_secret(state, id, &leaked.secret).await? else { return Ok(false) };
     if key.oauth_client.is_some() {
         return Ok(false);
     }
-    let id = key.id.clone();
-    let old_one = which == Secret::Old;
-    state.store.write(move |tx| key_life::disable_leaked(tx, state, &id, old_one, reporter)).await?;
-    let found_at = leaked.found_at.as_deref().map(|text| text.escape_debug().take(1000).collect::<String>());
-    tracing::warn!(key = key.id, found_at, "a key: its secret was reported as leaked and does not work any more");
+    let (id, secret) = (key.id.clone(), Zeroizing::new(leaked.secret.clone()));
+    let ended = state.store.write(move |tx| key_life::end_leaked(tx, state, &id, &secret, reporter)).await?;
+    if ended {
+        let found_at = leaked.found_at.as_deref().map(|text| text.escape_debug().take(1000).collect::<String>());
+        tracing::warn!(key = key.id, found_at, "a key: its secret was reported as leaked and does not work any more");
+    }
     Ok(true)
 }

@@ -122,6 +122,11 @@ impl Limits {
         Arc::clone(own.entry(rate).or_insert_with(|| Arc::new(Limiter::new(rate))))
     }
 
+    /// Whether requests are counted by app.
+    pub fn count_apps(&self) -> bool {
+        self.by_app.is_some()
+    }
+
     /// Counts a request about this app.
     pub fn admit_app(&self, app: AppId) -> Result<()> {
         self.by_app.as_ref().map_or(Ok(()), |limiter| limiter.admit(&app))

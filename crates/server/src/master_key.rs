@@ -16,7 +16,7 @@ use heliograph_store::{Store, Tx, args};
 use std::{
     fs::{self, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, chown},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
@@ -118,16 +118,33 @@ fn run(command: &str) -> Result<Zeroizing<String>, StartError> {
     if status.success() { Ok(text) } else { Err(failed(format!("failed: {status}"))) }
 }
 
-/// Puts a file of keys in the place of another at once: a server that reads it sees the one or the other.
+/// Puts a file of keys in the place of another at once: a server that reads it sees the one or the other. It is its
+/// owner's as before, whoever runs this, so that the server can still read it; what a link leads to is replaced, not the
+/// link.
 fn replace(path: &Path, keys: &[Key]) -> io::Result<()> {
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut name = path.file_name().unwrap_or("master.key".as_ref()).to_owned();
     name.push(".new");
     let beside = path.with_file_name(name);
     let _ = fs::remove_file(&beside);
     write(&beside, keys)?;
-    fs::rename(&beside, path)?;
+    let placed = as_before(path, &beside).and_then(|()| fs::rename(&beside, path));
+    if placed.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    placed?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::File::open(folder)?.sync_all()
+}
+
+/// Gives a file to whom the one that it replaces belongs, if there is one.
+fn as_before(replaced: &Path, file: &Path) -> io::Result<()> {
+    let before = match fs::metadata(replaced) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        before => before?,
+    };
+    chown(file, Some(before.uid()), Some(before.gid()))?;
+    fs::set_permissions(file, before.permissions())
 }
 
 fn write(path: &Path, keys: &[Key]) -> io::Result<()> {

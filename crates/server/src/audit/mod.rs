@@ -163,7 +163,8 @@ pub fn audited<O: Operation, T: Serialize>(
     let named = in_body.or_else(|| named::<O>(&call.path, &call.caller));
     let app = match call.path.app_id().or(call.caller.app()) {
         Some(app) => app.to_string(),
-        None => app_of_key(tx, named.as_deref().unwrap_or_default())?,
+        None if O::PATH.contains("{keyId}") => app_of_key(tx, named.as_deref().unwrap_or_default())?,
+        None => String::new(),
     };
     let look = |tx: &Tx<'_>, id: &str| subjects::of(O::ID).map_or(Ok(Vec::new()), |subject| subject.look(tx, &app, id));
     // What is made was not there before.

@@ -149,7 +149,8 @@ impl Key {
         which(current, old)
     }
 
-    fn old_secret(&self, now: i64) -> Option<&OldSecret> {
+    /// The secret it had before, if that still works.
+    pub fn old_secret(&self, now: i64) -> Option<&OldSecret> {
         self.life.old.as_deref().filter(|old| now < old.until)
     }
 

@@ -243,10 +243,22 @@ pub async fn sign_in(
     Ok(Some(Caller(key, which)))
 }
 
-/// Who has this key, for one that was shown before.
-pub async fn with_key(state: State, id: &str) -> Result<Option<Caller>> {
-    let found = state.find_key(id).await?.filter(|key| key.life.unusable(clock::now_ms()).is_none());
-    Ok(found.map(|key| Caller(key, Secret::Current)))
+/// Who signed in with this key before, as long as the secret that they showed would still let them in from there.
+pub async fn signed_in_before(
+    state: State,
+    id: &str,
+    address: IpAddr,
+    showed: impl Fn(&str) -> bool,
+) -> Result<Option<Caller>> {
+    let Some(key) = state.find_key(id).await? else { return Ok(None) };
+    let now = clock::now_ms();
+    let which = match key.old_secret(now) {
+        _ if showed(&key.secret) => Secret::Current,
+        Some(old) if showed(&old.secret) => Secret::Old,
+        _ => return Ok(None),
+    };
+    let good = key.life.check(|| address, now, Error::UnusableKey).is_ok();
+    Ok(good.then(|| Caller(key, which)))
 }
 
 async fn bearer(state: State, head: &Head, text: &str) -> Result<Caller> {

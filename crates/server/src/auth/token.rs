@@ -62,7 +62,7 @@ struct Header<'h> {
     kid: Option<Cow<'h, str>>,
     #[serde(default)]
     azp: Option<Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     crit: Option<Value>,
 }
 
@@ -93,11 +93,8 @@ pub fn parse(text: &str) -> Result<Token<'_>> {
         return Err(Error::InvalidToken("Invalid JWT. Expected three parts separated by dots".to_owned()));
     };
     let decoded = BASE64.decode(header).map_err(|_| defect("header", "It is not base64url without padding"))?;
-    // As text first: JSON is UTF-8 (RFC 8725, 3.7), also in members that nobody looks at.
-    let header_json: Option<Header<'_>> =
-        str::from_utf8(&decoded).ok().and_then(|text| serde_json::from_str(text).ok());
-    let header_json =
-        header_json.ok_or_else(|| defect("header", "It is not a JSON object with texts for alg and kid"))?;
+    let header_json: Header<'_> =
+        object(&decoded).ok_or_else(|| defect("header", "It is not a JSON object with texts for alg and kid"))?;
     if header_json.alg.as_deref() != Some("HS256") {
         return Err(defect("header", "Algorithm (alg) should be HS256"));
     }
@@ -135,7 +132,7 @@ impl Token<'_> {
     /// The claims, whatever they say.
     pub fn claims(&self) -> Result<Claims> {
         let decoded = BASE64.decode(self.body).map_err(|_| defect("body", "It is not base64url without padding"))?;
-        claims(&decoded).ok_or_else(|| defect("body", "It is not a JSON object"))
+        object(&decoded).ok_or_else(|| defect("body", "It is not a JSON object"))
     }
 
     /// Checks that an access token is for this client and this app, as its key is.
@@ -220,10 +217,11 @@ pub fn access_token(key_id: &str, secret: &str, client: &str, app: AppId, now_ms
     format!("{signed}.{signature}")
 }
 
-/// The claims of an object. (Derived code would take a list of claims, too.)
-fn claims(json: &[u8]) -> Option<Claims> {
-    let object = json.trim_ascii_start().starts_with(b"{");
-    serde_json::from_str(str::from_utf8(json).ok()?).ok().filter(|_| object)
+/// What a JSON object holds: derived code would take a list of its members' values, too. As text first: JSON is UTF-8
+/// (RFC 8725, 3.7), also in members that nobody looks at.
+fn object<'j, T: Deserialize<'j>>(json: &'j [u8]) -> Option<T> {
+    let text = str::from_utf8(json).ok().filter(|text| text.trim_start().starts_with('{'))?;
+    serde_json::from_str(text).ok()
 }
 
 /// A token names the scope of its key.
@@ -285,6 +283,11 @@ mod tests {
             (by_hand(r#"{"alg":"hs256","kid":"k"}"#, "{}"), "header. Algorithm (alg) should be HS256"),
             (by_hand(r#"{"kid":"k"}"#, "{}"), "header. Algorithm (alg) should be HS256"),
             (by_hand(r#"{"alg":"HS256"}"#, "{}"), "header. Missing key id (kid)"),
+            (by_hand(r#"["HS256","k"]"#, "{}"), "header. It is not a JSON object with texts for alg and kid"),
+            (
+                by_hand(r#"{"alg":"HS256","kid":"k","crit":null}"#, "{}"),
+                "header. Critical extensions (crit) are not understood",
+            ),
             (by_hand(r#"{"alg":"HS256","kid":7}"#, "{}"), "header. It is not a JSON object with texts for alg and kid"),
             (
                 by_hand(r#"{"alg":"HS256","kid":"k","crit":["b64"],"b64":false}"#, "{}"),
@@ -326,7 +329,7 @@ mod tests {
     #[test]
     fn a_key_may_require_short_lives() {
         let check = |claims: Value, rule| {
-            let outcome = check_lifetime(&super::claims(claims.to_string().as_bytes()).unwrap(), rule, NOW);
+            let outcome = check_lifetime(&object(claims.to_string().as_bytes()).unwrap(), rule, NOW);
             outcome.map_err(|error| error.to_string().trim_start_matches("Invalid JWT body. ").to_owned())
         };
         let must = LifetimeRule { must_expire: true, max_seconds: None };

@@ -3,7 +3,7 @@
 use super::{
     html,
     request::Request,
-    secrets::{Consent, issue_code, redeem_login},
+    secrets::{Consent, hash, is_login, issue_code, redeem_login},
     session::{Person, Session, SignedIn, farewell},
 };
 use crate::{
@@ -37,7 +37,7 @@ async fn show(visit: PageVisit) -> Result<Answer> {
     if let Some(defect) = request.defect() {
         return redirect(StatusCode::SEE_OTHER, &request.back_with_error(defect));
     }
-    let Some((session, person)) = Session::of(visit.state, &visit.head.headers).await? else {
+    let Some((session, person)) = Session::of(visit.state, &visit.head.headers, visit.address).await? else {
         return Ok(html::sign_in(StatusCode::OK, &request.client, &visit.query_text, None));
     };
     let choice = visit.state.store.read(move |tx| person.choice(tx)).await?;
@@ -55,13 +55,14 @@ async fn sign_in(visit: PageVisit) -> Result<Answer> {
         return Ok(html::sign_in(StatusCode::UNAUTHORIZED, &request.client, &visit.query_text, Some(refused)));
     };
     let back = format!("consent?{}", visit.query_text);
-    signed_in(visit.state, SignedIn::Key(caller.key_id().to_owned()), redirect(StatusCode::SEE_OTHER, &back)?).await
+    let how = SignedIn::Key { id: caller.key_id().to_owned(), secret: hash(secret) };
+    signed_in(visit.state, how, redirect(StatusCode::SEE_OTHER, &back)?).await
 }
 
 async fn decide(visit: PageVisit) -> Result<Answer> {
     from_our_own_page(&visit.head.headers)?;
     let request = request(&visit).await?;
-    let Some((session, person)) = Session::of(visit.state, &visit.head.headers).await? else {
+    let Some((session, person)) = Session::of(visit.state, &visit.head.headers, visit.address).await? else {
         // It took too long: sign in once more.
         return redirect(StatusCode::SEE_OTHER, &format!("consent?{}", visit.query_text));
     };
@@ -88,6 +89,14 @@ async fn login(visit: PageVisit) -> Result<Answer> {
     from_our_own_page(&visit.head.headers)?;
     let token = visit.field("token").to_owned();
     let (state, address) = (visit.state, visit.address);
+    let shown = token.clone();
+    // Strangers do not wait for a turn to write.
+    if !state.store.read(move |tx| is_login(tx, &shown)).await? {
+        return match state.failures.count(address, None, Error::Unauthorized) {
+            Error::Unauthorized => Ok(html::stale_link()),
+            too_many => Err(too_many),
+        };
+    }
     let redeem = move |tx: &mut Tx<'_>| -> Result<Option<Option<AppId>>> {
         let redeemed = redeem_login(tx, &token)?;
         if let Some(app) = redeemed {

@@ -36,6 +36,7 @@ use request::Request;
 use sha2::{Digest, Sha256};
 use std::{net::IpAddr, sync::Arc};
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 // ---- Handlers
 
@@ -64,6 +65,11 @@ async fn token(visit: Visit<GetToken>) -> Result<Answer> {
     let once = name.map(|name| Once::new::<GetToken>(name, &body.client_id, &Nothing {}, &Nothing {}, &body));
     let once = once.transpose()?.map(Arc::new);
     let asked = once.clone();
+    let (id, secret) = (body.client_id.clone(), Zeroizing::new(body.client_secret.clone()));
+    // Strangers are counted, and do not wait for a turn to write.
+    if state.store.read(move |tx| clients::with_secret(tx, &id, &secret)).await?.is_none() {
+        return Err(state.failures.count(address, None, Error::Unauthorized));
+    }
     let exchanging = move |tx: &mut Tx<'_>| {
         // Before anything is said of the name: it is the partner's alone.
         let client = clients::with_secret(tx, &body.client_id, &body.client_secret)?.ok_or(Error::Unauthorized)?;

@@ -69,19 +69,30 @@ pub fn issue_login(tx: &mut Tx<'_>, app: Option<AppId>) -> Result<String> {
 
 /// Takes the token of a link, and answers the app it lets into: `Some(None)` is all.
 pub fn redeem_login(tx: &mut Tx<'_>, token: &str) -> Result<Option<Option<AppId>>> {
-    let app = match token.split_once('.') {
-        Some(("", _)) => None,
-        Some((app, _)) => match app.parse::<AppId>() {
-            Ok(app) => Some(app),
-            Err(_) => return Ok(None),
-        },
-        None => return Ok(None),
-    };
+    let Some((prefix, app)) = login_app(token) else { return Ok(None) };
     let gone = tx.execute(
         "DELETE FROM oauth_login WHERE app_id = $1 AND hash = $2 AND expires_at > $3",
-        args![&app.map(|id| id.to_string()).unwrap_or_default(), &hash(token), tx.now()],
+        args![prefix, &hash(token), tx.now()],
     )?;
     Ok((gone > 0).then_some(app))
+}
+
+/// Whether this is the token of a link that still works.
+pub fn is_login(tx: &Tx<'_>, token: &str) -> Result<bool> {
+    let Some((prefix, _)) = login_app(token) else { return Ok(false) };
+    let rows = tx.query(
+        "SELECT 1 FROM oauth_login WHERE app_id = $1 AND hash = $2 AND expires_at > $3",
+        args![prefix, &hash(token), tx.now()],
+    )?;
+    Ok(!rows.is_empty())
+}
+
+/// What a link's token begins with, and the app that it stands for; none is all. Nothing if it is no token.
+fn login_app(token: &str) -> Option<(&str, Option<AppId>)> {
+    match token.split_once('.')? {
+        ("", _) => Some(("", None)),
+        (app, _) => Some((app, Some(app.parse().ok()?))),
+    }
 }
 
 /// The app stands in front, so that a row is found by its key alone.

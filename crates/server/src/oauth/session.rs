@@ -1,8 +1,9 @@
 //! Who a person at the pages is: kept in a sealed cookie for ten minutes, and nowhere else.
 
+use super::secrets::hash;
 use crate::{
     apps, audit,
-    auth::{Caller, with_key},
+    auth::{Caller, signed_in_before},
     error::{Error, Result},
     state::State,
     vault::Place,
@@ -21,8 +22,13 @@ const PLACE: Place<'static> = Place { table: "oauth_session", app: "", row: "" }
 /// How a person signed in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum SignedIn {
-    /// With this key.
-    Key(String),
+    /// With this key, and this secret of it, of which the hash is kept.
+    Key {
+        /// The key's id.
+        id: String,
+        /// What `secrets::hash` made of the secret.
+        secret: String,
+    },
     /// By a link for one app, or for all.
     Link(Option<AppId>),
 }
@@ -53,7 +59,7 @@ impl Session {
     }
 
     /// The one a browser shows, if there is one that still holds.
-    pub async fn of(state: State, headers: &HeaderMap) -> Result<Option<(Self, Person)>> {
+    pub async fn of(state: State, headers: &HeaderMap, address: IpAddr) -> Result<Option<(Self, Person)>> {
         let Some(sealed) = shown(headers) else { return Ok(None) };
         let sealed = sealed.to_owned();
         // A cookie that does not open is somebody else's, or of an older server.
@@ -62,8 +68,11 @@ impl Session {
         let Some(session) = session.filter(|s| s.holds_at(clock::now_ms())) else { return Ok(None) };
         let person = match &session.how {
             SignedIn::Link(app) => Some(Person::Operator(*app)),
-            // A key that was deleted meanwhile lets nobody in.
-            SignedIn::Key(id) => with_key(state, id).await?.map(Person::Holder),
+            // What would not let them sign in any more, does not let them go on.
+            SignedIn::Key { id, secret } => {
+                let caller = signed_in_before(state, id, address, |one| hash(one) == *secret).await?;
+                caller.filter(Person::may_sign_in).map(Person::Holder)
+            }
         };
         Ok(person.map(|person| (session, person)))
     }
