@@ -37,6 +37,10 @@ use std::{
 /// How many bytes of JSON a request may hold.
 pub const BODY_LIMIT_BYTES: usize = 100 * 1024;
 /// Says when the credential of a request stops to work, if that is soon.
+/// How deep its lists and objects may lie in one another. What we put it into, such as an event that is told of in a log,
+/// must still be read, and JSON is read to a depth of 128.
+const MAX_DEPTH: usize = 64;
+
 const KEY_EXPIRES: HeaderName = HeaderName::from_static("heliograph-key-expires");
 /// How long a request's body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -373,6 +377,9 @@ pub(crate) async fn read_body<O: Operation>(
     let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
     let mut value: Value =
         serde_json::from_slice(text).map_err(|error| Error::invalid(format!("Invalid JSON: {error}")))?;
+    if is_deeper(&value, MAX_DEPTH) {
+        return Err(Error::invalid(format!("Invalid JSON: it should not be nested more than {MAX_DEPTH} levels deep")));
+    }
     if let Some(checker) = &rules.body {
         let problems = checker.check(&mut value);
         if !problems.is_empty() {
@@ -380,6 +387,15 @@ pub(crate) async fn read_body<O: Operation>(
         }
     }
     typed(value)
+}
+
+/// Whether lists and objects lie in one another more than so many levels deep.
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(values) => levels == 0 || values.iter().any(|value| is_deeper(value, levels - 1)),
+        Value::Object(members) => levels == 0 || members.values().any(|value| is_deeper(value, levels - 1)),
+        _ => false,
+    }
 }
 
 /// What the document allows, the type holds; if ever it does not, the caller is told what serde says.

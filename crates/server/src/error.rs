@@ -111,6 +111,7 @@ impl Error {
             Self::Reused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
             Self::Locked(_) => (StatusCode::LOCKED, "locked"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
+            Self::Store(StoreError::TooLong) => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::Store(StoreError::Contention | StoreError::Full | StoreError::Unavailable(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "service_unavailable")
             }
@@ -123,12 +124,16 @@ impl Error {
         let (status, code) = self.status();
         let titles = match self {
             Self::Invalid(titles) => titles.clone(),
+            Self::Store(StoreError::TooLong) => vec![TOO_LONG.to_owned()],
             _ if status.is_server_error() => vec!["Something went wrong on our side".to_owned()],
             _ => vec![self.to_string()],
         };
         Problems { errors: titles.into_iter().map(|title| Problem { code: code.to_owned(), title }).collect() }
     }
 }
+
+/// What the contract allows an id or an address to be, an index of PostgreSQL may not hold.
+const TOO_LONG: &str = "An id or address is too long for the database of this server, which holds 2,600 bytes of UTF-8";
 
 impl From<Missing> for Error {
     fn from(missing: Missing) -> Self {

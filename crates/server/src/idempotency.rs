@@ -30,6 +30,8 @@ const NAME: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// How many characters a name may have.
 const MAX_NAME: usize = 255;
+/// How many are cleared away in one transaction.
+const BATCH: i64 = 500;
 /// How long an answer is kept, in milliseconds.
 const KEPT_MS: i64 = 24 * 3600 * 1000;
 /// How often answers that have had their time are cleared away.
@@ -177,7 +179,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 /// Clears answers away that have had their time, until it is told to stop.
 pub async fn run(state: State, stop: CancellationToken) {
     loop {
-        if let Err(error) = sweep(state).await {
+        if let Err(error) = sweep(state, &stop).await {
             tracing::warn!(%error, "old answers could not be cleared away; that is tried again");
         }
         tokio::select! {
@@ -187,17 +189,26 @@ pub async fn run(state: State, stop: CancellationToken) {
     }
 }
 
-async fn sweep(state: State) -> Result<()> {
+/// In small transactions: others wait for each of them.
+async fn sweep(state: State, stop: &CancellationToken) -> Result<()> {
     let now = clock::now_ms();
-    // Most often there is nothing to do, and that takes no write.
-    let due = move |tx: &Tx<'_>| -> Result<bool> {
-        Ok(!tx.query("SELECT 1 FROM idempotency WHERE expires_at <= $1 LIMIT 1", args![now])?.is_empty())
-    };
-    if state.store.read(due).await? {
+    while !stop.is_cancelled()
+        && let Some(end) = state.store.read(move |tx| end_of_batch(tx, now)).await?
+    {
         let clear = move |tx: &mut Tx<'_>| -> Result<u64> {
-            Ok(tx.execute("DELETE FROM idempotency WHERE expires_at <= $1", args![now])?)
+            Ok(tx.execute("DELETE FROM idempotency WHERE expires_at <= $1", args![end])?)
         };
         state.store.write(clear).await?;
     }
     Ok(())
+}
+
+/// When the last of the answers had its time that are cleared away together; none if none had.
+fn end_of_batch(tx: &Tx<'_>, now: i64) -> Result<Option<i64>> {
+    let rows = tx.query(
+        "SELECT MAX(old.expires_at) FROM
+             (SELECT expires_at FROM idempotency WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS old",
+        args![now, BATCH],
+    )?;
+    Ok(rows.first().map(|row| row.opt_int(0)).transpose()?.flatten())
 }

@@ -13,11 +13,14 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// How many conversations are emptied in one transaction.
-const BATCH: i64 = 50;
+/// How many conversations are emptied in one transaction, and after how many messages it ends: others wait for it.
+const CONVERSATIONS: i64 = 50;
+const MESSAGES: i64 = 5000;
 /// How long old messages may outlive their time at most, and at least: a tenth of that time lies between.
 const LATEST: Duration = Duration::from_secs(3600);
 const EARLIEST: Duration = Duration::from_secs(1);
+/// When what failed is tried again at the latest.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// The bell that has apps looked at anew.
 #[derive(Default)]
@@ -36,8 +39,8 @@ pub async fn run(state: State, stop: CancellationToken) {
         let pause = match sweep(state, &stop).await {
             Ok(pause) => pause,
             Err(error) => {
-                tracing::warn!(%error, "old messages could not be deleted; that is tried again");
-                EARLIEST * 60
+                tracing::warn!(%error, "old messages could not be looked for; that is tried again");
+                AGAIN
             }
         };
         tokio::select! {
@@ -54,14 +57,22 @@ async fn sweep(state: State, stop: &CancellationToken) -> Result<Duration> {
     let mut pause = LATEST;
     for (app, seconds) in apps {
         pause = pause.min(Duration::from_secs(seconds.unsigned_abs() / 10)).max(EARLIEST);
-        // Most often there is nothing to do, and that takes no write.
-        while !stop.is_cancelled()
-            && state.store.read(move |tx| Ok::<_, Error>(!due(tx, app, seconds)?.is_empty())).await?
-        {
-            state.store.write(move |tx| empty_some(tx, state, app, seconds)).await?;
+        // What cannot be done for one app is no reason to leave the others alone.
+        if let Err(error) = sweep_app(state, app, seconds, stop).await {
+            tracing::warn!(%app, %error, "old messages could not be deleted; that is tried again");
+            pause = pause.min(AGAIN);
         }
     }
     Ok(pause)
+}
+
+async fn sweep_app(state: State, app: AppId, seconds: i64, stop: &CancellationToken) -> Result<()> {
+    // Most often there is nothing to do, and that takes no write.
+    while !stop.is_cancelled() && state.store.read(move |tx| Ok::<_, Error>(!due(tx, app, seconds)?.is_empty())).await?
+    {
+        state.store.write(move |tx| empty_some(tx, state, app, seconds)).await?;
+    }
+    Ok(())
 }
 
 /// The apps that keep messages for a time only, and for how many seconds. 0 is no time limit: a setting, once made,
@@ -85,13 +96,21 @@ fn empty_some(tx: &mut Tx<'_>, state: State, app: AppId, seconds: i64) -> Result
     Ok(())
 }
 
-/// Some conversations whose messages have had their time.
+/// Some conversations whose messages have had their time: as many as are emptied together.
 fn due(tx: &Tx<'_>, app: AppId, seconds: i64) -> Result<Vec<ConversationId>> {
     let latest = tx.now().saturating_sub(seconds.saturating_mul(1000));
     let rows = tx.query(
-        "SELECT id FROM conversation WHERE app_id = $1 AND message_count > 0 AND last_updated_at <= $2
+        "SELECT id, message_count FROM conversation WHERE app_id = $1 AND message_count > 0 AND last_updated_at <= $2
          ORDER BY id LIMIT $3",
-        args![app.text().as_str(), latest, BATCH],
+        args![app.text().as_str(), latest, CONVERSATIONS],
     )?;
-    rows.iter().map(|row| Ok(row.parse(0)?)).collect()
+    let (mut found, mut messages) = (Vec::new(), 0);
+    for row in &rows {
+        if messages >= MESSAGES {
+            break;
+        }
+        found.push(row.parse(0)?);
+        messages += row.int(1)?;
+    }
+    Ok(found)
 }

@@ -11,6 +11,9 @@ pub enum Error {
     /// A UNIQUE constraint or primary key is already taken.
     #[error("a row with this key exists already")]
     Duplicate,
+    /// A value is longer than the engine can look up by. PostgreSQL's indexes hold 2,700 bytes, SQLite's anything.
+    #[error("a value to look up by is too long")]
+    TooLong,
     /// The disk has no room left.
     #[error("the disk of the database is full")]
     Full,

@@ -2,12 +2,15 @@
 
 use crate::clock;
 use std::{
-    sync::{LazyLock, Mutex, PoisonError},
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 /// How many identifiers fit into one tick of the clock: three bytes of counter.
 const COUNTER_END: u32 = 1 << 24;
+
+/// The last tick that an identifier can hold.
+const LAST_TICK: u64 = (1 << 48) - 1;
 
 /// Makes the identifiers of one process.
 ///
@@ -27,7 +30,7 @@ impl Generator {
     /// The next identifier. When the clock stands still or goes back, the counter carries on from the last tick,
     /// and borrows the next tick once it is full: order matters more than the exact moment.
     fn next(&mut self, now: Duration) -> [u8; 12] {
-        let tick = (now.as_secs() << 16) | ((u64::from(now.subsec_nanos()) << 16) / 1_000_000_000);
+        let tick = tick(now);
         if tick > self.tick {
             (self.tick, self.counter) = (tick, 0);
         } else if self.counter + 1 < COUNTER_END {
@@ -43,17 +46,32 @@ impl Generator {
     }
 }
 
+fn tick(since_epoch: Duration) -> u64 {
+    (since_epoch.as_secs() << 16) | ((u64::from(since_epoch.subsec_nanos()) << 16) / 1_000_000_000)
+}
+
+fn generator() -> MutexGuard<'static, Generator> {
+    static GENERATOR: LazyLock<Mutex<Generator>> = LazyLock::new(|| Mutex::new(Generator::new(random())));
+    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A fresh identifier, greater than every one this process made before.
 pub fn fresh() -> [u8; 12] {
-    static GENERATOR: LazyLock<Mutex<Generator>> = LazyLock::new(|| Mutex::new(Generator::new(random())));
-    let mut generator = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    generator.next(clock::since_epoch())
+    generator().next(clock::since_epoch())
+}
+
+/// From now on identifiers are greater than those of this moment, also if the clock says that it is yet to come.
+pub(crate) fn carry_on_from(since_epoch: Duration) {
+    let mut generator = generator();
+    // Past the whole tick: how many identifiers it had is not known.
+    generator.tick = generator.tick.max(tick(since_epoch) + 1);
 }
 
 /// The least identifier of a moment, in milliseconds since 1970: those made before it sort before it, the others do not.
 pub fn at(ms: i64) -> [u8; 12] {
     let ms = ms.max(0).unsigned_abs();
-    let tick = ((ms / 1000) << 16) | (((ms % 1000) << 16) / 1000);
+    // Identifiers end in the year 2106: what is later is later than all of them.
+    let tick = (((ms / 1000) << 16) | (((ms % 1000) << 16) / 1000)).min(LAST_TICK);
     let mut id = [0; 12];
     id[..6].copy_from_slice(&tick.to_be_bytes()[2..]);
     id

@@ -364,13 +364,15 @@ pub fn give_back(tx: &mut Tx<'_>, delivery: &Delivery, node: &str) -> Result<()>
 }
 
 /// Gives back all that a node, or any, has in hand. Looks at nothing but leases that have not ended: what is due already is
-/// free, whoever had it, and may be very much.
+/// free, whoever had it, and may be very much. Where nobody else is, a lease counts however long it is: the clock may have
+/// been set back.
 pub fn release(tx: &mut Tx<'_>, node: Option<&str>) -> Result<()> {
+    let latest = if node.is_some() { lease_end(tx.now()) + CLOCKS_MS } else { i64::MAX };
     for Waiting { webhook, .. } in waiting(tx, None, usize::MAX)? {
         tx.execute(
             "UPDATE delivery SET due_at = $2, node = NULL
              WHERE webhook_id = $1 AND due_at > $2 AND due_at <= $4 AND node IS NOT NULL AND ($3 = '' OR node = $3)",
-            args![webhook.id.text().as_str(), tx.now(), node.unwrap_or_default(), lease_end(tx.now()) + CLOCKS_MS],
+            args![webhook.id.text().as_str(), tx.now(), node.unwrap_or_default(), latest],
         )?;
     }
     Ok(())

@@ -133,8 +133,10 @@ impl From<tokio_postgres::Error> for Failure {
                 Error::Contention
             }
             SqlState::DISK_FULL => Error::Full,
-            // 57P0x: the server or an administrator ends this session. 08xxx: the connection failed. 25P03: it was idle.
-            _ if ["57P0", "08", "25P03"].iter().any(|class| code.code().starts_with(class)) => {
+            SqlState::PROGRAM_LIMIT_EXCEEDED => Error::TooLong,
+            // 57P0x: the server or an administrator ends this session. 08xxx: the connection failed. 25P03, 25P04: it was
+            // idle, or at it for too long.
+            _ if ["57P0", "08", "25P03", "25P04"].iter().any(|class| code.code().starts_with(class)) => {
                 return Self::Lost(words(&error));
             }
             _ => Error::Engine(words(&error)),

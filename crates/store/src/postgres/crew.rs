@@ -1,24 +1,21 @@
 //! The threads that serve a queue: started when they are needed, the latest at rest called first, gone when idle for long.
 
 use super::worker::{Shared, Worker};
-use crate::{
-    clock,
-    job::{Bell, Job},
-};
+use crate::job::{Bell, Job};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicI64, Ordering::Relaxed},
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::Notify;
 
 /// After how long at rest a thread ends, and with it its connection. One of them stays.
 const IDLE: Duration = Duration::from_secs(60);
 /// After how long with one job a thread is not counted on for the next ones.
-const STUCK_MS: i64 = 50;
+const STUCK_MS: u64 = 50;
 
 /// What the threads of a crew do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +33,11 @@ pub(super) struct Crew {
     jobs: flume::Receiver<Box<dyn Job>>,
     most: usize,
     hands: Mutex<Hands>,
-    /// When a job was last taken, in milliseconds since 1970.
-    taken_at: AtomicI64,
+    /// How many of its threads have a connection.
+    pub(super) connected: AtomicUsize,
+    since: Instant,
+    /// When a job was last taken, in milliseconds since then.
+    taken_at: AtomicU64,
     me: Weak<Self>,
 }
 
@@ -53,13 +53,22 @@ impl Crew {
     /// A crew of at most so many threads. There are none yet.
     pub(super) fn new(role: Role, most: usize, shared: &Arc<Shared>, jobs: flume::Receiver<Box<dyn Job>>) -> Arc<Self> {
         let shared = Arc::clone(shared);
-        let (hands, taken_at) = (Mutex::default(), AtomicI64::new(0));
-        Arc::new_cyclic(|me| Self { role, shared, jobs, most, hands, taken_at, me: me.clone() })
+        Arc::new_cyclic(|me| Self {
+            role,
+            shared,
+            jobs,
+            most,
+            hands: Mutex::default(),
+            connected: AtomicUsize::new(0),
+            since: Instant::now(),
+            taken_at: AtomicU64::new(0),
+            me: me.clone(),
+        })
     }
 
     /// A job that waits.
     pub(super) fn take(&self) -> Option<Box<dyn Job>> {
-        self.jobs.try_recv().ok().inspect(|_| self.taken_at.store(clock::now_ms(), Relaxed))
+        self.jobs.try_recv().ok().inspect(|_| self.taken_at.store(self.now_ms(), Relaxed))
     }
 
     /// Up to so many jobs that wait.
@@ -72,25 +81,33 @@ impl Crew {
         self.jobs.is_disconnected() && self.jobs.is_empty()
     }
 
-    /// Waits until there may be a job; false when it is time to end.
+    /// Waits until there may be a job. False when it is time to end: then the thread is not counted on any more.
     pub(super) async fn rest(&self, bell: &Arc<Notify>) -> bool {
         self.hands().resting.push(Arc::clone(bell));
         // What came before we were known to rest has not rung for us.
-        if !self.jobs.is_empty() || self.jobs.is_disconnected() {
-            self.hands().rise(bell);
-            return !self.is_over();
-        }
-        if tokio::time::timeout(IDLE, bell.notified()).await.is_ok() {
-            return !self.is_over();
-        }
+        let waits = !self.jobs.is_empty() || self.jobs.is_disconnected();
+        let rung = waits || tokio::time::timeout(IDLE, bell.notified()).await.is_ok();
         let mut hands = self.hands();
         // Who does not rest any more was rung for just now.
-        !hands.rise(bell) || hands.all == 1
+        let idle = hands.rise(bell) && !rung && hands.all > 1;
+        let stays = !idle && !self.is_over();
+        hands.all -= usize::from(!stays);
+        stays
     }
 
-    /// A thread ends.
+    /// A thread ends that did not rest. Jobs that waited for it must not wait for ever.
     pub(super) fn leave(&self) {
-        self.hands().all -= 1;
+        let mut hands = self.hands();
+        hands.all -= 1;
+        let forsaken = hands.all == 0 && !self.jobs.is_empty();
+        drop(hands);
+        if forsaken {
+            self.call(true);
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.since.elapsed().as_millis() as u64
     }
 
     /// Has one more thread look for jobs, if there is or may be one. Unless `another` is wanted, one that is up will do.
@@ -134,7 +151,7 @@ impl Bell for Crew {
 
     fn hurry(&self) {
         // While jobs are taken there is more to do than can be done, and another hand would only be in the way.
-        let stuck = clock::now_ms() - self.taken_at.load(Relaxed) >= STUCK_MS;
+        let stuck = self.now_ms().saturating_sub(self.taken_at.load(Relaxed)) >= STUCK_MS;
         if stuck && !self.jobs.is_empty() {
             self.call(true);
         }

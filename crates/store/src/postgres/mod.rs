@@ -16,7 +16,7 @@ mod worker;
 
 use crate::{Migration, OpenError, Options, job::Queue, stats::Counters};
 use crew::{Crew, Role};
-use std::sync::{Arc, atomic::AtomicUsize};
+use std::sync::Arc;
 use worker::Shared;
 
 /// One connection in so many may write. One does, unless it is long with what it has.
@@ -28,9 +28,9 @@ pub(crate) fn start(
     migrations: &'static [Migration],
     counters: &Arc<Counters>,
 ) -> Result<(Queue, Queue), OpenError> {
-    let (target, connected) = (connect::Target::new(&options.url)?, AtomicUsize::new(0));
+    let target = connect::Target::new(&options.url)?;
     let (lane, turns, counters) = (lane::Lane::new(), Arc::default(), Arc::clone(counters));
-    let shared = Arc::new(Shared { target, lane, turns, counters, connected });
+    let shared = Arc::new(Shared { target, lane, turns, counters });
     let writers = options.connections.div_ceil(WRITERS_SHARE).max(1);
     let readers = options.connections.saturating_sub(writers).max(1);
     let queue = |role, most| Queue::served_by(|jobs| Crew::new(role, most, &shared, jobs));

@@ -16,10 +16,7 @@ use crate::{
 use std::{
     collections::HashSet,
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -37,8 +34,6 @@ pub(super) struct Shared {
     pub(super) lane: Lane,
     pub(super) turns: Arc<Turns>,
     pub(super) counters: Arc<Counters>,
-    /// How many threads have a connection.
-    pub(super) connected: AtomicUsize,
 }
 
 pub(super) struct Worker {
@@ -94,20 +89,26 @@ impl Worker {
 
     /// Serves until there is nothing to do for long, or never will be again.
     pub(super) fn serve(mut self) {
-        let runtime = self.runtime.clone();
-        if let Some(runtime) = runtime.filter(|_| self.ready()) {
-            let bell = Arc::default();
-            loop {
-                match self.crew.take() {
-                    Some(job) => self.handle(job),
-                    // The connection is driven while we wait, so that we notice when it breaks.
-                    None if runtime.block_on(self.crew.rest(&bell)) => {}
-                    None => break,
-                }
+        let Some(runtime) = self.runtime.clone() else {
+            // Somebody must tell the callers.
+            while let Some(job) = self.crew.take() {
+                job.answer(Err(Error::Unavailable("a thread of the store cannot start".into())));
+            }
+            return self.crew.leave();
+        };
+        if !self.ready() {
+            return self.crew.leave();
+        }
+        let bell = Arc::default();
+        loop {
+            match self.crew.take() {
+                Some(job) => self.handle(job),
+                // The connection is driven while we wait, so that we notice when it breaks.
+                None if runtime.block_on(self.crew.rest(&bell)) => {}
+                None => break,
             }
         }
         self.disconnect();
-        self.crew.leave();
     }
 
     fn handle(&mut self, job: Box<dyn Job>) {
@@ -120,12 +121,14 @@ impl Worker {
         }
     }
 
-    /// Whether to take jobs. Who gets no connection leaves them to those who have one; if nobody has one, somebody must
-    /// tell the callers.
+    /// Whether to take jobs. Who gets no connection leaves them to those of the crew who have one; if nobody has one,
+    /// somebody must tell the callers.
     fn ready(&mut self) -> bool {
-        if self.connect_once().is_ok() || self.crew.is_over() || self.shared.connected.load(Relaxed) == 0 {
+        let Err(error) = self.connect_once() else { return true };
+        if self.crew.is_over() || self.crew.connected.load(Relaxed) == 0 {
             return true;
         }
+        tracing::warn!(%error, "one connection more to PostgreSQL could not be opened");
         // Nobody is called in our place meanwhile.
         std::thread::sleep(Duration::from_millis(250));
         false
@@ -141,7 +144,7 @@ impl Worker {
 
     fn disconnect(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.shared.connected.fetch_sub(1, Relaxed);
+            self.crew.connected.fetch_sub(1, Relaxed);
             connection.close();
         }
     }
@@ -151,7 +154,7 @@ impl Worker {
         match Connection::open(runtime, &self.shared.target) {
             Ok(connection) => {
                 self.connection = Some(connection);
-                self.shared.connected.fetch_add(1, Relaxed);
+                self.crew.connected.fetch_add(1, Relaxed);
                 self.down = false;
                 Ok(())
             }

@@ -2,7 +2,7 @@
 
 use super::{checkpoint::Checkpoints, connection::Connection, pool::Pool, writer::Writer};
 use crate::{
-    Migration, OpenError, clock,
+    Migration, OpenError, clock, id,
     job::Job,
     migrate::{self, Applied},
     stats::Counters,
@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 use tokio::runtime::Handle;
 
@@ -38,6 +38,7 @@ pub(crate) fn start(
     counters: Arc<Counters>,
 ) -> Result<(Arc<Pool>, JoinHandle<()>), OpenError> {
     let lock = if exclusive { Some(lock(&path)?) } else { None };
+    mind_the_clock(&path);
     let unusable = |why: String| OpenError::File { path: path.clone(), why };
     create(&path).map_err(|error| unusable(error.to_string()))?;
     let opened = |connection: rusqlite::Result<Connection>| connection.map_err(|error| unusable(error.to_string()));
@@ -54,6 +55,18 @@ pub(crate) fn start(
         .spawn(move || writer.serve(&jobs))
         .map_err(|error| unusable(error.to_string()))?;
     Ok((pool, thread))
+}
+
+/// What is made from now on is to sort after what is there, also if the clock was set back since that was written.
+fn mind_the_clock(path: &Path) {
+    let mut log = path.to_owned().into_os_string();
+    log.push("-wal");
+    let written = |path: &Path| path.metadata().and_then(|file| file.modified()).ok()?.duration_since(UNIX_EPOCH).ok();
+    let Some(last) = written(path).max(written(Path::new(&log))) else { return };
+    if let Some(behind) = last.checked_sub(clock::since_epoch()).filter(|behind| !behind.is_zero()) {
+        tracing::warn!(?behind, "the clock is behind what was written last: what is made now is sorted after that");
+        id::carry_on_from(last);
+    }
 }
 
 /// Takes the lock beside the database. The operating system gives it back, however this process ends.
