@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from lib.api import segment
 from lib.raw import Wire, basic
-from lib.world import MISSING, text_message
+from lib.world import MISSING, text_message, unique
 
 JSON = {"Content-Type": "application/json"}
 
@@ -18,6 +18,56 @@ JSON = {"Content-Type": "application/json"}
 def test_malformed_json(account, text):
     answer = account.post("/v2/apps", data=text.encode("utf-8", "surrogatepass"), headers=JSON)
     answer.refused(400, "bad_request")
+
+
+def nested(levels, inner=1):
+    for _ in range(levels):
+        inner = {"a": inner}
+    return inner
+
+
+def test_nested_deeply(app, sink):
+    """What is taken in can be told of, listed and deleted, however deep it is."""
+    target = sink.target()
+    bot = app.custom(target)
+    group = app.group()
+    path = f"{app.conversation_path(group)}/messages"
+    body = lambda levels: {"author": {"type": "business"}, "content": {
+        "type": "template", "template": nested(levels)}, "schema": "whatsapp"}
+    app.api.post(path, body(63)).refused(400, "bad_request", "Invalid JSON: it should not be nested more than 64 levels deep")
+    message = app.api.post(path, body(62)).ok(201)["messages"][0]
+    target.wait_deliveries(1)
+    health = f"/heliograph/v1/apps/{app.id}/webhooks/{bot.webhook['id']}"
+    assert len(bot.api.get(f"{health}/deliveries").ok(200)["deliveries"]) == 1
+    assert len(bot.api.get(f"{health}/events?since=2020-01-01T00:00:00.000Z").ok(200)["events"]) == 1
+    assert app.messages(group)["messages"] == [message]
+    app.api.delete(f"{path}/{message['id']}").ok(200)
+
+
+@pytest.mark.parametrize("number", [-114.02625419875149, 1.7976931348623157e308, 5e-324, 0.1, 123456789.12345679])
+def test_numbers_come_back_as_they_were(app, number):
+    user = app.api.post(f"{app.path}/users", {"externalId": unique("exact"), "metadata": {"n": number}}).ok(201)["user"]
+    assert user["metadata"]["n"] == number
+    for round_number in range(3):
+        changed = {"metadata": {"other": round_number}}
+        assert app.api.patch(f"{app.path}/users/{user['id']}", changed).ok(200)["user"]["metadata"]["n"] == number
+    group = app.group()
+    place = {"type": "location", "coordinates": {"lat": -33.86881234567891, "long": 151.20929512345678}}
+    app.api.post(f"{app.conversation_path(group)}/messages", {"author": {"type": "business"}, "content": place}).ok(201)
+    assert app.messages(group)["messages"][0]["content"]["coordinates"] == place["coordinates"]
+
+
+def test_ids_as_long_as_the_contract_has_them(app, server):
+    """Of letters that take three bytes, an index of PostgreSQL does not hold that many: it says so."""
+    for letters, fits in (("x", True), ("\u00e9", True), ("".join(map(chr, range(0x4e00, 0x9fff, 19))), server.store == "sqlite")):
+        name = (unique("") + letters * 1024)[:1024]
+        made = app.api.post(f"{app.path}/users", {"externalId": name})
+        if fits:
+            assert app.api.get(f"{app.path}/users/{segment(name)}").ok(200)["user"]["externalId"] == name == made.ok(201)["user"]["externalId"]
+        else:
+            made.refused(400, "bad_request")
+            assert "too long" in made.titles[0]
+            app.api.get(f"{app.path}/users/{segment(name)}").refused(404, "user_not_found")
 
 
 def test_invalid_utf8(account):

@@ -1,5 +1,6 @@
 """kill -9, and a disk that takes no more: nothing acknowledged is lost, neither the change nor its webhook."""
 
+import os
 import resource
 import threading
 import time
@@ -124,6 +125,34 @@ def test_kill_during_delivery(store, launch, sink):
     again = {event["payload"]["message"]["id"]: event["id"] for event in target.events()}
     assert set(again) == sent
     assert all(again[message] == event for message, event in first.items()), "the same event has the same id"
+
+
+def test_a_clock_that_was_set_back(store, launch, sink):
+    """What is made after a restart follows what was there, and what was in hand is delivered, whatever the clock says."""
+    if store == "postgres":
+        pytest.skip("the clocks of PostgreSQL's servers are to agree: docs/webhooks.md")
+    target = sink.target(always=(200, 60))
+    server = launch(*SHORT_GAPS)
+    app = new_app(server)
+    app.custom(target)
+    group = app.group()
+    said = [app.say(group, "before")["id"]]
+    target.wait_deliveries(1)
+    server.kill9()
+    # As if all of that had been an hour later.
+    ahead = 3600
+    server.sql(f"UPDATE delivery SET due_at = due_at + {ahead}000")
+    for file in server.folder.glob("**/*.db*"):
+        os.utime(file, (time.time() + ahead, time.time() + ahead))
+    target.always = (200, 0)
+    target.deliveries.clear()
+    server.start()
+    assert "the clock is behind what was written last" in server.stderr
+    said += [app.say(group, f"after {number}")["id"] for number in range(3)]
+    assert [one["id"] for one in app.messages(group)["messages"]] == said == sorted(said)
+    assert int(said[1][:8], 16) >= time.time() + ahead - 60
+    target.wait_deliveries(4)
+    assert [event["payload"]["message"]["id"] for event in target.events()] == said
 
 
 def test_kill_while_retrying(launch, sink):

@@ -54,6 +54,18 @@ def test_no_proxy_no_escape(launch):
     assert statuses == [401] * 20 + [429] * 5
 
 
+def test_partners_and_links(launch):
+    """A wrong secret of a partner, and a link that is none, count as well; the right secret is heard all the same."""
+    server = launch(*LIMITS)
+    made = server.account.post("/heliograph/v1/oauthClients", {"displayName": "P", "redirectUris": ["https://a.example/"]}).ok(201)
+    body = {"grant_type": "authorization_code", "code": "x.y", "client_id": made["oauthClient"]["id"]}
+    exchange = lambda secret: Api(server).post("/oauth/token", {**body, "client_secret": secret}).status
+    assert [exchange("guessed") for _ in range(12)] == [401] * 12
+    follow = lambda: requests.post(f"{server.url}/oauth/login", data={"token": ".guessed"}, timeout=10).status_code
+    assert [follow() for _ in range(10)] == [401] * 8 + [429] * 2
+    assert exchange("guessed") == 429 and exchange(made["secret"]) == 401
+
+
 def test_signing_in_at_the_page(launch):
     server = launch(*LIMITS)
     app = new_app(server)

@@ -203,6 +203,7 @@ def test_lists(server, app, other):
     assert server.first_key["id"] in ids(app.account.get(KEYS))
     app.api.get(KEYS).refused(403, "forbidden")
     app.api.get(f"{KEYS}?appId={other.id}&integrationId={bot.id}").refused(403, "forbidden")
+    app.account.get(f"{KEYS}?integrationId={bot.id}").refused(400, "bad_request")
     worker = Api(server, server.admin_key("--service"))
     worker.get(KEYS).refused(403, "forbidden")
     worker.get(f"{KEYS}?appId={app.id}").refused(404, "app_not_found")

@@ -55,9 +55,15 @@ def test_addresses_behind_a_proxy(launch):
         ({"X-Forwarded-For": "203.0.113.9, nonsense"}, False),
     ]:
         assert caller.get(app.path, headers=headers).status == (200 if good else 403), headers
+    # A network that the proxy is in: the proxy's own requests are from there, but not what two headers disagree about.
+    limit(app, key, allowedAddresses=["127.0.0.0/8", "203.0.113.0/24"]).ok(200)
+    for other in ("for=1.2.3.4", "x", "", "for=127.0.0.1"):
+        headers = {"X-Forwarded-For": "198.51.100.1", "Forwarded": other}
+        assert caller.get(app.path, headers=headers).status == 403, headers
     caller.get(app.path, headers={"X-Forwarded-For": "203.0.113.9", "User-Agent": "one"}).ok(200)
     used = server.account.get(f"{KEYS}/{key['id']}").ok(200)["key"]["lastUsed"]
     assert used["address"] in ("203.0.113.9", "2001:db8::9")
+    caller.get(app.path).ok(200)
 
 
 def test_addresses_of_both_families(launch):

@@ -1,5 +1,7 @@
 """Leaked secrets: whoever has one may end it; nobody learns from the answer whether they had one."""
 
+import threading
+
 from lib import tokens
 from lib.api import Api
 from lib.world import MISSING, new_app
@@ -62,6 +64,43 @@ def test_the_secret_before_the_last_rotation(server, app):
     report(server, said(key)).ok(200)
     Api(server, key).get(app.path).refused(401, "unauthorized", "Authorization is required")
     Api(server, new).get(app.path).ok(200)
+
+
+def events(app):
+    return app.account.get(f"/heliograph/v1/apps/{app.id}/audit-events?filter[operation]=ReportLeakedKeys").ok(200)["auditEvents"]
+
+
+def test_what_is_reported_again_changes_nothing(server, app):
+    """Who knows a dead secret writes nothing with it: not into the audit log, either."""
+    key = app.new_key()
+    report(server, said(key), said(key)).ok(200)
+    assert len(events(app)) == 1 and "leaked" in str(events(app)[0]["after"])
+    report(server, *[said(key)] * 100).ok(200)
+    app.account.patch(f"{KEYS}/{key['id']}", {"enabled": True}).ok(200)
+    new = {**key, "secret": app.account.post(f"{KEYS}/{key['id']}/rotate", {}).ok(200)["secret"]}
+    report(server, *[said(key)] * 3).ok(200)
+    assert len(events(app)) == 2
+    Api(server, new).get(app.path).ok(200)
+    # A key that its owner disabled stays disabled by its owner.
+    app.account.patch(f"{KEYS}/{key['id']}", {"enabled": False}).ok(200)
+    report(server, said(new)).ok(200)
+    assert app.account.get(f"{KEYS}/{key['id']}").ok(200)["key"]["disabledReason"] == "asked" and len(events(app)) == 2
+
+
+def test_a_report_beside_a_rotation(server):
+    """What an owner's script does: rotate, and report the old secret. The new one is never what leaked."""
+    for _ in range(20):
+        app = new_app(server)
+        key = app.key
+        reports = [threading.Thread(target=report, args=(server, said(key))) for _ in range(2)]
+        reports[0].start()
+        rotated = app.account.post(f"{KEYS}/{key['id']}/rotate", {})
+        reports[1].start()
+        for one in reports:
+            one.join()
+        # Reported before it was rotated, the key was disabled, and is not rotated any more.
+        told = app.account.get(f"{KEYS}/{key['id']}").ok(200)["key"]
+        assert (rotated.status, told["enabled"]) in ((200, True), (400, False)), (rotated.text, told)
 
 
 def test_many_at_once_and_none(server, app):

@@ -60,6 +60,22 @@ def test_rotation_beside_a_running_server(launch):
         server.start()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_rotated_file_is_its_owners_as_before(launch):
+    """An operator rotates as root what a server reads as somebody else, perhaps by a link."""
+    server = launch()
+    real = server.folder / "kept-elsewhere.key"
+    key_file(server).rename(real)
+    key_file(server).symlink_to(real)
+    os.chown(real, 65534, 65533)
+    real.chmod(0o640)
+    assert master_key(server, "rotate").returncode == 0 and master_key(server, "prune").returncode == 0
+    after = real.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode & 0o777) == (65534, 65533, 0o640)
+    assert key_file(server).is_symlink() and len(usage(server)) == 1
+    new_app(server)
+
+
 def test_rotation_under_load(launch):
     """Apps and keys are made and used all the time; none is refused."""
     server = launch()

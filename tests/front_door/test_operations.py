@@ -118,7 +118,12 @@ def test_cors_on_answers_and_errors(launch):
     assert preflight.status_code in (200, 204)
     assert preflight.headers["access-control-allow-origin"] == ORIGIN
     assert "POST" in preflight.headers["access-control-allow-methods"]
-    assert "authorization" in preflight.headers["access-control-allow-headers"].lower()
+    # Whatever a page could need of our own: names of requests, and what is said of keys and of repeated answers.
+    assert "PUT" in preflight.headers["access-control-allow-methods"]
+    allowed = preflight.headers["access-control-allow-headers"].lower()
+    assert "authorization" in allowed and "idempotency-key" in allowed
+    shown = preflight.headers["access-control-expose-headers"].lower()
+    assert "idempotent-replayed" in shown and "heliograph-key-expires" in shown
     stranger = app.api.get(app.path, headers={"Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in stranger.headers
 

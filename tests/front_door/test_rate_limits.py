@@ -52,6 +52,16 @@ def test_by_key(launch):
     assert requests.get(f"{server.url}/healthz", timeout=10).status_code == 200
 
 
+def test_who_has_no_grant_uses_up_nothing(launch):
+    server = launch("--rate-limit-app", "20/m")
+    app, granted = new_app(server), new_app(server)
+    stranger = Api(server, server.admin_key("--service", "--grant", granted.id))
+    for _ in range(30):
+        stranger.get(app.path).refused(404, "app_not_found")
+    app.api.get(app.path).ok(200)
+    assert exhaust(stranger, granted.path)[0] == 20, "the app's limit holds for those who have a grant"
+
+
 def test_by_app(launch):
     server = launch("--rate-limit-app", "25/m")
     app, other = new_app(server), new_app(server)

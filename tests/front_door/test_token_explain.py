@@ -42,6 +42,20 @@ def test_it_agrees_with_the_door(server, app, name):
     assert not accepted and any(detail.startswith(title) for detail in failed(checks).values()), checks
 
 
+def test_what_an_integration_may_not_get_it_is_not_told_of(launch):
+    """Which keys there are is for those who may get them."""
+    server = launch(listen="0.0.0.0:0")
+    server.url = f"http://127.0.0.1:{server.port}"
+    app = new_app(server)
+    bot, key = app.custom(), app.new_key()
+    forged = [tokens.mint({**one, "secret": "wrong" * 10}) for one in (key, {"id": f"app_{MISSING}"})]
+    limited = app.new_key()
+    app.account.patch(f"{KEYS}/{limited['id']}", {"limits": {"allowedOperations": ["GetApp"]}}).ok(200)
+    for asker, terse in ((bot.api, True), (Api(server, limited), True), (app.account, False)):
+        told = [failed(explain(asker, token)[1]) for token in forged]
+        assert (told[0] == told[1]) is terse, told
+
+
 def test_each_check(server, app, other):
     now, key = int(time.time()), app.key
     caller = app.account

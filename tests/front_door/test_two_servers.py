@@ -1,15 +1,50 @@
 """PostgreSQL below several servers: they are one to their callers. And PostgreSQL that goes away for a moment."""
 
+import contextlib
+import itertools
+import socket
+import threading
 import time
+from urllib.parse import urlsplit
 
 import pytest
 from lib import postgres, tokens
 from lib.api import Api
+from lib.proxy import pour
 from lib.server import SHORT_GAPS, Server
 from lib.world import App, new_app
 
 # How long a server believes a key without asking.
 BELIEVED_S = 0.5
+
+
+class Gate:
+    """Stands before PostgreSQL, and lets connections in by their number until it opens for all; the others are told that
+    there are too many."""
+
+    def __init__(self, beyond, let_in):
+        self.beyond, self.let_in, self.opens = beyond, let_in, False
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        for number in itertools.count(1):
+            client, _ = self.listener.accept()
+            carry = self.carry if self.opens or number in self.let_in else self.refuse
+            threading.Thread(target=carry, args=(client,), daemon=True).start()
+
+    def carry(self, client):
+        with client, contextlib.suppress(OSError), socket.create_connection(self.beyond) as server:
+            threading.Thread(target=pour, args=(client, server), daemon=True).start()
+            pour(server, client)
+
+    def refuse(self, client):
+        words = b"SFATAL\0VFATAL\0C53300\0Msorry, too many clients already\0\0"
+        with client, contextlib.suppress(OSError):
+            client.recv(4096)
+            time.sleep(0.3)
+            client.sendall(b"E" + (len(words) + 4).to_bytes(4, "big") + words)
 
 
 @pytest.fixture
@@ -57,6 +92,20 @@ def test_each_sees_what_the_other_does(pair, sink):
     caller.get(f"{app.path}/integrations/me/webhooks").refused(401, "invalid_auth")
 
 
+def test_a_secret_replaced_on_one_server_and_reported_on_the_other(pair):
+    """The other still takes it for the current one: that one ends all the same, and no more."""
+    first, second = pair
+    app = new_app(first)
+    key = app.new_key()
+    Api(second, key).get(app.path).ok(200)
+    new = {**key, "secret": app.account.post(f"/heliograph/v1/keys/{key['id']}/rotate", {}).ok(200)["secret"]}
+    Api(second).post("/heliograph/v1/leaked-keys", {"keys": [{"keyId": key["id"], "secret": key["secret"]}]}).ok(200)
+    time.sleep(BELIEVED_S + 0.2)
+    for one in pair:
+        Api(one, new).get(app.path).ok(200)
+        Api(one, key).get(app.path).refused(401, "unauthorized")
+
+
 @pytest.mark.waits
 def test_the_survivor_delivers_what_the_other_had_in_hand(pair, sink):
     first, second = pair
@@ -95,6 +144,33 @@ def test_broken_connections_are_made_anew(tmp_path):
         assert [one["id"] for one in app.messages(group)["messages"]] == sent
     assert server.stop() == 0
     server.assert_discreet()
+
+
+@pytest.mark.waits
+def test_connections_that_are_refused_are_asked_for_again(tmp_path):
+    """PostgreSQL has few to give for a while. Whatever it refuses to whom, nobody waits for ever."""
+    server = Server("postgres", tmp_path / "one").start()
+    app = new_app(server)
+    key = app.key
+    assert server.stop() == 0
+    url = urlsplit(server.database_url)
+    for let_in in ({2, 3}, {1, 3}, {3}, set(), {1, 2}):
+        gate = Gate((url.hostname, url.port), let_in)
+        beside = Server.beside(server, tmp_path / f"two-{len(let_in)}-{sum(let_in)}")
+        beside.database_url = url._replace(netloc=f"{url.username}@127.0.0.1:{gate.port}").geturl()
+        beside.may_fail = True
+        try:
+            beside.start()
+        except AssertionError as ended:
+            assert "PostgreSQL" in str(ended), "it says why, and ends"
+            gate.opens = True
+            beside.start()
+        gate.opens = True
+        through = App(beside, beside.account, app.body)
+        through.key = key
+        through.say(through.group(), "through the gate")
+        assert beside.stop() == 0
+        beside.assert_discreet()
 
 
 @pytest.mark.waits

@@ -10,7 +10,7 @@ operations! { "OAuth Endpoints"
     Authorize = GET "/oauth/authorize" [public] (Nothing, AuthorizeQuery, Nothing) -> 302 Nothing | 404;
     /// Exchanges a code for an access token. The code works once and for two minutes. The body may also come as a form
     /// (`application/x-www-form-urlencoded`).
-    GetToken = POST "/oauth/token" [public] (Nothing, Nothing, TokenRequest) -> 200 AccessToken | 401 422;
+    GetToken = POST "/oauth/token" [public] (Nothing, Nothing, TokenRequest) -> 200 AccessToken | 401 422 429;
     /// Ends the access that the calling token gives. The partner's integration goes from the app, with its webhooks and
     /// all its tokens, and the partner's `removeUrl` is called.
     RevokeAccess = DELETE "/oauth/authorization" [Integration] (Nothing, Nothing, Nothing) -> 200 Nothing;
