@@ -238,6 +238,19 @@ def test_what_the_operator_does(launch):
     assert audit(server, "verify").returncode == 0
 
 
+def test_a_partner_whose_id_is_like_a_keys(launch):
+    """What is done to it stands in the server's log, not in that of the key's app, which goes with the app."""
+    server = launch()
+    app = new_app(server)
+    path = f"/heliograph/v1/oauthClients/{app.key['id']}"
+    client = {"id": app.key["id"], "displayName": "P", "redirectUris": ["https://a.example/"]}
+    server.account.post("/heliograph/v1/oauthClients", client).ok(201)
+    server.account.patch(path, {"displayName": "Q"}).ok(200)
+    server.account.delete(path).ok(200)
+    done = [event["operation"] for event in server_log(server, "&filter[subjectId]=" + app.key["id"])]
+    assert sorted(done) == ["CreateOAuthClient", "DeleteOAuthClient", "UpdateOAuthClient"]
+
+
 def test_refused_and_repeated_requests_leave_no_trace(app):
     seen = len(log(app))
     app.account.post(f"{app.path}/keys", {"displayName": ""}).refused(400)

@@ -19,6 +19,8 @@ const SIZES = { phone: { width: 390, height: 844 }, desk: { width: 1440, height:
 /** A page of its own, that notes everything it asks for and everything that goes wrong in it. */
 async function open(browser, job, size, colorScheme) {
   const context = await browser.newContext({ viewport: SIZES[size], colorScheme, bypassCSP: false });
+  // How long anything may take: a machine that does much else is slow, and that is no fault of a page.
+  context.setDefaultTimeout(120000);
   const page = await context.newPage();
   page.troubles = [];
   page.on('console', (message) => { if (message.type() === 'error') page.troubles.push(message.text()); });
