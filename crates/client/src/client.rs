@@ -154,7 +154,7 @@ impl Client {
             .body(body)
             .map_err(|_| UNWRITABLE)?;
         let response = self.0.pool.request(request).await.map_err(|error| match error.is_connect() {
-            true => TransportError::Connect(error.into()),
+            true => TransportError::Connect { to: self.0.base.clone(), source: error.into() },
             false => TransportError::Exchange(error.into()),
         })?;
         let (parts, body) = response.into_parts();

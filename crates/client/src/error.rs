@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use heliograph_wire::problem::Problem;
 use http::{HeaderMap, StatusCode};
-use std::{error, fmt, time::Duration};
+use std::{error, fmt, io, time::Duration};
 
 /// Why a call has no reply.
 #[derive(Debug, thiserror::Error)]
@@ -122,14 +122,31 @@ impl fmt::Display for Request<'_> {
 #[non_exhaustive]
 pub enum TransportError {
     /// No connection: nothing was sent.
-    #[error("cannot connect: {}", Chain(&**.0))]
-    Connect(#[source] Box<dyn error::Error + Send + Sync>),
+    #[error("cannot connect to {to}: {}{}", Chain(&**.source), if speaks_no_tls(&**.source) { NO_TLS } else { "" })]
+    Connect {
+        /// The server's address.
+        to: String,
+        /// Why.
+        source: Box<dyn error::Error + Send + Sync>,
+    },
     /// The connection broke: the server may have done what was asked, or not.
     #[error("the connection failed: {}", Chain(&**.0))]
     Exchange(#[source] Box<dyn error::Error + Send + Sync>),
     /// The call, with its repetitions, took longer than it may.
     #[error("no answer within {0:?}")]
     Deadline(Duration),
+}
+
+/// What is added where TLS was begun and something else came back.
+const NO_TLS: &str = " (nobody speaks TLS there: perhaps the address begins with http://)";
+
+/// Whether what came back is no TLS. An I/O error does not count what it holds as its source.
+fn speaks_no_tls(error: &(dyn error::Error + 'static)) -> bool {
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return matches!(error, rustls::Error::InvalidMessage(_));
+    }
+    let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    held.is_some_and(|held| speaks_no_tls(held)) || error.source().is_some_and(speaks_no_tls)
 }
 
 /// The innermost causes: what wraps them says only that something failed.

@@ -152,11 +152,12 @@ async fn a_call_ends_by_its_deadline() {
 #[tokio::test]
 async fn what_cannot_be_reached_says_so() {
     let error = list(&client("http://127.0.0.1:1")).await.expect_err("nobody listens");
-    assert!(error.to_string().starts_with("cannot connect: "), "{error}");
+    assert!(error.to_string().starts_with("cannot connect to http://127.0.0.1:1: "), "{error}");
     assert!(error.to_string().contains("refused"), "{error}");
     let plain = Fake::start([]).await;
     let error = list(&client(&plain.url.replace("http:", "https:"))).await.expect_err("no TLS there");
-    assert!(error.to_string().starts_with("cannot connect: "), "{error}");
+    assert!(error.to_string().starts_with("cannot connect to https://127.0.0.1:"), "{error}");
+    assert!(error.to_string().contains("nobody speaks TLS there"), "{error}");
 }
 
 #[tokio::test]
