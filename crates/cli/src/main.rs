@@ -109,10 +109,10 @@ fn main() -> ExitCode {
         Command::Postman(openapi) => openapi.print(|document| heliograph_reference::postman::collection(&document)),
         Command::Sample(sample) => sample::run(sample),
     };
-    match outcome {
+    match output::unless_closed(outcome) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("heliograph: {error}");
+            output::complain(&error);
             ExitCode::FAILURE
         }
     }
