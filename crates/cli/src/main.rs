@@ -112,7 +112,8 @@ fn main() -> ExitCode {
     match output::unless_closed(outcome) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain(&error);
+            let hint = error.downcast_ref().and_then(connection::hint);
+            output::complain(&hint.map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}")));
             ExitCode::FAILURE
         }
     }

@@ -1,7 +1,10 @@
 //! What can go wrong with a call. Nothing here ever holds or prints a credential.
 
 use bytes::Bytes;
-use heliograph_wire::problem::Problem;
+use heliograph_wire::{
+    op::{Operation, Scope},
+    problem::Problem,
+};
 use http::{HeaderMap, StatusCode};
 use std::{error, fmt, io, time::Duration};
 
@@ -36,6 +39,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Itself, knowing who may call the operation.
+    pub(crate) fn of<O: Operation>(mut self) -> Self {
+        if let Self::Api(refusal) = &mut self {
+            refusal.scopes = O::SCOPES;
+        }
+        self
+    }
+
     /// The refusal, if it is one.
     pub fn api(&self) -> Option<&ApiError> {
         match self {
@@ -80,6 +91,8 @@ pub struct ApiError {
     pub problems: Vec<Problem>,
     /// The answer itself.
     pub body: Bytes,
+    /// Whose credential may call the operation, by the contract. Empty: anybody's.
+    pub scopes: &'static [Scope],
 }
 
 impl ApiError {

@@ -68,6 +68,7 @@ mod tests {
             headers: http::HeaderMap::new(),
             problems: Vec::new(),
             body: bytes::Bytes::new(),
+            scopes: &[],
         }))
     }
 

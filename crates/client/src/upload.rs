@@ -76,7 +76,7 @@ impl Client {
             .header(CONTENT_LENGTH, length)
             .header(CONTENT_TYPE, format!("multipart/form-data; boundary={boundary}"));
         let late = |_| Error::Transport(TransportError::Deadline(DEADLINE));
-        timeout(DEADLINE, self.exchange(request, body)).await.map_err(late)?
+        timeout(DEADLINE, self.exchange(request, body)).await.map_err(late)?.map_err(Error::of::<O>)
     }
 }
 

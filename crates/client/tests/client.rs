@@ -3,6 +3,7 @@
 mod support;
 
 use heliograph_client::{
+    Scope,
     apps::{AppsFilter, AppsQuery, CreateApp, DeleteApp, ListApps, NewApp},
     prelude::*,
     users::{BrandQuery, GetUser},
@@ -74,6 +75,7 @@ async fn a_refusal_says_what_the_server_said() {
     assert_eq!((error.status(), error.code()), (Some(StatusCode::NOT_FOUND), Some("app_not_found")));
     assert_eq!((error.title(), error.request_id()), (Some("App not found"), Some("req-1")));
     let refusal = error.api().expect("a refusal");
+    assert_eq!(refusal.scopes, [Scope::Account]);
     assert_eq!((refusal.retry_after, &refusal.body[..]), (Some(Duration::from_secs(2)), MISSING.as_bytes()));
     assert_eq!(list(&client).await.expect_err("a refusal").to_string(), "401 Unauthorized");
     assert_eq!(fake.seen().len(), 2, "neither is repeated");

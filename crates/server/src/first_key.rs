@@ -38,7 +38,7 @@ pub async fn make(
     mode: KeyMode,
     data: &Path,
 ) -> Result<Option<FirstKey>, StartError> {
-    if store.read(|tx| had_one(tx)).await? {
+    if store.read(had_one).await? {
         return Ok(None);
     }
     let (file, draft) = (data.join(NAME), data.join(format!("{NAME}.{}", EventId::new(fresh_id()))));

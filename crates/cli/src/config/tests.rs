@@ -88,10 +88,10 @@ fn a_rate_limit_is_read_from_every_source() {
 
 #[test]
 fn what_cannot_work_is_refused_in_every_source() {
-    let refused = |line: &str, environment: &[_], file, why: &str| {
+    fn refused(line: &str, environment: &[(&str, &str)], file: Option<&str>, why: &str) {
         let said = resolve(line, environment, file).err().unwrap_or_default();
         assert!(said.contains(why), "{said}");
-    };
+    }
     let calls = "1 to 100";
     for text in ["0", "101"] {
         refused(&format!("--webhook-events-per-call {text}"), &[], None, calls);
