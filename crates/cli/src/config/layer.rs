@@ -84,8 +84,8 @@ pub struct Layer {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new())]
     pub(super) webhook_order: Option<bool>,
-    /// How many events one call of a webhook carries at most, when several wait. A webhook may be told otherwise by the
-    /// API. Default: 1. [env: HELIOGRAPH_WEBHOOK_EVENTS_PER_CALL]
+    /// How many events one call of a webhook carries at most, when several wait: 1 to 100. A webhook may be told otherwise
+    /// by the API. Default: 1. [env: HELIOGRAPH_WEBHOOK_EVENTS_PER_CALL]
     #[arg(long, value_name = "COUNT")]
     pub(super) webhook_events_per_call: Option<PerCall>,
     /// For how many hours the log keeps what became of deliveries; 0 keeps nothing. Default: 72.

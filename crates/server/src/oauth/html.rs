@@ -111,8 +111,12 @@ fn apps(choice: &Choice) -> Markup {
         Choice::Any => html! { label { "Id of the app" input type="text" name="app" required; } },
         Choice::Of(apps) if apps.is_empty() => html! { p.wrong { "There is no app yet that it could be let into." } },
         Choice::Of(apps) => html! {
+            // Names need not differ.
             @for (id, name) in apps {
-                label { input type="radio" name="app" value=(id) required checked[apps.len() == 1]; " " (name) }
+                label {
+                    input type="radio" name="app" value=(id) required checked[apps.len() == 1];
+                    " " (name) " " span.small { (id) }
+                }
             }
         },
     }
