@@ -91,6 +91,8 @@ def test_a_call_without_an_answer_ends_after_twenty_seconds(launch, sink):
     app.say(app.group(), "Hello?")
     target.wait_deliveries(1)
     time.sleep(3)
+    under_way = app.api.get(f"{path}/deliveries").ok(200)["deliveries"][0]
+    assert (under_way["status"], under_way["attemptCount"]) == ("pending", 0) and "nextAttemptAt" not in under_way
     text = app.api.session.get(server.url + "/metrics").text
     metrics = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     assert float(metrics["heliograph_webhook_deliveries_in_memory"]) == 1

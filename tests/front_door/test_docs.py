@@ -53,6 +53,7 @@ def test_names_of_operations(server):
     for name in ["create-custom-integration-key", "CreateCustomIntegrationKey"]:
         assert get(server, f"/docs/operations/{name}").text == page
     assert get(server, "/sc/docs/operations/create-integration-key").text == page
+    assert get(server, "/docs/").text == get(server, "/docs").text, "with a slash too"
     for path in ["/docs/operations/nothing", "/docs/guides/nothing", "/docs/nothing", "/docsy", "/docs/operations"]:
         assert get(server, path).status_code == 404, path
     assert requests.post(f"{server.url}/docs", timeout=20).status_code == 404
@@ -193,12 +194,16 @@ def test_in_a_browser(server, node, tmp_path):
     app = account.post("/v2/apps", {"displayName": "Docs"}).ok(201)["app"]
     hook = {"target": "http://127.0.0.1:9/", "triggers": ["conversation:message"]}
     made = account.post(f"/v2/apps/{app['id']}/integrations", {"type": "custom", "webhooks": [hook]}).ok(201)
+    # A partner may call itself by one long word.
+    named = {"displayName": "Partner" * 9, "redirectUris": ["https://partner.example/back"]}
+    partner = account.post("/heliograph/v1/oauthClients", named).ok(201)["oauthClient"]["id"]
     job = {
         "url": server.relayed, "chromium": CHROMIUM, "keyId": account.key["id"], "secret": account.key["secret"],
         "appId": app["id"], "integrationId": made["integration"]["id"],
         "pages": [
             "/docs", "/docs/guides/first-key", "/docs/guides/oauth", "/docs/operations/create-integration-key",
             "/docs/operations/post-message", "/docs/operations/upload-attachment", "/docs/operations/list-deliveries",
+            f"/oauth/authorize?response_type=code&client_id={partner}",
         ],
     }
     (tmp_path / "job.json").write_text(json.dumps(job))

@@ -2,9 +2,11 @@
 
 import json
 import signal
+import socket
 import subprocess
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from lib import secrets, signing
@@ -60,6 +62,14 @@ class Running:
         self.process.wait()
         assert not any("panicked" in line for line in self.said), self.said
         assert not any(secrets.found_in(line.encode()) for line in self.said + self.lines), (self.said, self.lines)
+
+
+class Unread(Running):
+    """Its output is closed from the beginning, as `| head -0` has it."""
+
+    def read(self, stream, kept):
+        if stream is self.process.stdout:
+            stream.close()
 
 
 @pytest.fixture
@@ -191,6 +201,55 @@ def test_a_temporary_webhook_goes_with_its_listener(app, listen):
     assert [one["id"] for one in app.api.get(webhooks).ok(200)["webhooks"]] == [webhook["id"]]
     assert shown.interrupt() == 0
     assert app.api.get(webhooks).ok(200)["webhooks"] == [] and local.deliveries == []
+
+
+def test_what_was_left_is_told_of_what_is_wanted_now(app, listen):
+    integration = app.custom()
+    webhooks = f"{integration.path}/webhooks"
+    app.api.delete(f"{webhooks}/{integration.webhook['id']}").ok(200)
+    shown, _ = listen("--integration", integration.id, "--trigger", "user:remove")
+    [left] = app.api.get(webhooks).ok(200)["webhooks"]
+    assert left["triggers"] == ["user:remove"]
+    shown.process.kill()
+    shown.process.wait()
+    shown, local = listen("--integration", integration.id, "--trigger", "conversation:message")
+    [webhook] = app.api.get(webhooks).ok(200)["webhooks"]
+    assert webhook["id"] == left["id"] and set(webhook["triggers"]) == {"user:remove", "conversation:message"}
+    app.say(app.group(), "Hello")
+    local.wait_event("conversation:message")
+    assert shown.interrupt() == 0 and app.api.get(webhooks).ok(200)["webhooks"] == []
+
+
+def test_it_warns_of_what_the_webhook_is_not_told_of(app, sink, listen):
+    integration = app.custom(sink.target(), ["conversation:message"])
+    for which in (("--webhook", integration.webhook["id"]), ("--integration", integration.id)):
+        shown, _ = listen(*which, "--trigger", "user:remove,conversation:message")
+        shown.wait_said(f"the webhook {integration.webhook['id']} is not told of user:remove")
+        assert shown.interrupt() == 0
+    assert app.api.get(f"{integration.path}/webhooks").ok(200)["webhooks"][0]["triggers"] == ["conversation:message"]
+
+
+def test_it_ends_when_nobody_reads_it(server, app, sink):
+    """And removes its webhook."""
+    integration = app.custom()
+    webhooks = f"{integration.path}/webhooks"
+    app.api.delete(f"{webhooks}/{integration.webhook['id']}").ok(200)
+    with Unread(server, app, "listen", "--forward-to", sink.target().url, "--integration", integration.id) as one:
+        assert "Listening to" in one.process.stderr.readline()
+        app.say(app.group(), "Hello")
+        assert one.process.wait(30) == 0
+    assert app.api.get(webhooks).ok(200)["webhooks"] == []
+
+
+def test_a_second_signal_does_not_wait_for_the_server(app, sink):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        deaf = SimpleNamespace(relayed=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with Running(deaf, app, "listen", "--forward-to", sink.target().url) as one:
+            silent.accept()[0].recv(1)
+            one.process.send_signal(signal.SIGINT)
+            one.wait_said("Once more stops at once")
+            assert one.process.poll() is None
+            assert one.interrupt() == 0
 
 
 def test_the_webhook_that_is_there_is_followed_and_stays(app, sink, listen):

@@ -298,6 +298,7 @@ def test_a_link_signs_in_once(server, app, other, partner):
             assert other.body["displayName"] in browser.page.text
         if flags:
             assert other.body["displayName"] not in browser.page.text
+            assert f'<span class="small">{app.id}</span>' in browser.page.text, "names need not differ"
             assert browser.submit(app=other.id, decision="allow").page.status_code == 403
             browser.open(f"/oauth/authorize?{partner.query()}")
         assert browser.answer(app)["code"]

@@ -6,7 +6,7 @@ import signal
 import pytest
 from lib.server import SHORT_GAPS
 from lib.world import new_app
-from test_listen import Running
+from test_listen import Running, Unread
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_as_people_read_it_and_only_what_they_want(server, app, sink, tail):
     target.wait_deliveries(1)
     app.say(group, "refused")
     [line] = one.wait_lines(1)
-    assert "conversation:message failed (1 attempts, last 403)" in line
+    assert "conversation:message failed (1 attempt, last 403)" in line
     assert target.events()[1]["id"] in line
 
 
@@ -73,6 +73,34 @@ def test_more_than_a_page_between_two_looks(server, app, sink, tail):
     one.wait(lambda: len(statuses(one)) == 150)
     assert list(statuses(one)) == [event["id"] for event in target.events()]
     assert [event["payload"]["message"]["id"] for event in target.events()] == sent
+
+
+@pytest.mark.waits
+def test_what_becomes_of_an_old_one_is_told_too(launch, sink, tail):
+    """Its retry arrives when a hundred newer events have come."""
+    server = launch("--webhook-retry-gaps", "25")
+    app = new_app(server)
+    target = sink.target(500, 200)
+    webhook = app.custom(target).webhook
+    one = tail(server, app, webhook, "--json").wait_said("Following")
+    app.say(app.group(), "fails at first")
+    one.wait(lambda: any(json.loads(line)["attemptCount"] == 1 for line in one.lines))
+    [failed] = statuses(one)
+    group = app.group()
+    for number in range(120):
+        app.say(group, f"newer {number}")
+    one.wait(lambda: statuses(one)[failed][-1] == "delivered", within=60)
+    assert len(statuses(one)) == 121
+
+
+def test_it_ends_when_nobody_reads_it(server, app, sink, tail):
+    webhook = app.custom(sink.target()).webhook
+    group = app.group()
+    one = Unread(server, app, "deliveries", "tail", "--webhook", webhook["id"])
+    one.process.stderr.readline()
+    for number in range(2):
+        app.say(group, f"{number}")
+    assert one.process.wait(30) == 0
 
 
 @pytest.mark.waits

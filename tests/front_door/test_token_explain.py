@@ -1,10 +1,12 @@
 """What the server makes of a token: to whoever may know, everything; to strangers, nothing about which keys there are."""
 
+import subprocess
 import time
 
 import pytest
 from lib import tokens
 from lib.api import Api
+from lib.server import BINARY, clean_environment
 from lib.world import MISSING, new_app
 from test_cli import Shell
 from test_tokens import DEFECTS
@@ -122,6 +124,11 @@ def test_by_the_shell(server, app):
     for shell in (Shell(server), Shell(server, server.first_key)):
         done = shell.run("token", "explain", token, "--operation", "GetApp")
         assert done.returncode == 1 and "Token expired (exp) by 5" in done.stdout and "would be refused" in done.stderr
+    # By stdin nobody else sees it.
+    piped = subprocess.run(
+        [BINARY, "token", "explain", "-", "--json"], input=tokens.mint(app.key) + "\n", env=clean_environment(**Shell(server).env),
+        capture_output=True, text=True, timeout=30, check=False)
+    assert piped.returncode == 0 and '"accepted": true' in piped.stdout, piped.stderr
     good = Shell(server).run("token", "explain", tokens.mint(app.key), "--app", app.id, "--json")
     assert good.returncode == 0 and '"accepted": true' in good.stdout
 

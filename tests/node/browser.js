@@ -58,6 +58,11 @@ async function look(browser, job) {
         await accessible(page, where);
         assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, `${where} is too wide`);
         assert.ok(await page.evaluate(() => window.shifts) < 0.01, `${where} jumps`);
+        if (size === 'phone') {
+          await page.setViewportSize({ width: 320, height: 640 });
+          assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, `${where} is wider than 320`);
+          await page.setViewportSize(SIZES[size]);
+        }
         if (job.pictures) {
           const name = `${place.replace(/\W+/g, '-').slice(1)}-${size}-${scheme}.png`;
           await page.screenshot({ path: path.join(job.pictures, name), fullPage: job.whole === true });

@@ -85,7 +85,7 @@ pub fn run(audit: Audit) -> Outcome {
     serve::runtime()?.block_on(async {
         match audit.verb {
             Verb::List { which, json } => list(&settings, which, json).await,
-            Verb::Export(which) => which.read(&settings, |event| output::print(&event.to_string())).await,
+            Verb::Export(which) => which.read(&settings, |event| output::stream(&event.to_string())).await,
             Verb::Verify { app, json } => verify(&settings, app, json).await,
             Verb::Prune { before, app, json } => prune(&settings, before, app, json).await,
         }
@@ -96,11 +96,15 @@ impl Which {
     async fn read(self, settings: &Settings, mut each: impl FnMut(Value) -> Outcome) -> Outcome {
         let chain = chain(self.app);
         let filter = AuditFilter { operation: self.operation, actor_id: self.actor, subject_id: self.subject };
+        // Why `each` wanted no more is told as it was said, whatever the reading makes of it.
+        let mut ended = Ok(());
         let one = |event| {
             let event = serde_json::to_value(event).map_err(|error| StartError::Setting(error.to_string()))?;
-            each(event).map_err(|error| StartError::Setting(error.to_string()))
+            ended = each(event);
+            ended.as_ref().map_err(|error| StartError::Setting(error.to_string())).copied()
         };
-        Ok(audit::read(settings, chain, filter, one).await?)
+        let read = audit::read(settings, chain, filter, one).await;
+        ended.and(read.map_err(Into::into))
     }
 }
 

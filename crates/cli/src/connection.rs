@@ -1,8 +1,12 @@
-//! Which server the commands call, and with which credential: flags over environment over a profile.
+//! Which server the commands call, and with which credential: flags over environment over a profile; a profile that a
+//! flag names stands over the environment.
 
-use crate::config::{self, Lookup, from_environment, read_toml};
-use clap::Args;
-use heliograph_client::{Client, Error, jwt::Signer};
+use crate::{
+    config::{self, Lookup, from_environment, read_toml},
+    output,
+};
+use clap::{Args, builder::BoolishValueParser};
+use heliograph_client::{Builder, Client, Error, jwt::Signer};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -28,11 +32,17 @@ struct Source {
     key_id: Option<String>,
     /// The secret of the key. Others on the machine can see flags: better give it by the environment or a profile.
     /// [env: HELIOGRAPH_SECRET]
-    #[arg(long, global = true, help_heading = "Connection")]
+    #[arg(long, global = true, help_heading = "Connection", allow_hyphen_values = true)]
     secret: Option<String>,
     /// A token (JWT) in place of a key. [env: HELIOGRAPH_TOKEN]
     #[arg(long, global = true, help_heading = "Connection")]
     token: Option<String>,
+    /// Whether what creates something (POST) carries an Idempotency-Key, by which a server of ours does it once, and is
+    /// sent again when nobody knows what became of it. Say false for the original service. Default: true.
+    /// [env: HELIOGRAPH_IDEMPOTENCY_KEYS]
+    #[arg(long, global = true, help_heading = "Connection", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    idempotency_keys: Option<bool>,
 }
 
 /// The flags that every command has that calls a server.
@@ -40,8 +50,9 @@ struct Source {
 pub struct Flags {
     #[command(flatten)]
     given: Source,
-    /// A section of ~/.config/heliograph/profiles.toml, with the keys url, key-id, secret, token. Default: the one
-    /// called `default`, if there is one. [env: HELIOGRAPH_PROFILE]
+    /// A section of ~/.config/heliograph/profiles.toml, with the keys url, key-id, secret, token, idempotency-keys. It
+    /// goes before the environment if this flag names it. Default: the one called `default`, if there is one.
+    /// [env: HELIOGRAPH_PROFILE]
     #[arg(long, global = true, help_heading = "Connection", value_name = "NAME")]
     profile: Option<String>,
 }
@@ -50,12 +61,11 @@ impl Flags {
     /// A client for the server that is meant.
     pub fn client(self) -> Result<Client, String> {
         let source = self.resolve(&config::environment)?;
-        let builder = Client::builder(source.url.as_deref().unwrap_or(DEFAULT_URL));
         let builder = match &source {
-            Source { token: Some(token), .. } => builder.token(token),
+            Source { token: Some(token), .. } => source.builder().token(token),
             source => {
                 let (key_id, secret) = source.key()?;
-                builder.basic(key_id, secret)
+                source.builder().basic(key_id, secret)
             }
         };
         builder.build().map_err(|error| error.to_string())
@@ -67,15 +77,15 @@ impl Flags {
         if source.token.is_some() || source.key_id.is_some() {
             return self.client();
         }
-        let builder = Client::builder(source.url.as_deref().unwrap_or(DEFAULT_URL));
-        builder.token(token).build().map_err(|error| error.to_string())
+        source.builder().token(token).build().map_err(|error| error.to_string())
     }
 
     /// What is known of the server and the credential, by the names that samples have for them: `url`, `keyId`,
-    /// `secret`, `token`.
+    /// `secret`, `token`. Who has a credential has it for some server: the default one, unless another is named.
     pub fn known(self) -> Result<BTreeMap<String, String>, String> {
-        let Source { url, key_id, secret, token } = self.resolve(&config::environment)?;
-        let url = url.map(|url| url.trim_end_matches('/').to_owned());
+        let Source { url, key_id, secret, token, .. } = self.resolve(&config::environment)?;
+        let default = (key_id.is_some() || token.is_some()).then(|| DEFAULT_URL.to_owned());
+        let url = url.or(default).map(|url| url.trim_end_matches('/').to_owned());
         let named = [("url", url), ("keyId", key_id), ("secret", secret), ("token", token)];
         Ok(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
     }
@@ -90,15 +100,17 @@ impl Flags {
 
     fn resolve(self, environment: Lookup) -> Result<Source, String> {
         let variables: Self = from_environment(environment)?;
-        let profile = profile(self.profile.or(variables.profile), profiles_path(environment).as_deref())?;
+        let named = self.profile.is_some();
+        let profile = profile(self.profile.or(variables.profile), profiles_path(environment)?.as_deref())?;
         for (source, place) in
             [(&self.given, "the flags"), (&variables.given, "the environment"), (&profile, "the profile")]
         {
             if source.token.is_some() && source.key_id.is_some() {
-                return Err(format!("{place} give both a token and a key: only one of them can be shown"));
+                return Err(format!("both a token and a key are given by {place}: only one of them can be shown"));
             }
         }
-        Ok(self.given.over(variables.given).over(profile))
+        let (first, second) = if named { (profile, variables.given) } else { (variables.given, profile) };
+        Ok(self.given.over(first).over(second))
     }
 }
 
@@ -113,7 +125,14 @@ impl Source {
             key_id: self.key_id.or(below.key_id),
             secret: self.secret.or(below.secret),
             token: self.token.or(below.token),
+            idempotency_keys: self.idempotency_keys.or(below.idempotency_keys),
         }
+    }
+
+    /// Begins a client.
+    fn builder(&self) -> Builder {
+        let builder = Client::builder(self.url.as_deref().unwrap_or(DEFAULT_URL));
+        if self.idempotency_keys == Some(false) { builder.without_idempotency_keys() } else { builder }
     }
 
     fn key(&self) -> Result<(&str, &str), String> {
@@ -127,10 +146,12 @@ impl Source {
     }
 }
 
-fn profiles_path(environment: Lookup) -> Option<PathBuf> {
-    let folder = environment("XDG_CONFIG_HOME").map(PathBuf::from);
-    let folder = folder.or_else(|| Some(Path::new(&environment("HOME")?).join(".config")))?;
-    Some(folder.join("heliograph").join("profiles.toml"))
+fn profiles_path(environment: Lookup) -> Result<Option<PathBuf>, String> {
+    let folder = match environment("XDG_CONFIG_HOME")? {
+        Some(folder) => Some(PathBuf::from(folder)),
+        None => environment("HOME")?.map(|home| Path::new(&home).join(".config")),
+    };
+    Ok(folder.map(|folder| folder.join("heliograph").join("profiles.toml")))
 }
 
 /// The profile of this name; without a name the default one, and nothing when there is none.
@@ -143,7 +164,7 @@ fn profile(name: Option<String>, path: Option<&Path>) -> Result<Source, String> 
     };
     let mut profiles: BTreeMap<String, Source> = read_toml(path)?;
     if let Some(warning) = readable_by_others(path) {
-        eprintln!("heliograph: {warning}");
+        output::complain(&warning);
     }
     let found = profiles.remove(name.as_deref().unwrap_or(DEFAULT_PROFILE));
     match (found, name) {
@@ -164,6 +185,13 @@ pub fn passes(error: &Error) -> bool {
     matches!(error, Error::Transport(_)) || busy()
 }
 
+/// What helps whoever is refused for having the wrong kind of key: which kinds there are for this.
+pub fn hint(error: &Error) -> Option<String> {
+    let refusal = error.api().filter(|refusal| refusal.title() == Some("Forbidden") && !refusal.scopes.is_empty())?;
+    let owners = refusal.scopes.iter().map(|scope| format!("an {}", scope.name()));
+    Some(format!("this takes a key or token of {}", owners.collect::<Vec<_>>().join(" or ")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,7 +204,7 @@ mod tests {
     }
     fn resolve(given: Source, profile: Option<&str>, environment: &[(&str, &str)]) -> Result<Source, String> {
         let lookup =
-            |name: &str| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            |name: &str| Ok(environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()));
         Flags { given, profile: profile.map(str::to_owned) }.resolve(&lookup)
     }
 
@@ -201,7 +229,17 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_is_the_last_source() {
+    fn posts_are_named_unless_somebody_says_otherwise() {
+        let names = |environment: &[(&str, &str)]| resolve(token("t"), None, environment).map(|s| s.idempotency_keys);
+        assert_eq!(names(&[]), Ok(None));
+        assert_eq!(names(&[("HELIOGRAPH_IDEMPOTENCY_KEYS", "false")]), Ok(Some(false)));
+        let given = Source { idempotency_keys: Some(true), ..token("t") };
+        let source = resolve(given, None, &[("HELIOGRAPH_IDEMPOTENCY_KEYS", "0")]).expect("a source");
+        assert_eq!(source.idempotency_keys, Some(true));
+    }
+
+    #[test]
+    fn a_profile_is_the_last_source_unless_a_flag_names_it() {
         let home = std::env::temp_dir().join(format!("heliograph-profiles-{}", std::process::id()));
         let folder = home.join("heliograph");
         fs::create_dir_all(&folder).expect("a folder");
@@ -214,6 +252,15 @@ mod tests {
         assert_eq!((source.key(), source.url.as_deref()), (Ok(("act_1", "s1")), Some("http://e")));
         let source = resolve(Source::default(), Some("shop"), &environment[..1]).expect("a source");
         assert_eq!((source.token.as_deref(), source.url.as_deref()), (Some("t"), Some("http://shop")));
+        let named = [&environment[..], &[("HELIOGRAPH_KEY_ID", "act_2"), ("HELIOGRAPH_SECRET", "s2")]].concat();
+        let source = resolve(Source::default(), Some("shop"), &named).expect("a source");
+        assert_eq!((source.token.as_deref(), source.url.as_deref()), (Some("t"), Some("http://shop")));
+        assert_eq!(source.key_id, None, "the environment's key is not what is shown");
+        let source = resolve(key("act_3", Some("s3")), Some("shop"), &named).expect("a source");
+        assert_eq!((source.key(), source.url.as_deref()), (Ok(("act_3", "s3")), Some("http://shop")));
+        let by_environment = [&named[..], &[("HELIOGRAPH_PROFILE", "shop")]].concat();
+        let source = resolve(Source::default(), None, &by_environment).expect("a source");
+        assert_eq!((source.key(), source.url.as_deref()), (Ok(("act_2", "s2")), Some("http://e")));
         assert!(resolve(Source::default(), Some("none"), &environment).is_err_and(|error| error.contains("[none]")));
 
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("a mode");

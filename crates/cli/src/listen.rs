@@ -18,19 +18,24 @@ use heliograph_client::{
     prelude::*,
     time::Timestamp,
     webhook_events::{EventsQuery, ListWebhookEvents, WebhookEvent, WebhookEventList},
-    webhook_health::PauseWebhook,
-    webhooks::{CreateWebhook, DeleteWebhook, ListWebhooks, NewWebhook, Trigger},
+    webhook_health::{GetWebhookHealth, PauseWebhook},
+    webhooks::{
+        CreateWebhook, DeleteWebhook, GetWebhook, ListWebhooks, NewWebhook, Trigger, UpdateWebhook, Webhook,
+        WebhookUpdate,
+    },
 };
 use heliograph_http::{Answer, Failure, Outbound, OutboundOptions, parse_target};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
+    io,
+    pin::pin,
     time::{Duration, Instant},
 };
 use tokio::{
     runtime::Builder,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::sleep,
 };
 
@@ -95,18 +100,67 @@ pub fn run(listen: Listen) -> Outcome {
     let client = listen.connection.clone().client()?;
     Builder::new_current_thread().enable_all().build()?.block_on(async {
         // From before the webhook is made, so that none is left behind.
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let source = listen.source(&client).await?;
-        let ended = tokio::select! {
-            ended = follow(&client, &listen, &source) => ended,
-            _ = interrupt.recv() => Ok(()),
-            _ = terminate.recv() => Ok(()),
+        let mut stop = Stop::new()?;
+        let Some(source) = stop.unless_twice(listen.source(&client)).await.transpose()? else { return Ok(()) };
+        let ended = match stop.unless_asked(follow(&client, &listen, &source)).await {
+            Some(ended) => output::unless_closed(ended),
+            None => Ok(()),
         };
-        match source.temporary {
-            Some(path) => ended.and(remove(&client, &path).await),
-            None => ended,
+        let Some(path) = source.temporary else { return ended };
+        match stop.unless_twice(remove(&client, &path)).await {
+            Some(removed) => ended.and(removed),
+            None => Err(format!("the temporary webhook {} is left behind", path.webhook_id).into()),
         }
     })
+}
+
+/// The signals that end this: the first lets it clear away what is its own, the second does not wait for that.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+    asked: bool,
+}
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt, asked: false })
+    }
+
+    async fn signal(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        self.asked = true;
+    }
+
+    /// What comes of this; nothing if a signal comes, or came, before.
+    async fn unless_asked<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        if self.asked {
+            return None;
+        }
+        tokio::select! {
+            done = work => Some(done),
+            () = self.signal() => None,
+        }
+    }
+
+    /// What comes of this, also after the first signal; nothing if a second one comes before.
+    async fn unless_twice<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        loop {
+            let again = self.asked;
+            tokio::select! {
+                done = &mut work => return Some(done),
+                () = self.signal() => {}
+            }
+            if again {
+                return None;
+            }
+            output::say("Stopping when the server has answered. Once more stops at once.");
+        }
+    }
 }
 
 // ---- Which webhook
@@ -124,6 +178,9 @@ impl Listen {
     async fn source(&self, client: &Client) -> Result<Source, Error> {
         let of = |webhook_id| AppWebhookPath { app_id: self.app, webhook_id };
         if let Some(webhook) = self.webhook {
+            if !self.triggers.is_empty() {
+                self.compare_triggers(client, webhook).await?;
+            }
             return Ok(Source { path: of(webhook), temporary: None, fresh: false });
         }
         let path = WebhooksPath { app_id: self.app, integration_id: self.integration };
@@ -131,13 +188,20 @@ impl Listen {
         // One of ours was left behind if its listener was killed.
         let left = webhooks.iter().find(|webhook| webhook.target == NOBODY);
         let one = |webhook_id| WebhookPath { app_id: self.app, integration_id: self.integration, webhook_id };
-        if let Some(webhook) = left.or(webhooks.first()) {
-            let temporary = left.map(|webhook| one(webhook.id));
-            return Ok(Source { path: of(webhook.id), temporary, fresh: false });
+        if let Some(left) = left {
+            self.widen(client, &one(left.id), &left.triggers).await?;
+            return Ok(Source { path: of(left.id), temporary: Some(one(left.id)), fresh: false });
         }
-        let triggers = if self.triggers.is_empty() { Trigger::ALL.to_vec() } else { self.triggers.clone() };
-        let new =
-            NewWebhook { target: NOBODY.to_owned(), triggers, include_full_user: false, include_full_source: false };
+        if let Some(webhook) = webhooks.first() {
+            self.warn_of_silence(webhook);
+            return Ok(Source { path: of(webhook.id), temporary: None, fresh: false });
+        }
+        let new = NewWebhook {
+            target: NOBODY.to_owned(),
+            triggers: self.wanted().to_vec(),
+            include_full_user: false,
+            include_full_source: false,
+        };
         let webhook = client.call::<CreateWebhook>(&path, &NONE, &new).await?.webhook.id;
         // Paused, it is never called, and what happens is kept for it.
         if let Err(error) = client.call::<PauseWebhook>(&of(webhook), &NONE, &NONE).await {
@@ -148,6 +212,41 @@ impl Listen {
         Ok(Source { path: of(webhook), temporary: Some(one(webhook)), fresh: true })
     }
 
+    /// The types of events that are asked for.
+    fn wanted(&self) -> &[Trigger] {
+        if self.triggers.is_empty() { Trigger::ALL } else { &self.triggers }
+    }
+
+    /// Has a webhook of ours told of what is wanted here, too. Whoever listens to it already goes on being told.
+    async fn widen(&self, client: &Client, path: &WebhookPath, told: &[Trigger]) -> Result<(), Error> {
+        let missing = self.wanted().iter().filter(|trigger| !told.contains(trigger));
+        let triggers: Vec<Trigger> = told.iter().chain(missing).copied().collect();
+        if triggers.len() > told.len() {
+            let wider = WebhookUpdate { triggers: Some(triggers), ..WebhookUpdate::default() };
+            client.call::<UpdateWebhook>(path, &NONE, &wider).await?;
+        }
+        Ok(())
+    }
+
+    /// Warns if the webhook that was named is not told of what is wanted.
+    async fn compare_triggers(&self, client: &Client, webhook_id: WebhookId) -> Result<(), Error> {
+        let path = AppWebhookPath { app_id: self.app, webhook_id };
+        let owner = client.call::<GetWebhookHealth>(&path, &NONE, &NONE).await?.webhook.integration_id;
+        // One that takes an app's notices has no triggers.
+        let Some(integration) = owner else { return Ok(()) };
+        let path = WebhookPath { app_id: self.app, integration_id: IntegrationRef::Id(integration), webhook_id };
+        self.warn_of_silence(&client.call::<GetWebhook>(&path, &NONE, &NONE).await?.webhook);
+        Ok(())
+    }
+
+    fn warn_of_silence(&self, webhook: &Webhook) {
+        let silent = self.triggers.iter().filter(|trigger| !webhook.triggers.contains(trigger));
+        let silent: Vec<&str> = silent.map(|trigger| trigger.name()).collect();
+        if !silent.is_empty() {
+            output::complain(&format!("the webhook {} is not told of {}", webhook.id, silent.join(", ")));
+        }
+    }
+
     fn wants(&self, event: &WebhookEvent) -> bool {
         let meant = self.triggers.is_empty() || self.triggers.iter().any(|trigger| trigger.name() == event.trigger);
         meant && self.since.is_none_or(|since| event.created_at >= since)
@@ -156,7 +255,7 @@ impl Listen {
 
 async fn remove(client: &Client, path: &WebhookPath) -> Outcome {
     client.call::<DeleteWebhook>(path, &NONE, &NONE).await?;
-    eprintln!("Removed the temporary webhook {}.", path.webhook_id);
+    output::say(&format!("Removed the temporary webhook {}.", path.webhook_id));
     Ok(())
 }
 
@@ -197,13 +296,13 @@ impl Feed {
 async fn follow(client: &Client, listen: &Listen, source: &Source) -> Outcome {
     let to = Outbound::new(OutboundOptions { allow_private: true, ..OutboundOptions::default() });
     let mut feed = begin(client, listen, source).await?;
-    eprintln!("Listening to {}; forwarding to {}", source.path.webhook_id, listen.forward_to);
+    output::say(&format!("Listening to {}; forwarding to {}", source.path.webhook_id, listen.forward_to));
     let mut pause = FIRST_PAUSE;
     loop {
         match round(client, listen, source, &mut feed, &to).await {
             Ok(()) => pause = FIRST_PAUSE,
             Err(Trouble::Lost(error)) => {
-                eprintln!("heliograph: {error}; trying again in {} s", pause.as_secs());
+                output::complain(&format!("{error}; trying again in {} s", pause.as_secs()));
                 sleep(pause).await;
                 pause = (pause * 2).min(LAST_PAUSE);
             }
@@ -325,12 +424,12 @@ fn show(listen: &Listen, event: &WebhookEvent, answer: &Result<Answer, Failure>,
             "id": event.id, "trigger": event.trigger, "createdAt": event.created_at, "status": status, "error": error,
             "durationMs": u64::try_from(took.as_millis()).unwrap_or(u64::MAX), "event": body["events"][0],
         });
-        return output::print(&line.to_string());
+        return output::stream(&line.to_string());
     }
     let result = result.map_or_else(ToString::to_string, |status| status.to_string());
     let (at, ms) = (event.created_at, took.as_millis());
-    output::print(&output::printable(&format!("{at} {} {} {result} {ms} ms", event.trigger, event.id)))?;
-    if listen.print { output::json(&body["events"][0]) } else { Ok(()) }
+    output::stream(&output::printable(&format!("{at} {} {} {result} {ms} ms", event.trigger, event.id)))?;
+    if listen.print { output::stream(&format!("{:#}", body["events"][0])) } else { Ok(()) }
 }
 
 #[cfg(test)]

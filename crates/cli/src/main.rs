@@ -109,10 +109,11 @@ fn main() -> ExitCode {
         Command::Postman(openapi) => openapi.print(|document| heliograph_reference::postman::collection(&document)),
         Command::Sample(sample) => sample::run(sample),
     };
-    match outcome {
+    match output::unless_closed(outcome) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("heliograph: {error}");
+            let hint = error.downcast_ref().and_then(connection::hint);
+            output::complain(&hint.map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}")));
             ExitCode::FAILURE
         }
     }

@@ -2,18 +2,55 @@
 
 use comfy_table::{Table, presets};
 use serde_json::Value;
-use std::io::{self, ErrorKind, Write};
+use std::{
+    fmt,
+    io::{self, ErrorKind, Write},
+};
 
 /// How a command ends: well, or with the line that says why not.
 pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// Prints a text and a line end, at once. That nobody reads it any more (`| head`) is no failure.
-pub fn print(text: &str) -> Outcome {
-    let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
+/// Nobody reads any more what is printed (`| head`): no failure, but the end of what would go on for ever.
+#[derive(Debug)]
+pub struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody reads what is printed")
     }
+}
+
+impl std::error::Error for Closed {}
+
+/// Prints a text and a line end, at once. Whether anybody reads it changes nothing: how a command ends may tell more.
+pub fn print(text: &str) -> Outcome {
+    unless_closed(stream(text))
+}
+
+/// Takes [`Closed`] for a good end.
+pub fn unless_closed(outcome: Outcome) -> Outcome {
+    outcome.or_else(|error| if error.is::<Closed>() { Ok(()) } else { Err(error) })
+}
+
+/// Prints a piece of what goes on until it is interrupted, or ends with [`Closed`].
+pub fn stream(text: &str) -> Outcome {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Closed.into(),
+        _ => error.into(),
+    })
+}
+
+/// Says something to whoever is at the terminal, beside what is printed. Where that cannot be written there is nobody to
+/// tell.
+pub fn say(text: &str) {
+    let lines: Vec<String> = text.split('\n').map(printable).collect();
+    let _ = writeln!(io::stderr(), "{}", lines.join("\n"));
+}
+
+/// Says what went wrong, in one line.
+pub fn complain(why: &dyn fmt::Display) {
+    say(&format!("heliograph: {}", printable(&why.to_string())));
 }
 
 /// Prints JSON, indented.
@@ -93,9 +130,19 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// Without control characters: a name that somebody else chose must not steer the terminal.
+/// Without control characters, line ends, and what turns the direction of writing: a name that somebody else chose must
+/// not steer the terminal, nor look like another.
 pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    let turns =
+        |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let steers = |c: char| c.is_control() || turns(c);
+    text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// How many there are, of what is one or many.
+pub fn count(number: u32, one: &str) -> String {
+    let many = if number == 1 { "" } else { "s" };
+    format!("{number} {one}{many}")
 }
 
 #[cfg(test)]
@@ -113,5 +160,6 @@ mod tests {
     #[test]
     fn a_name_does_not_steer_the_terminal() {
         assert_eq!(cell(&json!("a\u{1b}[2Jb\n")), "a\u{fffd}[2Jb\u{fffd}");
+        assert_eq!(printable("a\u{202e}b\u{2028}c\u{2066}d é"), "a\u{fffd}b\u{fffd}c\u{fffd}d é");
     }
 }

@@ -13,8 +13,9 @@ use heliograph_wire::openapi;
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
-    fs,
-    io::{self, Read},
+    fs::{self, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -118,14 +119,26 @@ fn write_all(
     folder: &Path,
 ) -> Outcome {
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let secret = ["secret", "token"].iter().any(|name| known.contains_key(*name));
     let ending = language.file.rsplit('.').next().unwrap_or_default();
     for operation in document.operations() {
         let request = Request::of(document, operation, auth.clone()).fill(known);
         let Some(text) = (language.request)(&request) else { continue };
         let path = folder.join(format!("{}.{ending}", operation.slug()));
-        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+        write(&path, &text, secret).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(())
+}
+
+/// Writes a file; for its owner alone if it holds what nobody else may see.
+fn write(path: &Path, text: &str, secret: bool) -> io::Result<()> {
+    let mode = if secret { 0o600 } else { 0o666 };
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
+    if secret {
+        // It may have been there before.
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+    }
+    file.write_all(text.as_bytes())
 }
 
 fn program(language: &Language, request: &Request) -> Result<String, String> {

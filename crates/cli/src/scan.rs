@@ -35,25 +35,26 @@ pub fn run(scan: &Scan, as_json: bool) -> Outcome {
     )?;
     match found.len() {
         0 => Ok(()),
+        1 => Err("1 secret found: rotate or report it, wherever else it is".into()),
         many => Err(format!("{many} secrets found: rotate or report them, wherever else they are").into()),
     }
 }
 
 /// What cannot be read is told and passed over: one forbidden file does not hide the others. What was named itself has to
 /// be there.
-fn walk(path: &Path, found: &mut Vec<Value>) -> io::Result<()> {
-    let kind = path
-        .symlink_metadata()
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+fn walk(path: &Path, found: &mut Vec<Value>) -> Result<(), String> {
+    let unreadable = |error| format!("{}: {error}", path.display());
+    let kind = path.symlink_metadata().map_err(unreadable)?;
     if kind.is_dir() {
-        let mut entries: Vec<PathBuf> = path.read_dir()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        let entries = path.read_dir().map_err(unreadable)?;
+        let mut entries: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
         entries.sort();
         for entry in entries {
-            walk(&entry, found).unwrap_or_else(|error| eprintln!("heliograph: {}: {error}", entry.display()));
+            walk(&entry, found).unwrap_or_else(|error| output::complain(&error));
         }
     } else if kind.is_file() {
         let shown = path.display().to_string();
-        let here = look(File::open(path)?)?;
+        let here = File::open(path).and_then(look).map_err(unreadable)?;
         found.extend(here.into_iter().map(|(line, key)| json!({ "file": shown, "line": line, "keyId": key })));
     }
     Ok(())

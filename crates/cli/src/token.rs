@@ -8,7 +8,7 @@ use crate::{
 use clap::{Args, Subcommand};
 use heliograph_client::{Nothing, id::AppId, token_explain::*};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{io, time::Duration};
 use tokio::runtime::Builder;
 
 /// Prints a token.
@@ -35,7 +35,7 @@ enum Verb {
 
 #[derive(Args)]
 struct Explain {
-    /// The token that is to be explained.
+    /// The token that is to be explained. Others on the machine can see it here: `-` takes it from stdin.
     // An id of its own: under `token` it would be taken for the global flag --token, the caller's credential.
     #[arg(id = "subject", value_name = "TOKEN")]
     token: String,
@@ -72,8 +72,9 @@ pub fn run(token: Token) -> Outcome {
 
 /// Who has no credential shows the token itself: that is enough if it is genuine.
 fn explain(connection: connection::Flags, asked: Explain, as_json: bool) -> Outcome {
-    let client = connection.client_or_token(&asked.token)?;
-    let question = TokenQuestion { token: asked.token, operation: asked.operation, app_id: asked.app };
+    let token = if asked.token == "-" { io::read_to_string(io::stdin())?.trim().to_owned() } else { asked.token };
+    let client = connection.client_or_token(&token)?;
+    let question = TokenQuestion { token, operation: asked.operation, app_id: asked.app };
     let none = Nothing {};
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let answer = runtime.block_on(client.send::<ExplainToken>(&none, &none, &question))?;

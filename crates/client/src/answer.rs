@@ -53,6 +53,7 @@ impl Answer {
             problems: problems.unwrap_or_default(),
             headers: self.headers,
             body: self.body,
+            scopes: &[],
         }
     }
 }

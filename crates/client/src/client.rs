@@ -89,7 +89,7 @@ impl Client {
     /// Calls an operation and hands back the answer as it came, for those who want its status, its headers, or fields
     /// that the contract does not know.
     pub async fn send<O: Operation>(&self, path: &O::Path, query: &O::Query, body: &O::Body) -> Result<Answer, Error> {
-        self.run(self.outgoing::<O>(path, query, body)?).await
+        self.run(self.outgoing::<O>(path, query, body)?).await.map_err(Error::of::<O>)
     }
 
     fn outgoing<O: Operation>(&self, path: &O::Path, query: &O::Query, body: &O::Body) -> Result<Outgoing, Error> {
@@ -154,7 +154,7 @@ impl Client {
             .body(body)
             .map_err(|_| UNWRITABLE)?;
         let response = self.0.pool.request(request).await.map_err(|error| match error.is_connect() {
-            true => TransportError::Connect(error.into()),
+            true => TransportError::Connect { to: self.0.base.clone(), source: error.into() },
             false => TransportError::Exchange(error.into()),
         })?;
         let (parts, body) = response.into_parts();
@@ -205,7 +205,9 @@ impl Builder {
 
     /// How often a failed call is repeated: 3 unless this is called. Repeated are refusals that pass (429, 5xx) and
     /// broken connections, but a PATCH only where the first attempt certainly did nothing. What creates something (POST)
-    /// carries an `Idempotency-Key`, by which a server of ours does it once, however often it arrives. A repeated deletion whose first answer was lost reports that there is nothing to delete.
+    /// carries an `Idempotency-Key`, by which a server of ours does it once, however often it arrives; for other servers
+    /// see [`without_idempotency_keys`](Self::without_idempotency_keys). A repeated deletion whose first answer was lost
+    /// reports that there is nothing to delete.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.policy.retries = retries;
@@ -221,7 +223,8 @@ impl Builder {
     }
 
     /// Leaves the `Idempotency-Key` out, for a server that does not know it: a POST is then repeated as carefully as a
-    /// PATCH.
+    /// PATCH. Nothing public says that the original service knows it: call this for that one, or a message whose answer
+    /// was lost may be posted twice.
     #[must_use]
     pub fn without_idempotency_keys(self) -> Self {
         Self { names_posts: false, ..self }

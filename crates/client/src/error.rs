@@ -1,9 +1,12 @@
 //! What can go wrong with a call. Nothing here ever holds or prints a credential.
 
 use bytes::Bytes;
-use heliograph_wire::problem::Problem;
+use heliograph_wire::{
+    op::{Operation, Scope},
+    problem::Problem,
+};
 use http::{HeaderMap, StatusCode};
-use std::{error, fmt, time::Duration};
+use std::{error, fmt, io, time::Duration};
 
 /// Why a call has no reply.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +39,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Itself, knowing who may call the operation.
+    pub(crate) fn of<O: Operation>(mut self) -> Self {
+        if let Self::Api(refusal) = &mut self {
+            refusal.scopes = O::SCOPES;
+        }
+        self
+    }
+
     /// The refusal, if it is one.
     pub fn api(&self) -> Option<&ApiError> {
         match self {
@@ -80,6 +91,8 @@ pub struct ApiError {
     pub problems: Vec<Problem>,
     /// The answer itself.
     pub body: Bytes,
+    /// Whose credential may call the operation, by the contract. Empty: anybody's.
+    pub scopes: &'static [Scope],
 }
 
 impl ApiError {
@@ -122,14 +135,31 @@ impl fmt::Display for Request<'_> {
 #[non_exhaustive]
 pub enum TransportError {
     /// No connection: nothing was sent.
-    #[error("cannot connect: {}", Chain(&**.0))]
-    Connect(#[source] Box<dyn error::Error + Send + Sync>),
+    #[error("cannot connect to {to}: {}{}", Chain(&**.source), if speaks_no_tls(&**.source) { NO_TLS } else { "" })]
+    Connect {
+        /// The server's address.
+        to: String,
+        /// Why.
+        source: Box<dyn error::Error + Send + Sync>,
+    },
     /// The connection broke: the server may have done what was asked, or not.
     #[error("the connection failed: {}", Chain(&**.0))]
     Exchange(#[source] Box<dyn error::Error + Send + Sync>),
     /// The call, with its repetitions, took longer than it may.
     #[error("no answer within {0:?}")]
     Deadline(Duration),
+}
+
+/// What is added where TLS was begun and something else came back.
+const NO_TLS: &str = " (nobody speaks TLS there: perhaps the address begins with http://)";
+
+/// Whether what came back is no TLS. An I/O error does not count what it holds as its source.
+fn speaks_no_tls(error: &(dyn error::Error + 'static)) -> bool {
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return matches!(error, rustls::Error::InvalidMessage(_));
+    }
+    let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    held.is_some_and(|held| speaks_no_tls(held)) || error.source().is_some_and(speaks_no_tls)
 }
 
 /// The innermost causes: what wraps them says only that something failed.

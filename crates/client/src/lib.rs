@@ -2,7 +2,8 @@
 //!
 //! An operation is a row of the contract ([`Operation`]); [`Client::call`] takes what the row asks for and answers with
 //! what it promises. The rows, their bodies and answers are the modules below, one for each noun. The client works
-//! against any server that speaks the Sunshine Conversations API: give its address, with the `/sc` if it has one.
+//! against any server that speaks the Sunshine Conversations API: give its address, with the `/sc` if it has one. One that
+//! is not a Heliograph may not know `Idempotency-Key`: build with [`Builder::without_idempotency_keys`] for it.
 //!
 //! ```no_run
 //! use heliograph_client::prelude::*;
@@ -52,8 +53,8 @@ pub use error::{ApiError, Error, TransportError};
 pub use heliograph_wire::{
     actions, activities, app_keys, apps, attachments, channel_events, channels, clients, content, contract, control,
     conversations, deliveries, devices, id, integration_keys, integration_types, integrations, key_life, leaked_keys,
-    messages, metadata, notices, oauth, oauth_clients, op::Nothing, op::Operation, page, participants, patch, path,
-    problem, secret, switchboard_integrations, switchboards, time, token_explain, token_info, user_events, users,
-    webhook_events, webhook_health, webhook_proxies, webhook_signing,
+    messages, metadata, notices, oauth, oauth_clients, op::Nothing, op::Operation, op::Scope, page, participants,
+    patch, path, problem, secret, switchboard_integrations, switchboards, time, token_explain, token_info, user_events,
+    users, webhook_events, webhook_health, webhook_proxies, webhook_signing,
 };
 pub use upload::Upload;

@@ -44,7 +44,7 @@ fn repeatable(harmless: bool, error: &Error) -> bool {
             let postponed = refusal.status == StatusCode::SERVICE_UNAVAILABLE && refusal.retry_after.is_some();
             harmless || postponed
         }
-        Error::Transport(TransportError::Connect(_)) => true,
+        Error::Transport(TransportError::Connect { .. }) => true,
         Error::Transport(TransportError::Exchange(_)) => harmless,
         _ => false,
     }
@@ -68,13 +68,15 @@ mod tests {
             headers: http::HeaderMap::new(),
             problems: Vec::new(),
             body: bytes::Bytes::new(),
+            scopes: &[],
         }))
     }
 
     #[test]
     fn nothing_is_made_twice() {
         let broken = || Error::Transport(TransportError::Exchange("broken".into()));
-        let refused = || Error::Transport(TransportError::Connect("refused".into()));
+        let refused =
+            || Error::Transport(TransportError::Connect { to: "http://a".to_owned(), source: "refused".into() });
         let cases = [
             (refusal(400, None), false, false),
             (refusal(404, Some(1)), false, false),

@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    fs::File,
+    fs::{File, metadata},
     io::{AsyncRead, AsyncReadExt},
     time::timeout,
 };
@@ -43,9 +43,15 @@ pub struct Upload<R> {
 }
 
 impl Upload<File> {
-    /// A file of this machine, under its own name.
+    /// A file of this machine, under its own name. Refused is what is no regular file: how long a pipe will be is not
+    /// known before it ends, and the length is sent first.
     pub async fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
+        // Before it is opened: opening a pipe waits for whoever writes into it.
+        if !metadata(path).await?.is_file() {
+            let why = "it is no regular file; what comes by a pipe has to be written to a file first";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
         let content = File::open(path).await?;
         let length = content.metadata().await?.len();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -70,7 +76,7 @@ impl Client {
             .header(CONTENT_LENGTH, length)
             .header(CONTENT_TYPE, format!("multipart/form-data; boundary={boundary}"));
         let late = |_| Error::Transport(TransportError::Deadline(DEADLINE));
-        timeout(DEADLINE, self.exchange(request, body)).await.map_err(late)?
+        timeout(DEADLINE, self.exchange(request, body)).await.map_err(late)?.map_err(Error::of::<O>)
     }
 }
 
@@ -119,6 +125,16 @@ mod tests {
             )
         );
         assert!(text.ends_with("xxx\r\n--B--\r\n"));
+    }
+
+    #[tokio::test]
+    async fn only_a_regular_file_is_opened() {
+        let file = Upload::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).await.expect("a file");
+        assert!(file.name == "Cargo.toml" && file.length > 0);
+        for path in [env!("CARGO_MANIFEST_DIR"), "/dev/null"] {
+            let refused = Upload::open(path).await.expect_err("no regular file");
+            assert!(refused.to_string().contains("no regular file"), "{refused}");
+        }
     }
 
     #[test]

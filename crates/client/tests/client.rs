@@ -3,6 +3,7 @@
 mod support;
 
 use heliograph_client::{
+    Scope,
     apps::{AppsFilter, AppsQuery, CreateApp, DeleteApp, ListApps, NewApp},
     prelude::*,
     users::{BrandQuery, GetUser},
@@ -74,6 +75,7 @@ async fn a_refusal_says_what_the_server_said() {
     assert_eq!((error.status(), error.code()), (Some(StatusCode::NOT_FOUND), Some("app_not_found")));
     assert_eq!((error.title(), error.request_id()), (Some("App not found"), Some("req-1")));
     let refusal = error.api().expect("a refusal");
+    assert_eq!(refusal.scopes, [Scope::Account]);
     assert_eq!((refusal.retry_after, &refusal.body[..]), (Some(Duration::from_secs(2)), MISSING.as_bytes()));
     assert_eq!(list(&client).await.expect_err("a refusal").to_string(), "401 Unauthorized");
     assert_eq!(fake.seen().len(), 2, "neither is repeated");
@@ -152,11 +154,12 @@ async fn a_call_ends_by_its_deadline() {
 #[tokio::test]
 async fn what_cannot_be_reached_says_so() {
     let error = list(&client("http://127.0.0.1:1")).await.expect_err("nobody listens");
-    assert!(error.to_string().starts_with("cannot connect: "), "{error}");
+    assert!(error.to_string().starts_with("cannot connect to http://127.0.0.1:1: "), "{error}");
     assert!(error.to_string().contains("refused"), "{error}");
     let plain = Fake::start([]).await;
     let error = list(&client(&plain.url.replace("http:", "https:"))).await.expect_err("no TLS there");
-    assert!(error.to_string().starts_with("cannot connect: "), "{error}");
+    assert!(error.to_string().starts_with("cannot connect to https://127.0.0.1:"), "{error}");
+    assert!(error.to_string().contains("nobody speaks TLS there"), "{error}");
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ pub async fn create_key(settings: &Settings, new: NewKey) -> Result<AdminKey, St
     if !new.service && !grants.is_empty() {
         return Err(StartError::Setting("only a service account is granted apps: an account sees all".to_owned()));
     }
-    let (store, vault) = open(settings).await?;
+    let (store, vault) = open_or_make(settings).await?;
     let mode = settings.key_mode;
     let made = store.write(move |tx| make(tx, &vault, mode, &new, &grants)).await;
     store.close();
@@ -102,7 +102,7 @@ pub async fn delete_key(settings: &Settings, id: &str) -> Result<(), StartError>
 
 /// Registers an OAuth client.
 pub async fn create_oauth_client(settings: &Settings, new: NewOAuthClient) -> Result<NewOAuthClientReply, StartError> {
-    let (store, vault) = open(settings).await?;
+    let (store, vault) = open_or_make(settings).await?;
     let make = move |tx: &mut Tx<'_>| -> Result<NewOAuthClientReply> {
         let made = clients::make(tx, &new)?;
         let after = Some(told_of(&made.oauth_client));
@@ -159,11 +159,20 @@ pub async fn create_login(settings: &Settings, app: Option<&str>) -> Result<Stri
     Ok(made?)
 }
 
-/// The database of a server that may be running beside this, and what opens its secrets.
+/// The database of a server that may be running beside this, and what opens its secrets. Where there is none, none is
+/// made: in a wrong place all would look well.
 pub(crate) async fn open(settings: &Settings) -> Result<(Store, Arc<Vault>), StartError> {
+    if !Store::exists(&settings.store_options(false))? {
+        return Err(StartError::NoDatabase(settings.database_place()));
+    }
+    open_or_make(settings).await
+}
+
+/// The same for what may come before the first server.
+async fn open_or_make(settings: &Settings) -> Result<(Store, Arc<Vault>), StartError> {
     crate::serve::create_folder(&settings.data)?;
     let store = Store::open(&settings.store_options(false), migrations::ALL)?;
-    let (vault, _) = open_vault(&store, settings.master_key_source()).await?;
+    let vault = open_vault(&store, settings.master_key_source()).await?;
     Ok((store, Arc::new(vault)))
 }
 

@@ -150,17 +150,17 @@ fn all(tx: &Tx<'_>, app: AppId, webhook: WebhookId, filter: &DeliveryFilter, win
     tx.query(text, args)?.iter().map(|row| Ok(kept(row)?.0)).collect()
 }
 
-const ALL: &str = "SELECT id, type, conversation_id, status, log, due_at, event FROM delivery
+const ALL: &str = "SELECT id, type, conversation_id, status, log, due_at, event, node FROM delivery
     WHERE app_id = $9 AND webhook_id = $1 AND id < $2 AND id >= $3 AND id < $4 AND ($5 = '' OR status = $5)
     AND ($6 = '' OR type = $6) AND ($7 = '' OR conversation_id = $7) ORDER BY id DESC LIMIT $8";
-const ALL_BACK: &str = "SELECT id, type, conversation_id, status, log, due_at, event FROM delivery
+const ALL_BACK: &str = "SELECT id, type, conversation_id, status, log, due_at, event, node FROM delivery
     WHERE app_id = $9 AND webhook_id = $1 AND id > $2 AND id >= $3 AND id < $4 AND ($5 = '' OR status = $5)
     AND ($6 = '' OR type = $6) AND ($7 = '' OR conversation_id = $7) ORDER BY id LIMIT $8";
 // The index of what is settled has no app; the webhook was found to be the app's.
-const SETTLED: &str = "SELECT id, type, conversation_id, status, log, due_at, event FROM delivery
+const SETTLED: &str = "SELECT id, type, conversation_id, status, log, due_at, event, node FROM delivery
     WHERE webhook_id = $1 AND due_at IS NULL AND id < $2 AND id >= $3 AND id < $4 AND status = $5
     AND ($6 = '' OR type = $6) AND ($7 = '' OR conversation_id = $7) ORDER BY id DESC LIMIT $8";
-const SETTLED_BACK: &str = "SELECT id, type, conversation_id, status, log, due_at, event FROM delivery
+const SETTLED_BACK: &str = "SELECT id, type, conversation_id, status, log, due_at, event, node FROM delivery
     WHERE webhook_id = $1 AND due_at IS NULL AND id > $2 AND id >= $3 AND id < $4 AND status = $5
     AND ($6 = '' OR type = $6) AND ($7 = '' OR conversation_id = $7) ORDER BY id LIMIT $8";
 
@@ -173,7 +173,7 @@ fn is_settled(status: Option<DeliveryStatus>) -> bool {
 pub fn find(tx: &Tx<'_>, app: AppId, webhook: WebhookId, id: EventId) -> Result<DeliveryReply> {
     let (app, webhook) = (app.to_string(), webhook.to_string());
     let rows = tx.query(
-        "SELECT id, type, conversation_id, status, log, due_at, event FROM delivery
+        "SELECT id, type, conversation_id, status, log, due_at, event, node FROM delivery
          WHERE app_id = $1 AND webhook_id = $2 AND id = $3",
         args![&app, &webhook, id.text().as_str()],
     )?;
@@ -241,6 +241,8 @@ fn kept(row: &Row) -> Result<(Delivery, Value, Vec<Attempt<'static>>)> {
     let last_result = last.and_then(|last| {
         last.status.map(|status| status.to_string()).or_else(|| last.error.as_deref().map(str::to_owned))
     });
+    // While an attempt is under way, what is due is the end of its lease.
+    let due = if row.opt_text(7)?.is_none() { row.opt_int(5)? } else { None };
     let delivery = Delivery {
         id: row.parse(0)?,
         trigger: row.text(1)?.to_owned(),
@@ -249,7 +251,7 @@ fn kept(row: &Row) -> Result<(Delivery, Value, Vec<Attempt<'static>>)> {
         created_at: serde_json::from_value(event["createdAt"].clone())?,
         attempt_count: u32::try_from(attempts.len()).unwrap_or(u32::MAX),
         last_result,
-        next_attempt_at: row.opt_int(5)?.map(Timestamp),
+        next_attempt_at: due.map(Timestamp),
     };
     Ok((delivery, event, attempts))
 }

@@ -26,7 +26,8 @@ pub fn answer(state: State, method: &Method, path: &str, headers: &HeaderMap) ->
     }
     Some(match path {
         // Whoever opens the server's address in a browser wants to know what it is.
-        "/" if wants_page(headers) => to_docs(),
+        "/" if wants_page(headers) => to("docs"),
+        "/docs/" => to("../docs"),
         "/openapi.yaml" => respond(YAML, yaml::write(document(state))),
         "/postman_collection.json" => respond(JSON, collection(state, headers).to_string()),
         path if path == "/docs" || path.starts_with("/docs/") => {
@@ -42,10 +43,10 @@ fn wants_page(headers: &HeaderMap) -> bool {
 }
 
 /// Relative, so that it holds behind whatever path a proxy puts before it.
-fn to_docs() -> Response<Body> {
+fn to(place: &'static str) -> Response<Body> {
     let mut response = respond(TEXT, String::new());
     *response.status_mut() = StatusCode::FOUND;
-    response.headers_mut().insert(LOCATION, const { HeaderValue::from_static("docs") });
+    response.headers_mut().insert(LOCATION, HeaderValue::from_static(place));
     response
 }
 

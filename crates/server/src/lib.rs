@@ -35,6 +35,7 @@ mod error;
 mod events;
 mod explain;
 mod failures;
+mod first_key;
 mod form_responses;
 mod head;
 mod health;
@@ -85,7 +86,8 @@ mod webhook_signing;
 mod webhooks;
 
 pub use client_address::range as address_range;
+pub use first_key::FirstKey;
 pub use ipnet::IpNet as AddressRange;
 pub use limits::RateLimit;
-pub use serve::{FirstKey, Started, serve};
+pub use serve::{Started, serve};
 pub use settings::{S3, Settings, StartError};

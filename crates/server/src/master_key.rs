@@ -157,17 +157,8 @@ fn write(path: &Path, keys: &[Key]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Whether the database was there before, or this is its first server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Database {
-    /// It was made just now.
-    New,
-    /// It was there.
-    Known,
-}
-
 /// Opens the vault of a database. For a new one the key is made if its file is not there; a known one needs its own.
-pub async fn open_vault(store: &Store, source: Source) -> Result<(Vault, Database), StartError> {
+pub async fn open_vault(store: &Store, source: Source) -> Result<Vault, StartError> {
     let known = store.read(|tx| -> Result<bool> { Ok(wrapped(tx)?.is_some()) }).await?;
     if let Source::File(path) = &source
         && source.read()?.is_empty()
@@ -183,23 +174,15 @@ pub async fn open_vault(store: &Store, source: Source) -> Result<(Vault, Databas
     let vault = Arc::new(Vault::new(source.clone())?);
     let maker = Arc::clone(&vault);
     // Two nodes may meet a new database at once: one makes it, the other finds it made.
-    let database = store
-        .write(move |tx| {
-            if wrapped(tx)?.is_some() {
-                return Ok::<_, Error>(Database::Known);
-            }
-            maker.create(tx, "")?;
-            Ok(Database::New)
-        })
-        .await?;
+    store.write(move |tx| if wrapped(tx)?.is_some() { Ok::<_, Error>(()) } else { maker.create(tx, "") }).await?;
     let opener = Arc::clone(&vault);
     let opened = store.read(move |tx| -> Result<bool> { Ok(opener.opens(tx, "")) }).await?;
     if !opened {
         return Err(source.refused("it is not the one the database was made with"));
     }
     match Arc::into_inner(vault) {
-        Some(vault) => Ok((vault, database)),
-        None => Ok((Vault::new(source)?, database)),
+        Some(vault) => Ok(vault),
+        None => Vault::new(source),
     }
 }
 

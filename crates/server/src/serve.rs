@@ -1,7 +1,6 @@
 //! A server's life: opening what it keeps, answering, draining.
 
 use crate::{
-    admin::account_key,
     attachments::{self, Files},
     audit,
     auth::KeyCache,
@@ -10,11 +9,12 @@ use crate::{
     delivery::{self, Dispatcher, sweep},
     edge::Edge,
     failures::Failures,
+    first_key::{self, FirstKey},
     idempotency,
     key_uses::{self, KeyUses},
     key_watch,
     limits::Limits,
-    master_key::{Database, open_vault},
+    master_key::open_vault,
     metrics::Metrics,
     migrations,
     oauth::removal,
@@ -29,13 +29,11 @@ use crate::{
 };
 use heliograph_http::{Outbound, OutboundOptions, parse_target};
 use heliograph_store::Store;
-use heliograph_wire::key_life::KeyMode;
 use std::{
-    fs::{DirBuilder, OpenOptions},
-    io::Write,
+    fs::DirBuilder,
     net::SocketAddr,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    os::unix::fs::DirBuilderExt,
+    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -46,20 +44,10 @@ use tokio_util::sync::CancellationToken;
 pub struct Started {
     /// Where it answers.
     pub url: String,
-    /// The first credential, if this is the first start.
+    /// The first credential, if it was made just now.
     pub first_key: Option<FirstKey>,
     /// What an operator should know.
     pub notes: Vec<String>,
-}
-
-/// The first credential of a new database.
-pub struct FirstKey {
-    /// Its id.
-    pub id: String,
-    /// Its secret.
-    pub secret: String,
-    /// Where it was written down.
-    pub file: PathBuf,
 }
 
 /// Runs a server until `stop` is cancelled and it has drained. `started` is called once it answers. It is no generic
@@ -70,20 +58,18 @@ pub async fn serve(settings: Settings, stop: CancellationToken, started: fn(&Sta
     let failed = |error| StartError::Listen { address: settings.listen.clone(), error };
     let listener = TcpListener::bind(&settings.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
+    // What can be refused of the settings is, before anything is made by them.
+    let reach = reach(&settings, &open_files, address)?;
     create_folder(&settings.data)?;
+    let files = Files::new(Blobs::open(&settings)?);
     let (options, master_key) = (settings.store_options(true), settings.master_key_source());
     let opening = tokio::task::spawn_blocking(move || Store::open(&options, migrations::ALL));
     let store = opening.await.map_err(|error| StartError::Database(error.to_string()))??;
-    let (vault, database) = open_vault(&store, master_key).await?;
-    let vault = Arc::new(vault);
-    let first_key = match database {
-        Database::New => Some(first_key(&store, &vault, settings.key_mode, &settings.data).await?),
-        Database::Known => None,
-    };
+    let vault = Arc::new(open_vault(&store, master_key).await?);
+    let first_key = first_key::make(&store, &vault, settings.key_mode, &settings.data).await?;
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
-    let files = Files::new(Blobs::open(&settings)?);
-    let reach = reach(&settings, &open_files, address)?;
-    let (state, notes) = assemble(&settings, reach, store.clone(), vault, files, stop.clone());
+    let (state, mut notes) = assemble(&settings, reach, store.clone(), vault, files, stop.clone());
+    notes.extend(first_key::note(first_key.as_ref(), &settings.data));
     webhook_signing::complete(state).await?;
     Dispatcher::prepare(state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.
@@ -130,7 +116,13 @@ fn background(state: State, audit_time: Option<Duration>, stop: &CancellationTok
 
 fn check_public_url(settings: &Settings) -> Result<(), StartError> {
     let Some(url) = &settings.public_url else { return Ok(()) };
-    parse_target(url).map(drop).map_err(|rule| StartError::Setting(format!("the public URL {rule}")))
+    let refused = |rule| Err(StartError::Setting(format!("the public URL {rule}")));
+    match parse_target(url) {
+        // Paths are put behind it.
+        Ok(_) if url.contains(['?', '#']) => refused("should end with its host or a path"),
+        Ok(_) => Ok(()),
+        Err(rule) => refused(rule),
+    }
 }
 
 /// How the server reaches addresses that others name, and what an operator should know of that.
@@ -221,16 +213,4 @@ fn assemble(
 pub(crate) fn create_folder(path: &Path) -> Result<(), StartError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|error| StartError::File { path: path.to_owned(), error })
-}
-
-/// Makes the account key that a new database begins with, and writes it down for its owner alone.
-async fn first_key(store: &Store, vault: &Arc<Vault>, mode: KeyMode, data: &Path) -> Result<FirstKey, StartError> {
-    let vault = Arc::clone(vault);
-    let key = store.write(move |tx| account_key(tx, &vault, mode, None, "First key", &[])).await?;
-    let file = data.join("first-key.json");
-    let text = serde_json::json!({ "keyId": key.id, "secret": *key.secret }).to_string();
-    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&file);
-    let written = written.and_then(|mut opened| opened.write_all(text.as_bytes()).and_then(|()| opened.sync_all()));
-    written.map_err(|error| StartError::File { path: file.clone(), error })?;
-    Ok(FirstKey { id: key.id, secret: key.secret.to_string(), file })
 }

@@ -141,6 +141,12 @@ impl Settings {
         Options { url, exclusive, connections: self.postgres_connections }
     }
 
+    /// Where the database is, in words that hold no password.
+    pub(crate) fn database_place(&self) -> String {
+        let url = self.store_options(false).url;
+        url.strip_prefix("sqlite:").unwrap_or("the PostgreSQL URL that was given").to_owned()
+    }
+
     /// Where master keys come from.
     pub(crate) fn master_key_source(&self) -> Source {
         match (&self.master_key, &self.master_key_command) {
@@ -186,9 +192,12 @@ impl Settings {
     /// The file of the master key.
     fn master_key_path(&self) -> PathBuf {
         self.master_key_file.clone().unwrap_or_else(|| {
-            let mut name = self.data.file_name().unwrap_or("heliograph".as_ref()).to_owned();
+            // `.` and `..` have no name to put it beside.
+            let named = self.data.file_name().map(|_| self.data.clone());
+            let data = named.or_else(|| self.data.canonicalize().ok()).unwrap_or_else(|| self.data.clone());
+            let mut name = data.file_name().unwrap_or("heliograph".as_ref()).to_owned();
             name.push("-master.key");
-            self.data.with_file_name(name)
+            data.with_file_name(name)
         })
     }
 }
@@ -215,6 +224,9 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error("{0}")]
     Open(#[from] OpenError),
+    /// There is no database to work on.
+    #[error("there is no database at {0}")]
+    NoDatabase(String),
     /// The master key is not the one the database was made with, or not one at all.
     #[error("master key {}: {why}", path.display())]
     MasterKey {
@@ -243,6 +255,18 @@ impl From<Error> for StartError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_master_key_is_beside_the_data_folder() {
+        let path = |data: &str| Settings { data: data.into(), ..Settings::default() }.master_key_path();
+        assert_eq!(path("heliograph-data"), PathBuf::from("heliograph-data-master.key"));
+        assert_eq!(path("/srv/data/"), PathBuf::from("/srv/data-master.key"));
+        let here = PathBuf::from(".").canonicalize().unwrap();
+        for (data, folder) in [(".", here.as_path()), ("./", here.as_path()), ("..", here.parent().unwrap())] {
+            let name = format!("{}-master.key", folder.file_name().unwrap().to_str().unwrap());
+            assert_eq!(path(data), folder.with_file_name(name));
+        }
+    }
 
     #[test]
     fn a_proxy_with_a_credential_is_read_and_never_shown() {

@@ -51,6 +51,16 @@ pub struct Options {
     pub connections: usize,
 }
 
+impl Options {
+    fn is_postgres(&self) -> bool {
+        ["postgres://", "postgresql://"].iter().any(|scheme| self.url.starts_with(scheme))
+    }
+
+    fn unknown() -> OpenError {
+        OpenError::BadUrl("it should begin with sqlite: or postgres://".into())
+    }
+}
+
 /// A database, open. Clones share it.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
@@ -80,13 +90,22 @@ impl Store {
             let (writes, jobs) = Queue::new();
             let (pool, thread) = sqlite::start(path, options.exclusive, migrations, jobs, Arc::clone(&counters))?;
             (Engine::Sqlite, writes, Reads::Here(pool), vec![thread])
-        } else if ["postgres://", "postgresql://"].iter().any(|scheme| options.url.starts_with(scheme)) {
+        } else if options.is_postgres() {
             let (writes, reads) = postgres::start(options, migrations, &counters)?;
             (Engine::Postgres, writes, Reads::There(reads), Vec::new())
         } else {
-            return Err(OpenError::BadUrl("it should begin with sqlite: or postgres://".into()));
+            return Err(Options::unknown());
         };
         Ok(Self(Arc::new(Inner { engine, writes, reads, threads: Mutex::new(threads), counters })))
+    }
+
+    /// Whether there is such a database: `open` would make one where there is none. Makes nothing. Blocks.
+    pub fn exists(options: &Options) -> Result<bool, OpenError> {
+        match options.url.strip_prefix("sqlite:") {
+            Some(path) => Ok(sqlite::path(path)?.exists()),
+            None if options.is_postgres() => postgres::exists(options),
+            None => Err(Options::unknown()),
+        }
     }
 
     /// Which engine this is.

@@ -12,6 +12,7 @@ on_both_engines![
     a_changed_migration_is_refused,
     a_failing_migration_leaves_nothing_behind,
     later_migrations_are_added,
+    whether_it_is_there_is_asked_without_making_it,
 ];
 
 const SECOND: &[Migration] =
@@ -51,6 +52,17 @@ async fn a_failing_migration_leaves_nothing_behind(database: &Database) {
     assert!(matches!(refused, OpenError::Migration { version: 2, name: "broken", .. }), "{refused}");
     let store = database.open(SCHEMA).unwrap();
     assert!(store.read(|tx| tx.query("SELECT id FROM half", args![])).await.is_err());
+}
+
+async fn whether_it_is_there_is_asked_without_making_it(database: &Database) {
+    let options = Options { url: database.url.clone(), exclusive: false, connections: 2 };
+    for _ in 0..2 {
+        assert!(!Store::exists(&options).unwrap());
+    }
+    database.open(SCHEMA).unwrap().close();
+    assert!(Store::exists(&options).unwrap());
+    let unknown = Store::exists(&Options { url: "mysql://a".to_owned(), ..options }).err().unwrap();
+    assert!(matches!(unknown, OpenError::BadUrl(_)), "{unknown}");
 }
 
 async fn later_migrations_are_added(database: &Database) {

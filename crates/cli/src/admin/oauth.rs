@@ -8,6 +8,7 @@ use heliograph_server::{
 };
 use heliograph_wire::oauth_clients::NewOAuthClient;
 use serde_json::json;
+use std::net::SocketAddr;
 
 /// What can be done with OAuth clients.
 #[derive(Subcommand)]
@@ -56,7 +57,8 @@ pub struct LoginLink {
     /// Lets into this app alone. Default: into all.
     #[arg(long, value_name = "APPID")]
     app: Option<String>,
-    /// The address of the server as the browser knows it. Default: the server's public URL, or where it listens.
+    /// The address of the server as the browser knows it. Default: the server's public URL, or where it listens, if a
+    /// browser can go there.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     /// Prints JSON: {"url"}.
@@ -92,9 +94,36 @@ async fn create(settings: &Settings, new: Create) -> Outcome {
 
 /// Makes a link and prints it.
 pub async fn login_link(settings: &Settings, link: LoginLink) -> Outcome {
-    let token = create_login(settings, link.app.as_deref()).await?;
     let base = link.url.or_else(|| settings.public_url.clone());
-    let base = base.unwrap_or_else(|| format!("http://{}", settings.listen));
+    let base = base.or_else(|| reachable(&settings.listen).then(|| format!("http://{}", settings.listen)));
+    let base = base.ok_or("where the server listens is no address for a browser: name one with --url")?;
+    let token = create_login(settings, link.app.as_deref()).await?;
     let url = format!("{}/oauth/login?token={token}", base.trim_end_matches('/'));
     output::done(link.json, &json!({ "url": url }), &url)
+}
+
+/// Whether an address to listen on is one to go to as well: port 0 and all addresses together are not.
+fn reachable(listen: &str) -> bool {
+    let all = listen.parse().is_ok_and(|address: SocketAddr| address.ip().is_unspecified());
+    !all && !listen.ends_with(":0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reachable;
+
+    #[test]
+    fn a_link_leads_somewhere() {
+        for (listen, leads) in [
+            ("127.0.0.1:8080", true),
+            ("[::1]:8080", true),
+            ("localhost:8080", true),
+            ("0.0.0.0:8080", false),
+            ("[::]:8080", false),
+            ("127.0.0.1:0", false),
+            ("localhost:0", false),
+        ] {
+            assert_eq!(reachable(listen), leads, "{listen}");
+        }
+    }
 }

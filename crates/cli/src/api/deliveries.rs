@@ -18,13 +18,20 @@ use heliograph_client::{
     prelude::*,
     time::Timestamp,
 };
+use http::StatusCode;
 use serde_json::Value;
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Bound::{Excluded, Unbounded},
+    time::Duration,
+};
 
 /// How often `tail` looks.
 const LOOK: Duration = Duration::from_secs(1);
 /// How many of the latest deliveries `tail` looks at again.
 const LATEST: u32 = 100;
+/// How many of the older ones that something is still to become of it asks of, one by one, at each look.
+const OLDER: usize = 5;
 
 /// What can be done with deliveries.
 #[derive(Subcommand)]
@@ -141,6 +148,8 @@ const COLUMNS: &[(&str, &str)] = &[
     ("NEXT", "/nextAttemptAt"),
 ];
 const NONE: Nothing = Nothing {};
+/// Sorts before every delivery.
+const BEGINNING: EventId = EventId::new([0; 12]);
 
 impl Call for Verb {
     async fn call(self, client: &Client, json: bool) -> Outcome {
@@ -157,7 +166,7 @@ impl Call for Verb {
                 let answer: Value = client.send::<GetDelivery>(&of.one(delivery_id), &NONE, &NONE).await?.decode()?;
                 output::record(json, &answer, &answer)
             }
-            Self::Tail { of, which } => tail(client, json, &of, &which.filter()).await,
+            Self::Tail { of, which } => Tail::new(client, json, of, which.filter()).follow().await,
             Self::Replay { delivery_id: Some(id), of, .. } => {
                 let answer: Value = client.send::<ReplayDelivery>(&of.one(id), &NONE, &NONE).await?.decode()?;
                 output::record(json, &answer, &answer["delivery"])
@@ -171,62 +180,121 @@ impl Call for Verb {
     }
 }
 
-/// Prints each delivery anew whenever it looks different from before. A server that is away for a while is asked again.
-async fn tail(client: &Client, json: bool, of: &Of, filter: &DeliveryFilter) -> Outcome {
-    let mut shown: HashMap<EventId, String> = HashMap::new();
-    let mut newest = None;
-    loop {
-        match latest(client, of, filter, newest).await {
-            Ok(deliveries) => {
-                if newest.is_none() {
-                    eprintln!("Following the deliveries of {}. Stop with Ctrl-C.", of.webhook);
-                }
-                // Where nothing was yet, all that comes is new.
-                newest = deliveries.first().map(|first| first.id).max(newest).or(Some(EventId::new([0; 12])));
-                let mut seen = HashMap::with_capacity(deliveries.len());
-                for delivery in deliveries.into_iter().rev() {
-                    let line = if json { serde_json::to_string(&delivery)? } else { line(&delivery) };
-                    if shown.get(&delivery.id) != Some(&line) {
-                        output::print(&line)?;
-                    }
-                    seen.insert(delivery.id, line);
-                }
-                shown = seen;
-            }
-            Err(error) if connection::passes(&error) => eprintln!("heliograph: {error}; trying again"),
-            Err(error) => return Err(error.into()),
-        }
-        tokio::time::sleep(LOOK).await;
-    }
+/// What is followed, and what was shown of it.
+struct Tail<'c> {
+    client: &'c Client,
+    json: bool,
+    of: Of,
+    filter: DeliveryFilter,
+    /// The newest one that is known.
+    newest: Option<EventId>,
+    /// How each of the latest looked, and each that is not settled.
+    shown: HashMap<EventId, String>,
+    /// Those that something is still to become of.
+    unsettled: BTreeSet<EventId>,
+    /// Up to where those were asked of that are no longer among the latest.
+    asked: EventId,
 }
 
-/// The latest deliveries, and all that came after `newest`, however many. The latest first.
-async fn latest(
-    client: &Client,
-    of: &Of,
-    filter: &DeliveryFilter,
-    newest: Option<EventId>,
-) -> Result<Vec<Delivery>, Error> {
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let page = Page { after, before: None, size: Some(LATEST) };
-        let query = DeliveriesQuery { page: Some(page), filter: Some(filter.clone()) };
-        let list: DeliveryList = client.call::<ListDeliveries>(&of.path(), &query, &NONE).await?;
-        let known = list.deliveries.last().is_none_or(|last| newest.is_none_or(|newest| last.id <= newest));
-        found.extend(list.deliveries);
-        after = list.meta.after_cursor.filter(|_| list.meta.has_more && !known);
-        if after.is_none() {
-            return Ok(found);
+/// What one look has found.
+struct Found {
+    /// Those that were asked of one by one.
+    asked: Vec<EventId>,
+    /// How deliveries look, the oldest first.
+    deliveries: Vec<Delivery>,
+}
+
+impl<'c> Tail<'c> {
+    fn new(client: &'c Client, json: bool, of: Of, filter: DeliveryFilter) -> Self {
+        let (shown, unsettled) = (HashMap::new(), BTreeSet::new());
+        Self { client, json, of, filter, newest: None, shown, unsettled, asked: BEGINNING }
+    }
+
+    /// Prints each delivery anew whenever it looks different from before. A server that is away for a while is asked
+    /// again.
+    async fn follow(mut self) -> Outcome {
+        loop {
+            match self.look().await {
+                Ok(found) => {
+                    if self.newest.is_none() {
+                        output::say(&format!("Following the deliveries of {}. Stop with Ctrl-C.", self.of.webhook));
+                    }
+                    self.show(found)?;
+                }
+                Err(error) if connection::passes(&error) => output::complain(&format!("{error}; trying again")),
+                Err(error) => return Err(error.into()),
+            }
+            tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// The latest, and some of the others that are not settled.
+    async fn look(&self) -> Result<Found, Error> {
+        let mut latest = self.latest().await?;
+        latest.reverse();
+        let there: BTreeSet<EventId> = latest.iter().map(|delivery| delivery.id).collect();
+        let later = self.unsettled.range((Excluded(self.asked), Unbounded));
+        let turn = later.chain(self.unsettled.range(..=self.asked));
+        let asked: Vec<EventId> = turn.filter(|id| !there.contains(id)).take(OLDER).copied().collect();
+        let mut deliveries = Vec::with_capacity(asked.len() + latest.len());
+        for id in &asked {
+            match self.client.call::<GetDelivery>(&self.of.one(*id), &NONE, &NONE).await {
+                Ok(reply) => deliveries.push(reply.delivery),
+                // The log has lost it since.
+                Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        deliveries.extend(latest);
+        Ok(Found { asked, deliveries })
+    }
+
+    /// The latest deliveries, and all that came after the newest known, however many. The latest first.
+    async fn latest(&self) -> Result<Vec<Delivery>, Error> {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = Page { after, before: None, size: Some(LATEST) };
+            let query = DeliveriesQuery { page: Some(page), filter: Some(self.filter.clone()) };
+            let list: DeliveryList = self.client.call::<ListDeliveries>(&self.of.path(), &query, &NONE).await?;
+            let known = list.deliveries.last().is_none_or(|last| self.newest.is_none_or(|newest| last.id <= newest));
+            found.extend(list.deliveries);
+            after = list.meta.after_cursor.filter(|_| list.meta.has_more && !known);
+            if after.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn show(&mut self, found: Found) -> Outcome {
+        // Where nothing was yet, all that comes is new.
+        self.newest = found.deliveries.last().map(|last| last.id).max(self.newest).or(Some(BEGINNING));
+        self.asked = found.asked.last().copied().unwrap_or(self.asked);
+        self.unsettled.retain(|id| !found.asked.contains(id));
+        let mut there = BTreeSet::new();
+        for delivery in found.deliveries {
+            let line = if self.json { serde_json::to_string(&delivery)? } else { line(&delivery) };
+            let meant = self.filter.status.is_none_or(|status| status == delivery.status);
+            if meant && self.shown.get(&delivery.id) != Some(&line) {
+                output::stream(&line)?;
+            }
+            self.shown.insert(delivery.id, line);
+            there.insert(delivery.id);
+            match delivery.status {
+                DeliveryStatus::Pending | DeliveryStatus::Held => self.unsettled.insert(delivery.id),
+                _ => self.unsettled.remove(&delivery.id),
+            };
+        }
+        self.shown.retain(|id, _| there.contains(id) || self.unsettled.contains(id));
+        Ok(())
     }
 }
 
 fn line(delivery: &Delivery) -> String {
     let last = delivery.last_result.as_deref().unwrap_or("-");
     let next = delivery.next_attempt_at.map(|at| format!(", next {at}")).unwrap_or_default();
-    let (id, at, count) = (delivery.id, delivery.created_at, delivery.attempt_count);
+    let (id, at, attempts) = (delivery.id, delivery.created_at, output::count(delivery.attempt_count, "attempt"));
     output::printable(&format!(
-        "{at} {id} {} {} ({count} attempts, last {last}{next})",
+        "{at} {id} {} {} ({attempts}, last {last}{next})",
         delivery.trigger,
         delivery.status.name()
     ))

@@ -10,6 +10,8 @@ use serde_json::Value;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const NONE: Nothing = Nothing {};
+/// The last moment that can be written: the end of the year 9999.
+const LAST: i64 = 253_402_300_799_999;
 
 /// A key of any kind.
 #[derive(Args)]
@@ -97,7 +99,7 @@ impl Expire {
     pub async fn call(self, client: &Client, json: bool) -> Outcome {
         let end = match (self.at, self.within) {
             (Some(moment), _) => Patch::Set(moment),
-            (None, Some(Expiry(Some(time)))) => Patch::Set(after(time)),
+            (None, Some(Expiry(Some(time)))) => Patch::Set(after(time)?),
             (None, _) => Patch::Clear,
         };
         print(json, &self.key.update(client, KeyUpdate { expires_at: end, ..KeyUpdate::default() }).await?)
@@ -138,9 +140,10 @@ fn print(json: bool, answer: &Value) -> Outcome {
 }
 
 #[expect(clippy::disallowed_methods, reason = "what a person says of now is said by this machine's clock")]
-fn after(time: Duration) -> Timestamp {
+fn after(time: Duration) -> Result<Timestamp, &'static str> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(now.saturating_add(time).as_millis()).unwrap_or(i64::MAX))
+    let moment = i64::try_from(now.saturating_add(time).as_millis()).ok().filter(|moment| *moment <= LAST);
+    moment.map(Timestamp).ok_or("that is after the year 9999: say never")
 }
 
 fn key_id(text: &str) -> Result<String, String> {

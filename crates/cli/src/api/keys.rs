@@ -185,7 +185,7 @@ fn report(json: bool, outcome: Result<Answer, Error>) -> Outcome {
         }
         Err(error) => {
             if let Some(refusal) = error.api() {
-                eprintln!("{}", refused(refusal));
+                output::say(&refused(refusal));
             }
             Err(error.into())
         }

@@ -3,7 +3,7 @@
 
 use super::{
     Resolved,
-    values::{Days, LogFormat, Range, Seconds},
+    values::{Days, LogFormat, Origin, PerCall, Range, Seconds},
 };
 use clap::{Args, builder::BoolishValueParser};
 use heliograph_server::{RateLimit, S3, Settings};
@@ -52,10 +52,10 @@ pub struct Layer {
     /// An origin whose pages may call the server from a browser. May be given several times, or several separated by
     /// commas. Default: none. [env: HELIOGRAPH_CORS_ORIGIN]
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
-    pub(super) cors_origin: Option<Vec<String>>,
+    pub(super) cors_origin: Option<Vec<Origin>>,
     /// Whoever reads /metrics must show this as a Bearer token. Default: nothing is asked. Better given by the
     /// environment than as a flag, which others on the machine can see. [env: HELIOGRAPH_METRICS_TOKEN]
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     pub(super) metrics_token: Option<String>,
     /// Where uploaded files are kept: a folder, or s3://BUCKET/PREFIX for a bucket of an S3-compatible storage. Default:
     /// attachments in the data folder. [env: HELIOGRAPH_ATTACHMENTS]
@@ -73,7 +73,7 @@ pub struct Layer {
     pub(super) s3_access_key_id: Option<String>,
     /// Its secret. Better given by the environment or the file than as a flag, which others on the machine can see.
     /// [env: HELIOGRAPH_S3_SECRET_ACCESS_KEY]
-    #[arg(long, value_name = "SECRET")]
+    #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
     pub(super) s3_secret_access_key: Option<String>,
     /// The pauses between the attempts to deliver a webhook, in seconds; decimals are allowed. Default: 15,60,240,480.
     /// [env: HELIOGRAPH_WEBHOOK_RETRY_GAPS]
@@ -84,10 +84,10 @@ pub struct Layer {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new())]
     pub(super) webhook_order: Option<bool>,
-    /// How many events one call of a webhook carries at most, when several wait. A webhook may be told otherwise by the
-    /// API. Default: 1. [env: HELIOGRAPH_WEBHOOK_EVENTS_PER_CALL]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(super) webhook_events_per_call: Option<u32>,
+    /// How many events one call of a webhook carries at most, when several wait: 1 to 100. A webhook may be told otherwise
+    /// by the API. Default: 1. [env: HELIOGRAPH_WEBHOOK_EVENTS_PER_CALL]
+    #[arg(long, value_name = "COUNT")]
+    pub(super) webhook_events_per_call: Option<PerCall>,
     /// For how many hours the log keeps what became of deliveries; 0 keeps nothing. Default: 72.
     /// [env: HELIOGRAPH_WEBHOOK_LOG_HOURS]
     #[arg(long, value_name = "HOURS")]
@@ -193,7 +193,7 @@ impl Layer {
             public_url: self.public_url.or(default.public_url),
             allow_private_targets: self.allow_private_targets,
             outbound_proxy: self.outbound_proxy.or(default.outbound_proxy),
-            cors_origins: self.cors_origin.unwrap_or(default.cors_origins),
+            cors_origins: self.cors_origin.unwrap_or_default().into_iter().map(|Origin(origin)| origin).collect(),
             metrics_token: self.metrics_token.or(default.metrics_token),
             attachments: self.attachments.or(default.attachments),
             s3: S3 {
@@ -206,8 +206,7 @@ impl Layer {
             webhook_order: self.webhook_order.unwrap_or(default.webhook_order),
             webhook_events_per_call: self
                 .webhook_events_per_call
-                .unwrap_or(default.webhook_events_per_call)
-                .clamp(1, 100),
+                .map_or(default.webhook_events_per_call, |PerCall(count)| count),
             webhook_log_time: self.webhook_log_hours.map_or(default.webhook_log_time, hours),
             webhook_log_size: self.webhook_log_size.map_or(default.webhook_log_size, |size| size as usize),
             webhook_pause_after: self.webhook_pause_days.map(|Days(time)| time),

@@ -13,15 +13,22 @@ pub use values::LogFormat;
 use clap::{Args, Command};
 use heliograph_server::Settings;
 use serde::de::DeserializeOwned;
-use std::path::{Path, PathBuf};
+use std::{
+    env::VarError,
+    path::{Path, PathBuf},
+};
 
 /// Looks a variable of the environment up. Tests bring their own.
-pub type Lookup<'l> = &'l dyn Fn(&str) -> Option<String>;
+pub type Lookup<'l> = &'l dyn Fn(&str) -> Result<Option<String>, String>;
 
 /// The variable of this name. An empty one counts as unset, as compose files have it.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+pub fn environment(name: &str) -> Result<Option<String>, String> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(format!("in the environment: {name} holds what is no UTF-8")),
+    }
 }
 
 /// What `serve` may be told.
@@ -79,7 +86,7 @@ impl ServeFlags {
     /// Puts the sources over each other.
     pub fn resolve(self, environment: Lookup) -> Result<Resolved, String> {
         // Never a flag: others on the machine would see it.
-        let master_key = environment("HELIOGRAPH_MASTER_KEY");
+        let master_key = environment("HELIOGRAPH_MASTER_KEY")?;
         let environment: Self = from_environment(environment)?;
         let file = self.config.or(environment.config);
         let file = file.map(|path| read_toml::<Layer>(&path)).transpose()?.unwrap_or_default();
@@ -92,11 +99,10 @@ impl ServeFlags {
 /// Reads flags from the environment: `--public-url` is `HELIOGRAPH_PUBLIC_URL`, and its value is read as the flag's is.
 pub fn from_environment<A: Args>(lookup: Lookup) -> Result<A, String> {
     let command = A::augment_args(Command::new("environment").no_binary_name(true).disable_help_flag(true));
-    let given: Vec<String> = command
-        .get_arguments()
-        .filter_map(|argument| argument.get_long())
-        .filter_map(|long| Some(format!("--{long}={}", lookup(&variable(long))?)))
-        .collect();
+    let mut given = Vec::new();
+    for long in command.get_arguments().filter_map(|argument| argument.get_long()) {
+        given.extend(lookup(&variable(long))?.map(|value| format!("--{long}={value}")));
+    }
     let parsed = command.try_get_matches_from(given).and_then(|matches| A::from_arg_matches(&matches));
     parsed.map_err(|error| {
         let text = error.to_string();

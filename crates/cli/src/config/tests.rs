@@ -19,8 +19,8 @@ fn resolve(line: &str, environment: &[(&str, &str)], file: Option<&str>) -> Resu
         line.push(format!("--config={}", path.display()));
     }
     let flags = Line::try_parse_from(line).map_err(|error| error.to_string())?.flags;
-    let resolved =
-        flags.resolve(&|name| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()));
+    let resolved = flags
+        .resolve(&|name| Ok(environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())));
     if file.is_some() {
         std::fs::remove_file(path).expect("a file");
     }
@@ -84,6 +84,30 @@ fn a_rate_limit_is_read_from_every_source() {
         assert_eq!(texts, [Some("50/s".to_owned()), Some("9000/h".to_owned())]);
     }
     assert!(resolve("--rate-limit-key often", &[], None).is_err());
+}
+
+#[test]
+fn what_cannot_work_is_refused_in_every_source() {
+    fn refused(line: &str, environment: &[(&str, &str)], file: Option<&str>, why: &str) {
+        let said = resolve(line, environment, file).err().unwrap_or_default();
+        assert!(said.contains(why), "{said}");
+    }
+    let calls = "1 to 100";
+    for text in ["0", "101"] {
+        refused(&format!("--webhook-events-per-call {text}"), &[], None, calls);
+        refused("", &[("HELIOGRAPH_WEBHOOK_EVENTS_PER_CALL", text)], None, calls);
+        refused("", &[], Some(&format!("webhook-events-per-call = {text}")), calls);
+    }
+    for text in ["https://a/b", "https://a/", "a.example", "https://", "https://a?b", "https://me@a"] {
+        refused(&format!("--cors-origin {text}"), &[], None, "no origin");
+        refused("", &[("HELIOGRAPH_CORS_ORIGIN", text)], None, "no origin");
+        refused("", &[], Some(&format!("cors-origin = ['{text}']")), "no origin");
+    }
+    let origins = resolve("", &[("HELIOGRAPH_CORS_ORIGIN", "*, https://A.example:8443 ,null")], None);
+    assert_eq!(origins.expect("settings").settings.cors_origins, ["*", "https://a.example:8443", "null"]);
+    let unset = Line::try_parse_from(["serve"]).expect("flags").flags;
+    let unreadable = unset.resolve(&|name| Err(format!("{name} is odd"))).err().unwrap_or_default();
+    assert!(unreadable.contains("is odd"), "{unreadable}");
 }
 
 #[test]

@@ -38,6 +38,55 @@ impl FromStr for Seconds {
     }
 }
 
+/// An origin of pages as browsers write it, or `*` for any.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Origin(pub String);
+
+impl FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let origin = text.trim().to_ascii_lowercase();
+        let host = origin.split_once("://").map_or("", |(_, host)| host);
+        let known = ["*", "null"].contains(&origin.as_str());
+        if known || !(host.is_empty() || host.contains(['/', '?', '#', '@', ' '])) {
+            return Ok(Self(origin));
+        }
+        Err(format!("'{text}' is no origin such as https://a.example:8443, without a path, nor *"))
+    }
+}
+
+impl TryFrom<String> for Origin {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// How many events one call may carry.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct PerCall(pub u32);
+
+impl TryFrom<u32> for PerCall {
+    type Error = &'static str;
+
+    fn try_from(count: u32) -> Result<Self, Self::Error> {
+        if (1..=100).contains(&count) { Ok(Self(count)) } else { Err("should be a number from 1 to 100") }
+    }
+}
+
+impl FromStr for PerCall {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // What is no number is refused as what is a wrong one.
+        text.trim().parse::<u32>().unwrap_or_default().try_into()
+    }
+}
+
 /// A range of addresses, or a single one.
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "String")]

@@ -34,6 +34,8 @@ fn request(request: &Request) -> Option<String> {
         code.inside(|code| fields(code, &crate::answer::fields(answer), None));
     }
     code.add("fi\nrm -f \"$headers\" \"$answer\"");
+    // No `exit`: the lines may have been pasted into somebody's shell.
+    code.add("# Fails if there was no answer (000), or a refusal.\n[ \"$status\" -ge 100 ] && [ \"$status\" -lt 400 ]");
     Some(code.finish())
 }
 

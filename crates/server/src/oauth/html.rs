@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 
 const STYLE: &str = "\
-body{font:16px/1.5 system-ui,sans-serif;color:#1c2430;background:#f4f5f7;margin:0}\
+:root{color-scheme:light dark}\
+body{font:16px/1.5 system-ui,sans-serif;color:#1c2430;background:#f4f5f7;margin:0;overflow-wrap:anywhere}\
 main{max-width:26rem;margin:8vh auto;padding:2rem;background:#fff;border-radius:12px;box-shadow:0 1px 4px #0002}\
 h1{font-size:1.3rem;margin:0 0 1rem}label{display:block;margin:.6rem 0}\
 input[type=text],input[type=password]{display:block;width:100%;box-sizing:border-box;padding:.5rem;font:inherit;\
@@ -110,8 +111,12 @@ fn apps(choice: &Choice) -> Markup {
         Choice::Any => html! { label { "Id of the app" input type="text" name="app" required; } },
         Choice::Of(apps) if apps.is_empty() => html! { p.wrong { "There is no app yet that it could be let into." } },
         Choice::Of(apps) => html! {
+            // Names need not differ.
             @for (id, name) in apps {
-                label { input type="radio" name="app" value=(id) required checked[apps.len() == 1]; " " (name) }
+                label {
+                    input type="radio" name="app" value=(id) required checked[apps.len() == 1];
+                    " " (name) " " span.small { (id) }
+                }
             }
         },
     }

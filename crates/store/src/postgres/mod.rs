@@ -22,6 +22,15 @@ use worker::Shared;
 /// One connection in so many may write. One does, unless it is long with what it has.
 const WRITERS_SHARE: usize = 4;
 
+/// Whether a schema of ours is there: who knows no migration finds a newer one then, and makes none.
+pub(crate) fn exists(options: &Options) -> Result<bool, OpenError> {
+    match migrate::run(&connect::Target::new(&options.url)?, &[]) {
+        Ok(()) => Ok(false),
+        Err(OpenError::Newer { .. }) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 /// Brings the schema up to date. The queues of writes and of reads, with a thread for each; more come when needed.
 pub(crate) fn start(
     options: &Options,
