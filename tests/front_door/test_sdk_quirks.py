@@ -273,8 +273,9 @@ def test_a_custom_integration_has_one_webhook_which_is_updated(app):
 
 def test_conversations_are_listed_of_one_user(app):
     """There is no list of all conversations; the refusal says what is wanted."""
+    app.api.get(f"{app.path}/conversations").refused(400, "bad_request", "should have required property 'filter'")
     title = "filter should have exactly one of userId and userExternalId"
-    app.api.get(f"{app.path}/conversations").refused(400, "bad_request", title)
+    app.api.get(f"{app.path}/conversations?filter[of]=all").refused(400, "bad_request", title)
 
 
 def test_a_user_who_exists_is_fetched_by_external_id(app):
