@@ -170,6 +170,9 @@ def test_list_filter(app):
     assert listed("") == list(ids.values())
     assert listed("filter[types]=custom,web") == [ids["custom"], ids["web"]]
     assert listed("filter%5Btypes%5D=custom%2Cweb") == [ids["custom"], ids["web"]]
+    for spelling in ("filter[types][]=custom&filter[types][]=web", "filter[types]=custom&filter[types]=web",
+                     "filter%5Btypes%5D%5B%5D=custom,web"):
+        assert listed(spelling) == [ids["custom"], ids["web"]], spelling
     assert listed('filter={"types":"telegram"}') == [ids["telegram"]]
     assert listed("filter[types]=viber") == []
     # Types are compared letter by letter, on both stores.
