@@ -122,12 +122,17 @@ impl Error {
     pub fn problems(&self) -> Problems {
         let (status, code) = self.status();
         let titles = match self {
-            Self::Invalid(titles) => titles.clone(),
+            // Two defects may have one sentence.
+            Self::Invalid(titles) => unique(titles),
             _ if status.is_server_error() => vec!["Something went wrong on our side".to_owned()],
             _ => vec![self.to_string()],
         };
         Problems { errors: titles.into_iter().map(|title| Problem { code: code.to_owned(), title }).collect() }
     }
+}
+
+fn unique(titles: &[String]) -> Vec<String> {
+    titles.iter().enumerate().filter(|(at, title)| !titles[..*at].contains(title)).map(|(_, title)| title.clone()).collect()
 }
 
 impl From<Missing> for Error {
