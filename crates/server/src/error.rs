@@ -132,7 +132,12 @@ impl Error {
 }
 
 fn unique(titles: &[String]) -> Vec<String> {
-    titles.iter().enumerate().filter(|(at, title)| !titles[..*at].contains(title)).map(|(_, title)| title.clone()).collect()
+    titles
+        .iter()
+        .enumerate()
+        .filter(|(at, title)| !titles[..*at].contains(title))
+        .map(|(_, title)| title.clone())
+        .collect()
 }
 
 impl From<Missing> for Error {

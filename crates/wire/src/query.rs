@@ -87,7 +87,11 @@ mod tests {
         assert_eq!(read("page=%7B%22after%22%3A%22a%22%2C%22size%22%3A%2210%22%7D"), meant);
         assert_eq!(read("filter[identities.email]=a%2Bb%40c"), json!({ "filter": { "identities.email": "a+b@c" } }));
         assert_eq!(read("page[size]=1&page[size]=2&page[after][]=a"), json!({ "page": { "size": "2", "after": "a" } }));
-        for types in ["[types]=a,b&filter[types]=c", "[types][]=a&filter[types][]=b&filter[types][]=c", "%5Btypes%5D%5B%5D=a,b,c"] {
+        for types in [
+            "[types]=a,b&filter[types]=c",
+            "[types][]=a&filter[types][]=b&filter[types][]=c",
+            "%5Btypes%5D%5B%5D=a,b,c",
+        ] {
             assert_eq!(read(&format!("filter{types}")), json!({ "filter": { "types": "a,b,c" } }));
         }
         assert_eq!(read("state=%7B%22a%22%3A1%7D"), json!({ "state": "{\"a\":1}" }));

@@ -59,7 +59,9 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let read = Self(text.parse::<Instant>()?.as_millisecond());
         // What could not be answered in the contract's form is not taken in.
-        read.text().map(|_| read).ok_or_else(|| jiff::Error::from_args(format_args!("the year should have four digits")))
+        read.text()
+            .map(|_| read)
+            .ok_or_else(|| jiff::Error::from_args(format_args!("the year should have four digits")))
     }
 }
 impl Serialize for Timestamp {
@@ -106,7 +108,9 @@ mod tests {
     fn years_have_four_digits() {
         assert_eq!("0000-01-01T00:00:00Z".parse().ok(), Some(Timestamp(FIRST)));
         assert_eq!("9999-12-30T22:00:00.999Z".parse().ok(), Some(Timestamp(LAST)));
-        for text in ["-000001-12-31T00:00:00Z", "-009999-01-02T01:59:59Z", "9999-12-31T23:00:00Z", "+010000-01-01T00:00:00Z"] {
+        for text in
+            ["-000001-12-31T00:00:00Z", "-009999-01-02T01:59:59Z", "9999-12-31T23:00:00Z", "+010000-01-01T00:00:00Z"]
+        {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
         for ms in [i64::MIN, i64::MIN + 1, FIRST - 1, LAST + 1, i64::MAX] {
