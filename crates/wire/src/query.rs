@@ -12,7 +12,8 @@ const OBJECTS: [&str; 2] = ["page", "filter"];
 /// Parameters that hold a list in one text, separated by commas: some clients name them once for each element.
 const LISTS: [(&str, &str); 1] = [("filter", "types")];
 
-/// Reads a query. Later values of the same name win, save in a list; brackets with nothing in them say nothing; a name with unreadable brackets is an ordinary name.
+/// Reads a query. Later values of the same name win, save in a list; brackets with nothing in them say nothing; a name with
+/// unreadable brackets is an ordinary name.
 pub fn read(query: &str) -> Value {
     let mut root = Map::new();
     for (name, value) in query.split('&').filter(|pair| !pair.is_empty()).map(pair) {
