@@ -9,6 +9,7 @@ from test_attachments import MEGABYTE, fetch, files, png, send, upload
     ("a.csv", b"a,b\n1,2\n", "text/csv"), ("a.pdf", b"%PDF-1.7\n", "application/pdf"),
     ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"), ("a.yaml", b"a: 1\n", "application/yaml"),
     ("a.gif", b"GIF89a" + b"\0" * 20, "image/gif"), ("a.mp3", b"ID3\x04" + b"\0" * 20, "audio/mpeg"),
+    ("a.csv", b"BMI,age\n22,40\n", "text/csv"), ("a.txt", b"ID3 tags", "text/plain"), ("a.log", b"MZ is a country", "text/plain"),
     ("a.mp4", b"\0\0\0\x18ftypisom" + b"\0" * 20, "video/mp4"), ("a.zip", b"PK\x03\x04" + b"\0" * 40, "application/zip"),
 ])
 def test_types(app, name, content, mime):
@@ -69,6 +70,8 @@ def test_every_extension_of_the_list(app):
     ("a.png", b"just words", "File rejected. File type could not be retrieved"),
     ("a.png", b"MZ\x90\0" + b"\0" * 60, "File rejected. File type not allowed"),
     ("a.txt", b"<!DOCTYPE html><script>alert(1)</script>", "File rejected. File type not allowed"),
+    ("a.txt", b"MZ\x90\0" + b"\0" * 60, "File rejected. File type not allowed"),
+    ("a.txt", b"#!/bin/sh\nrm -r /\n", "File rejected. File type not allowed"),
     ("big.exe", b"MZ" + b"\0" * (5 * MEGABYTE), "File rejected. File extension not allowed"),
 ])
 def test_refused_types(app, server, name, content, title):

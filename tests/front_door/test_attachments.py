@@ -237,6 +237,25 @@ def test_bad_requests(app, server):
     assert files(server) == before
 
 
+def test_what_a_form_holds_beside_the_file(app, server):
+    """The head of a part has a bound: it is held in memory until it is complete. What else a form brings has none."""
+    before = files(server)
+    head = b'Content-Disposition: form-data; name="source"; filename="a.png"'
+    kind = {"Content-Type": "multipart/form-data; boundary=edge"}
+
+    def sent(more, beside=b"x"):
+        other = b'--edge\r\nContent-Disposition: form-data; name="other"\r\n\r\n' + beside
+        body = other + b"\r\n--edge\r\n" + head + more + b"\r\n\r\n" + png() + b"\r\n--edge--\r\n"
+        return app.api.post(f"{app.path}/attachments?access=public", data=body, headers=kind)
+
+    for size in (2 * MEGABYTE, 20 * MEGABYTE):
+        answer = sent(b"\r\nX-Long: " + b"x" * size).refused(400, "bad_request", "Bad request")
+        assert "the head of a part is too long" in answer.titles
+    assert files(server) == before
+    sent(b"\r\nX-Long: " + b"x" * 1000).ok(201)
+    sent(b"", beside=b"x" * 20 * MEGABYTE).ok(201)
+
+
 def test_the_conversation_must_be_there(app, other):
     for conversation in (MISSING, "nonsense", other.personal()["id"]):
         answer = send(app, png(), query=f"access=public&for=message&conversationId={conversation}")

@@ -1,5 +1,6 @@
 """What bad input gets: the error form, the right status, nothing changed, the connection kept; never a 5xx."""
 
+import gzip
 import json
 from urllib.parse import quote
 
@@ -86,6 +87,16 @@ def test_wrong_content_type(account, kind):
     answer.refused(answer.status)
 
 
+def test_compressed_bodies(account):
+    """Nobody said that they could be: the refusal names what is wrong, not the bytes of it."""
+    body = b'{"displayName": "x"}'
+    title = "Content-Encoding should be identity"
+    for coding in ("gzip", "br", "gzip, identity"):
+        answer = account.post("/v2/apps", data=gzip.compress(body), headers={**JSON, "Content-Encoding": coding})
+        answer.refused(415, "unsupported_media_type", title)
+    account.post("/v2/apps", data=body, headers={**JSON, "Content-Encoding": "identity"}).ok(201)
+
+
 @pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8", "APPLICATION/JSON;charset=UTF-8"])
 def test_right_content_types(account, kind):
     account.post("/v2/apps", data=b'{"displayName": "x"}', headers={"Content-Type": kind}).ok(201)
@@ -131,6 +142,49 @@ UNKNOWN = {
 def test_unknown_ids(app, rest):
     base = app.path if rest else f"/v2/apps/{MISSING}"
     app.account.get(base + rest.format(id=MISSING)).refused(404, *UNKNOWN[rest])
+
+
+def test_integers_however_they_are_written(app):
+    conversation = app.personal()
+
+    def buy(amount):
+        body = '{"author":{"type":"business"},"content":{"type":"text","actions":[{"type":"buy","text":"Buy","amount":%s}]}}'
+        return app.api.post(f"{app.conversation_path(conversation)}/messages", data=body % amount, headers=JSON)
+
+    for written, kept in [("1e16", 10 ** 16), ("9007199254740993", 2 ** 53 + 1), ("-5.0", -5), (str(2 ** 63 - 1), 2 ** 63 - 1)]:
+        [message] = buy(written).ok(201)["messages"]
+        assert message["content"]["actions"][0]["amount"] == kept, written
+    for written, sentence in [(str(2 ** 63), f"<= {2 ** 63 - 1}"), ("1e300", f"<= {2 ** 63 - 1}"), ("-1e19", f">= -{2 ** 63}")]:
+        buy(written).refused(400, "bad_request", f"content.actions[0].amount should be {sentence}")
+    hook = app.custom().webhook["id"]
+    path = f"{app.path}/webhooks/{hook}".replace("/v2/", "/heliograph/v1/")
+    app.api.patch(path, {"eventsPerCall": 5 * 10 ** 9}).refused(400, "bad_request", "eventsPerCall should be <= 100")
+
+
+def test_null_characters(app):
+    """In texts and in names, also where anything may stand."""
+    def refused(place, **body):
+        app.api.post(f"{app.path}/users", body).refused(400, "bad_request", f"{place}should NOT contain the character U+0000")
+
+    refused("externalId ", externalId="a\0")
+    refused("metadata ", metadata={"a\0": 1})
+    refused("profile ", profile={"\0": "x"})
+    refused("beside.of[1].it ", beside={"of": [1, {"it": "\0"}]})
+    conversation = app.group()
+    template = {"author": {"type": "business"}, "schema": "whatsapp", "content": {"type": "template", "template": {"a": [{"\0": 1}]}}}
+    title = "content.template.a[0] should NOT contain the character U+0000"
+    app.api.post(f"{app.conversation_path(conversation)}/messages", template).refused(400, "bad_request", title)
+    assert app.messages(conversation)["messages"] == []
+
+
+def test_paths_that_are_not_utf8(app):
+    """They name nobody, not even who is called by the character that stands for what cannot be read."""
+    strange = app.user(externalId="\ufffd")
+    assert app.api.get(f"{app.path}/users/%EF%BF%BD").ok(200)["user"] == strange
+    with Wire(app.server) as wire:
+        for name in ("%FF", "%C3%28", "%ED%A0%80"):
+            reply = wire.request("GET", f"{app.path}/users/{name}", {"Authorization": basic(app.key)})
+            assert (reply.status, reply.json()["errors"][0]["code"]) == (404, "user_not_found"), name
 
 
 # Anything may stand in the place of an id.

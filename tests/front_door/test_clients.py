@@ -347,7 +347,9 @@ def test_pages(app, user, conversation):
     assert [one["id"] for one in first["clients"]] == made[:2] and first["meta"]["hasMore"] is True
     rest = app.api.get(first["links"]["next"].removeprefix(app.server.url)).ok(200)
     assert [one["id"] for one in rest["clients"]] == made[2:] and rest["meta"]["hasMore"] is False
-    app.api.get(f"{clients_path(app, user)}?page[size]=0").refused(400, "bad_request", "Invalid page query parameters")
+    for page in ("page[size]=0", "page[size]=0&page[after]=x"):
+        answer = app.api.get(f"{clients_path(app, user)}?{page}").refused(400, "bad_request")
+        assert answer.titles == ["Invalid page query parameters"], "one sentence, once"
 
 
 def test_brands(app):

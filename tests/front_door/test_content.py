@@ -214,6 +214,7 @@ BIG = {"k": "x" * 4097}
     ({"type": "location", "coordinates": {"lat": 1}}, "content.coordinates should have required property 'long'"),
     ({"type": "form", "fields": []}, "content.fields should NOT have fewer than 1 items"),
     ({"type": "form", "fields": [NAME, NAME]}, "content.fields[1].name should be unique in the form"),
+    ({"type": "form", "fields": [{**NAME, "minSize": 129}]}, "content.fields[0].minSize should NOT be greater than maxSize"),
     ({"type": "form", "fields": [{**NAME, "minSize": 9, "maxSize": 3}]}, "content.fields[0].minSize should NOT be greater than maxSize"),
     ({"type": "form", "fields": [{**NAME, "maxSize": 257}]}, "content.fields[0].maxSize should be <= 256"),
     ({"type": "form", "fields": [{**NAME, "type": "select"}]}, "content.fields[0] should have required property 'options'"),

@@ -47,7 +47,7 @@ CONTENTS = [
     ("text of a field", lambda n: field(text="x" * n), 256, "content.fields[0].text"),
     ("email of a field", lambda n: field("email", email="x" * n), 128, "content.fields[0].email"),
     ("maxSize", lambda n: field(maxSize=n), 256, "content.fields[0].maxSize"),
-    ("minSize", lambda n: field(minSize=n), 256, "content.fields[0].minSize"),
+    ("minSize", lambda n: field(minSize=n, maxSize=256), 256, "content.fields[0].minSize"),
     ("name of an option", lambda n: field("select", options=[{"name": "x" * n, "label": "N"}]), 128, "content.fields[0].options[0].name"),
     ("label of an option", lambda n: field("select", options=[{"name": "n", "label": "x" * n}]), 128, "content.fields[0].options[0].label"),
 ]

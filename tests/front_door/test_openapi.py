@@ -59,6 +59,20 @@ def test_every_reference_leads_somewhere(document):
             assert resolve(document, node), node["$ref"]
 
 
+def test_a_body_is_required_where_none_would_be_refused(document, app):
+    conversation = app.group()
+    for method, path, operation in operations(document):
+        name = operation["operationId"]
+        if name in ("JoinConversation", "LeaveConversation", "PostConversionEvents"):
+            assert operation["requestBody"]["required"] is True, name
+            where = path.format(appId=app.id, conversationId=conversation["id"])
+            assert app.api.send(method.upper(), where).status == 400, name
+        elif name in ("ReleaseControl", "AcceptControl", "UpdateApp"):
+            assert operation["requestBody"]["required"] is False, name
+        elif name == "ListConversations":
+            assert [one["name"] for one in operation["parameters"] if one["in"] == "query" and one.get("required")] == ["filter"]
+
+
 def test_every_schema_is_valid(document):
     schemas = list(document["components"]["schemas"].values())
     for _, _, operation in operations(document):

@@ -190,6 +190,33 @@ def test_release_until_the_user_does_something(app, board):
         where=lambda event: event["payload"]["message"]["content"]["text"] == "One more question")
 
 
+@pytest.mark.parametrize("to", ["bot", "desk"])
+def test_an_offer_ends_when_its_part_gets_control(app, board, to):
+    """The default gets control when the user writes: what was offered to it is no offer any more."""
+    user = app.user()
+    conversation = app.personal(user)
+    board.do("release", conversation).ok(200)
+    board.do("offer", conversation, to).ok(200)
+    assert board.state(conversation) == (None, to)
+    app.say(conversation, "Anybody?", user)
+    assert board.state(conversation) == ("bot", None if to == "bot" else "desk")
+
+
+def test_a_failure_is_told_once_however_often_its_name_is_used(app, board):
+    conversation = app.personal()
+
+    def asked():
+        body, path = {"switchboardIntegration": "nobody"}, f"{app.conversation_path(conversation)}/passControl"
+        answer = app.api.post(path, body, headers={"Idempotency-Key": conversation["id"]})
+        return answer.refused(400).headers.get("idempotent-replayed")
+
+    assert [asked(), asked()] == [None, "true"]
+    board.bot.hears("switchboard:passControl:failure", conversation)
+    board.do("pass", conversation, "desk").ok(200)
+    board.bot.hears("switchboard:passControl", conversation)
+    assert board.bot.heard(conversation).count("switchboard:passControl:failure") == 1, "events of one keep their order"
+
+
 def test_release_without_a_body(app, board):
     conversation = app.personal()
     path = f"{app.conversation_path(conversation)}/releaseControl"

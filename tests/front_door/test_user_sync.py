@@ -125,6 +125,30 @@ def test_merge(app, target, what):
     assert set(payload) == {"mergedUsers", "reason"}
 
 
+@pytest.mark.parametrize("has", ["nobody", "survivor", "somebody"])
+def test_merge_across_brands(app, target, has):
+    """External ids and addresses are one user's in each brand: what is not free in the survivor's brand ends."""
+    address, external_id = "both@example.org", unique("e")
+    gone = app.api.post(f"{app.path}/users", {"zendeskId": unique("z"), "externalId": external_id, "brandId": "a"})
+    gone = sync(app, gone.ok(201)["user"], email=address).ok(200)["user"]
+    stays = app.api.post(f"{app.path}/users", {"zendeskId": unique("z"), "brandId": "b"}).ok(201)["user"]
+    somebody = in_zendesk(app, brandId="b", externalId=external_id if has == "somebody" else unique("e"))
+    if has != "nobody":
+        sync(app, stays if has == "survivor" else somebody, email=address.upper()).ok(200)
+    merged = sync(app, gone, survivingZendeskId=stays["zendeskId"]).ok(200)["user"]
+    assert (merged["id"], merged["brandId"]) == (stays["id"], "b")
+    assert merged.get("externalId") == (None if has == "somebody" else external_id)
+    assert merged["authenticated"] is (has != "somebody")
+    assert [one["value"] for one in merged["identities"]] == {
+        "nobody": [address], "survivor": [address.upper()], "somebody": []}[has]
+    assert fetch(app, merged).ok(200)["user"] == merged
+    owner = somebody if has == "somebody" else stays
+    assert by_email(app, address, "&brandId=b") == [owner["id"]] and by_email(app, address, "&brandId=a") == []
+    found = app.api.get(f"{app.path}/users/{external_id}?brandId=b").ok(200)["user"]
+    assert found["id"] == owner["id"]
+    assert target.wait_event("user:merge")["payload"]["mergedUsers"] == {"surviving": merged, "discarded": gone}
+
+
 def test_merge_of_languages(app):
     """One that was told goes before one that is the server's default."""
     def merged(mine, theirs):

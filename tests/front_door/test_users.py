@@ -127,6 +127,8 @@ def test_bad_bodies(app, body, title):
     ("2020-05-21T15:53:30.197Z", "2020-05-21T15:53:30.197Z"),
     ("2020-05-21T15:53:30Z", "2020-05-21T15:53:30.000Z"),
     ("2020-05-21T17:53:30.1979+02:00", "2020-05-21T15:53:30.197Z"),
+    ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000Z"),
+    ("9999-12-30T22:00:00.999Z", "9999-12-30T22:00:00.999Z"),
 ])
 def test_signed_up_at(app, given, shown):
     user = app.user(signedUpAt=given)
@@ -134,7 +136,8 @@ def test_signed_up_at(app, given, shown):
     path = f"{app.path}/users/{user['id']}"
     app.api.patch(path, {"signedUpAt": "2021-01-01T00:00:00.000Z"}).ok(200)
     assert app.api.patch(path, {"toBeRetained": True}).ok(200)["user"]["signedUpAt"] == "2021-01-01T00:00:00.000Z"
-    for wrong in ("yesterday", "2020-05-21", "2020-13-01T00:00:00.000Z", "", 0, None):
+    for wrong in ("yesterday", "2020-05-21", "2020-13-01T00:00:00.000Z", "-000001-01-01T00:00:00Z",
+                  "+010000-01-01T00:00:00Z", "", 0, None):
         app.api.patch(path, {"signedUpAt": wrong}).refused(400, "bad_request")
         app.api.post(f"{app.path}/users", {"signedUpAt": wrong}).refused(400, "bad_request")
 

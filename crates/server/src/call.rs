@@ -21,7 +21,7 @@ use heliograph_wire::{
 };
 use http::{
     HeaderMap, HeaderName, StatusCode,
-    header::{CONTENT_TYPE, HOST, RETRY_AFTER},
+    header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, RETRY_AFTER},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
@@ -404,6 +404,9 @@ pub(crate) fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
 }
 
 fn check_type(headers: &HeaderMap) -> Result<()> {
+    if headers.get(CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Error::UnsupportedMediaType("Content-Encoding should be identity"));
+    }
     let Some(header) = headers.get(CONTENT_TYPE) else { return Ok(()) };
     let essence = header.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let json = essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json");

@@ -181,12 +181,13 @@ fn place_as_text(Coordinates { lat, long }: &Coordinates) -> String {
 
 /// A form's fields, and a field's options, are told apart by their names.
 fn check_fields(fields: &[FormField]) -> Result<()> {
-    for (at, FormField { field, min_size, max_size, options, .. }) in fields.iter().enumerate() {
+    for (at, asked @ FormField { field, options, .. }) in fields.iter().enumerate() {
         let place = format!("content.fields[{at}]");
         if fields[..at].iter().any(|other| other.field.name == field.name) {
             return Err(Error::invalid(format!("{place}.name should be unique in the form")));
         }
-        if min_size.zip(*max_size).is_some_and(|(min, max)| min > max) {
+        let (min, max) = asked.sizes();
+        if min > max {
             return Err(Error::invalid(format!("{place}.minSize should NOT be greater than maxSize")));
         }
         let options = options.as_deref().unwrap_or_default();

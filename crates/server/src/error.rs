@@ -123,7 +123,8 @@ impl Error {
     pub fn problems(&self) -> Problems {
         let (status, code) = self.status();
         let titles = match self {
-            Self::Invalid(titles) => titles.clone(),
+            // Two defects may have one sentence.
+            Self::Invalid(titles) => unique(titles),
             Self::Store(StoreError::TooLong) => vec![TOO_LONG.to_owned()],
             _ if status.is_server_error() => vec!["Something went wrong on our side".to_owned()],
             _ => vec![self.to_string()],
@@ -134,6 +135,15 @@ impl Error {
 
 /// What the contract allows an id or an address to be, an index of PostgreSQL may not hold.
 const TOO_LONG: &str = "An id or address is too long for the database of this server, which holds 2,600 bytes of UTF-8";
+
+fn unique(titles: &[String]) -> Vec<String> {
+    titles
+        .iter()
+        .enumerate()
+        .filter(|(at, title)| !titles[..*at].contains(title))
+        .map(|(_, title)| title.clone())
+        .collect()
+}
 
 impl From<Missing> for Error {
     fn from(missing: Missing) -> Self {

@@ -4,9 +4,6 @@ use crate::error::{Error, Result};
 use heliograph_wire::content::*;
 use serde_json::Value;
 
-/// How many characters a text has at least and at most, where the form does not say.
-const SIZE: (u32, u32) = (1, 128);
-
 /// Holds what was entered against the form, and completes it: the labels are the form's.
 pub fn complete(response: &mut FormResponseMessage, form: &FormMessage) -> Result<()> {
     let names: Vec<String> = response.fields.iter().map(|one| one.field.name.clone()).collect();
@@ -37,7 +34,7 @@ fn check(given: &Field, asked: &FormField) -> Result<(), String> {
         FieldType::Text => {
             let text = given.text.as_deref().ok_or(" should have required property 'text'")?;
             let length = text.chars().count() as u32;
-            let (min, max) = (asked.min_size.unwrap_or(SIZE.0), asked.max_size.unwrap_or(SIZE.1));
+            let (min, max) = asked.sizes();
             if length < min {
                 return Err(format!(".text should NOT be shorter than {min} characters"));
             }

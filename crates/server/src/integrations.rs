@@ -21,6 +21,7 @@ use heliograph_wire::{
     oauth_clients::OAuthClient,
     op::{Nothing, Operation},
     problem::Missing,
+    secret,
     switchboard_integrations::DefaultResponder,
     webhooks::NewWebhook,
 };
@@ -79,10 +80,12 @@ const RESPONDER_ID: &str = "defaultResponderId";
 const RESPONDER: &str = "defaultResponder";
 
 impl Kept {
-    /// As the world sees it: no credentials; for a custom one, its webhooks.
+    /// As the world sees it: of credentials a hint at most; for a custom one, its webhooks.
     fn show(self, tx: &Tx<'_>, state: State, app: AppId, board: Option<&Board>) -> Result<Integration> {
         let responder = board.filter(|_| self.is_channel()).and_then(|board| self.responder(board));
+        let hints = hints(tx, &state.vault, app, &self)?;
         let mut fields = self.fields;
+        fields.extend(hints);
         if self.kind.name == CUSTOM {
             let webhooks = webhooks::of_integration(tx, &state.vault, app, self.id)?;
             fields.insert("webhooks".to_owned(), serde_json::to_value(webhooks)?);
@@ -216,6 +219,19 @@ fn open_secrets(tx: &Tx<'_>, vault: &Vault, app: AppId, kept: &Kept) -> Result<M
     let Some(sealed) = &kept.secrets else { return Ok(Map::new()) };
     let (app, id) = (app.text(), kept.id.text());
     Ok(serde_json::from_str(&vault.open(tx, place(app.as_str(), id.as_str()), sealed)?)?)
+}
+
+/// Of the credentials that answers have to have, what may be shown.
+fn hints(tx: &Tx<'_>, vault: &Vault, app: AppId, kept: &Kept) -> Result<Map<String, Value>> {
+    if !kept.kind.fields.iter().any(|field| field.hinted) {
+        return Ok(Map::new());
+    }
+    let mut secrets = open_secrets(tx, vault, app, kept)?;
+    secrets.retain(|name, _| kept.kind.field(name).is_some_and(|field| field.hinted));
+    for value in secrets.values_mut() {
+        *value = secret::hint(value.as_str().unwrap_or_default()).into();
+    }
+    Ok(secrets)
 }
 
 fn page(tx: &Tx<'_>, call: &Call<ListIntegrations>) -> Result<IntegrationList> {

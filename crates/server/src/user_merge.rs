@@ -15,6 +15,7 @@ use heliograph_wire::{
     users::{Profile, User},
     webhooks::Trigger,
 };
+use std::mem;
 
 // ---- Rules
 
@@ -24,7 +25,8 @@ pub fn merge(tx: &mut Tx<'_>, place: &Place, survivor: User, discarded: User) ->
     let merged_clients = merge_clients(tx, app, from, to)?;
     let merged_conversations = merge_conversations(tx, app, from, to)?;
     users::delete_row(tx, app, from)?;
-    let (user, left_over) = combine(survivor, &discarded);
+    let inherited = inheritance(tx, app, &survivor, discarded.clone())?;
+    let (user, left_over) = combine(survivor, &inherited);
     users::save(tx, app, &user)?;
     users::save_identities(tx, app, &user)?;
     events::record(tx, place.state, &place.subscribers, Trigger::UserMerge, None, |to| UserMergePayload {
@@ -37,6 +39,23 @@ pub fn merge(tx: &mut Tx<'_>, place: &Place, survivor: User, discarded: User) ->
         discarded_metadata: Some(left_over.clone()).filter(|m| !m.is_empty()),
         reason: MergeReason::Api,
     })?;
+    Ok(user)
+}
+
+/// What may go over of a user who is no more: an external id and an identity are one user's in each brand, and the
+/// survivor may be of another brand, where somebody has them, even the survivor.
+fn inheritance(tx: &Tx<'_>, app: AppId, survivor: &User, mut user: User) -> Result<User> {
+    let brand = survivor.key.brand_id.as_deref();
+    if let Some(external_id) = &user.key.external_id
+        && users::by_external_id(tx, app, external_id, brand)?.is_some()
+    {
+        user.key.external_id = None;
+    }
+    for identity in mem::take(&mut user.identities) {
+        if users::by_identity(tx, app, &identity.r#type, &identity.value, brand)?.is_none() {
+            user.identities.push(identity);
+        }
+    }
     Ok(user)
 }
 

@@ -104,9 +104,6 @@ fn change(tx: &mut Tx<'_>, call: &Call<UpdateWebhookHealth>) -> Result<WebhookHe
     let WebhookHealthUpdate { ordered, events_per_call } = call.body.clone();
     ordered.apply(&mut kept.ordered);
     events_per_call.apply(&mut kept.events_per_call);
-    if kept.events_per_call.is_some_and(|count| !(1..=MAX_EVENTS_PER_CALL).contains(&count)) {
-        return Err(Error::invalid(format!("eventsPerCall should be 1 to {MAX_EVENTS_PER_CALL}")));
-    }
     tx.execute(
         "UPDATE webhook SET ordered = $3, events_per_call = $4 WHERE app_id = $1 AND id = $2",
         args![app.text().as_str(), id.text().as_str(), kept.ordered, kept.events_per_call],

@@ -56,7 +56,7 @@ pub struct InteractiveDataRef {
 
 /// Events for one channel: exactly one of the three.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "conversionEventsBody")]
+#[schemars(rename = "conversionEventsBody", extend("minProperties" = 1))]
 pub struct NewConversionEvents {
     /// For Messenger.
     #[serde(default, skip_serializing_if = "Option::is_none")]

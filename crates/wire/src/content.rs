@@ -259,6 +259,9 @@ pub struct Field {
     pub format: Option<FieldFormat>,
 }
 
+/// How many characters the text of a field has at least and at most, where its form does not say.
+const DEFAULT_SIZES: (u32, u32) = (1, 128);
+
 /// A field to be filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -271,18 +274,25 @@ pub struct FormField {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub placeholder: Option<String>,
-    /// How many characters at least. Default 1.
+    /// How many characters at least.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 256))]
+    #[schemars(range(min = 1, max = 256), extend("default" = DEFAULT_SIZES.0))]
     pub min_size: Option<u32>,
-    /// How many characters at most. Default 128.
+    /// How many characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 256))]
+    #[schemars(range(min = 1, max = 256), extend("default" = DEFAULT_SIZES.1))]
     pub max_size: Option<u32>,
     /// What may be chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 200))]
     pub options: Option<Vec<FormOption>>,
+}
+
+impl FormField {
+    /// How many characters a text has at least and at most.
+    pub fn sizes(&self) -> (u32, u32) {
+        (self.min_size.unwrap_or(DEFAULT_SIZES.0), self.max_size.unwrap_or(DEFAULT_SIZES.1))
+    }
 }
 
 /// Something to choose.

@@ -198,7 +198,6 @@ pub struct ConversationsQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<Page>,
     /// Whose: exactly one of the two.
-    #[serde(default)]
     pub filter: ConversationsFilter,
 }
 

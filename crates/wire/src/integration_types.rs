@@ -32,6 +32,8 @@ pub struct Field {
     pub required: bool,
     /// Whether it is a credential: sealed in the store, never answered.
     pub secret: bool,
+    /// Whether answers hint at it: the reference asks it of them, though it is a credential, and SDKs insist.
+    pub hinted: bool,
     /// Whether the server alone sets it.
     pub read_only: bool,
     /// Whether it may change later.
@@ -72,6 +74,7 @@ const fn field(name: &'static str, holds: Holds, about: &'static str) -> Field {
         holds,
         required: false,
         secret: false,
+        hinted: false,
         read_only: false,
         updatable: false,
         clearable: false,
@@ -93,6 +96,9 @@ impl Field {
     }
     const fn secret(self) -> Self {
         Self { secret: true, ..self }
+    }
+    const fn hinted(self) -> Self {
+        Self { hinted: true, ..self }
     }
     const fn read_only(self) -> Self {
         Self { read_only: true, ..self }
@@ -201,7 +207,10 @@ pub const TYPES: &[IntegrationType] = &[
         name: "apple",
         fields: &[
             text("businessId", "The business at Apple.").required(),
-            text("apiSecret", "The secret of the messaging service provider.").required().secret(),
+            text("apiSecret", "The secret of the messaging service provider; in answers a hint.")
+                .required()
+                .secret()
+                .hinted(),
             text("mspId", "The messaging service provider.").required(),
             text("authenticationMessageSecret", "The key with which users sign in.").at_least(88).secret().updatable(),
         ],
@@ -304,9 +313,13 @@ pub const TYPES: &[IntegrationType] = &[
         fields: &[
             Field { values: &["enterprise"], ..text("tier", "The tier of the account.").required() },
             text("envName", "The environment.").at_least(1).read_only(),
-            text("consumerKey", "The key of the app.").at_least(1).required().secret(),
+            text("consumerKey", "The key of the app; in answers a hint.").at_least(1).required().secret().hinted(),
             text("consumerSecret", "The secret of the app.").at_least(1).required().secret(),
-            text("accessTokenKey", "The key of the access token.").at_least(1).required().secret(),
+            text("accessTokenKey", "The key of the access token; in answers a hint.")
+                .at_least(1)
+                .required()
+                .secret()
+                .hinted(),
             text("accessTokenSecret", "The secret of the access token.").at_least(1).required().secret(),
         ],
     },

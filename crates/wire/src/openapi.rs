@@ -62,11 +62,19 @@ fn admit_no_body(document: &mut Value) {
     for operation in operations.filter_map(Value::as_object_mut).flat_map(|item| item.values_mut()) {
         let Some(body) = operation.get_mut("requestBody") else { continue };
         let schema = &body["content"]["application/json"]["schema"];
-        if schema.is_object() && Checker::compile(schema, definitions).check(&mut json!({})).is_empty() {
+        if schema.is_object() && admits_nothing(schema, definitions) {
             body["required"] = false.into();
         }
     }
     document["components"]["schemas"] = schemas;
+}
+
+/// Whether an empty object is in order. Some bodies demand none of their fields, but one of them: their schema says so,
+/// and their rules say it in better words than the check could.
+fn admits_nothing(schema: &Value, definitions: &Map<String, Value>) -> bool {
+    let name = schema["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
+    let named = name.and_then(|name| definitions.get(name)).unwrap_or(schema);
+    named["minProperties"].is_null() && Checker::compile(schema, definitions).check(&mut json!({})).is_empty()
 }
 
 fn tags() -> Vec<Value> {

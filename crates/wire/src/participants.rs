@@ -30,7 +30,7 @@ pub const MAX_PARTICIPANTS: usize = 10;
 /// A user who is to take part, by id or by external id: exactly one of the two.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "participantSubSchema")]
+#[schemars(rename = "participantSubSchema", extend("minProperties" = 1))]
 pub struct ParticipantRef {
     /// The user, by id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,7 +47,7 @@ pub struct ParticipantRef {
 /// The participant who leaves: exactly one of the three.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "participantLeaveBody")]
+#[schemars(rename = "participantLeaveBody", extend("minProperties" = 1))]
 pub struct LeaveBody {
     /// The user, by id.
     #[serde(default, skip_serializing_if = "Option::is_none")]

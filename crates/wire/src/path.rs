@@ -190,13 +190,13 @@ pub const fn places(template: &str) -> u32 {
     places
 }
 
-/// The values of a request path at these places, decoded. What is not UTF-8 is replaced: no id holds such characters, so
-/// it is simply not found.
+/// The values of a request path at these places, decoded. For what is not UTF-8 stands U+0000, which no id holds: so it is
+/// simply not found.
 pub fn segments(places: u32, path: &str) -> Vec<Cow<'_, str>> {
     let mut values = Vec::with_capacity(4);
     let named = parts(path).take(32).enumerate().filter(|(piece, _)| places & (1 << piece) != 0);
     values.extend(named.map(|(_, raw)| match raw.bytes().any(|byte| byte == b'%') {
-        true => percent_encoding::percent_decode_str(raw).decode_utf8_lossy(),
+        true => percent_encoding::percent_decode_str(raw).decode_utf8().unwrap_or("\0".into()),
         false => raw.into(),
     }));
     values

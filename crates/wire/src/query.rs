@@ -9,20 +9,30 @@ use serde_json::{Map, Value};
 /// Parameters that hold an object, which some clients send as JSON.
 const OBJECTS: [&str; 2] = ["page", "filter"];
 
-/// Reads a query. Later values of the same name win; a name with unreadable brackets is an ordinary name.
+/// Parameters that hold a list in one text, separated by commas: some clients name them once for each element.
+const LISTS: [(&str, &str); 1] = [("filter", "types")];
+
+/// Reads a query. Later values of the same name win, save in a list; brackets with nothing in them say nothing; a name with
+/// unreadable brackets is an ordinary name.
 pub fn read(query: &str) -> Value {
     let mut root = Map::new();
     for (name, value) in query.split('&').filter(|pair| !pair.is_empty()).map(pair) {
+        let name = name.strip_suffix("[]").unwrap_or(&name);
         match name.split_once('[').and_then(|(outer, rest)| Some((outer, rest.strip_suffix(']')?))) {
             Some((outer, inner)) => {
                 let object = root.entry(outer).or_insert_with(|| Value::Object(Map::new()));
                 if let Value::Object(object) = object {
-                    object.insert(inner.to_owned(), value.into());
+                    match object.get_mut(inner) {
+                        Some(Value::String(list)) if LISTS.contains(&(outer, inner)) => list.extend([",", &value]),
+                        _ => {
+                            object.insert(inner.to_owned(), value.into());
+                        }
+                    }
                 }
             }
             None => {
-                let object = OBJECTS.contains(&name.as_str()).then(|| serde_json::from_str(&value).ok()).flatten();
-                root.insert(name, object.filter(Value::is_object).unwrap_or(Value::String(value)));
+                let object = OBJECTS.contains(&name).then(|| serde_json::from_str(&value).ok()).flatten();
+                root.insert(name.to_owned(), object.filter(Value::is_object).unwrap_or(Value::String(value)));
             }
         }
     }
@@ -77,6 +87,14 @@ mod tests {
         assert_eq!(read("page%5Bafter%5D=a&page%5Bsize%5D=10"), meant);
         assert_eq!(read("page=%7B%22after%22%3A%22a%22%2C%22size%22%3A%2210%22%7D"), meant);
         assert_eq!(read("filter[identities.email]=a%2Bb%40c"), json!({ "filter": { "identities.email": "a+b@c" } }));
+        assert_eq!(read("page[size]=1&page[size]=2&page[after][]=a"), json!({ "page": { "size": "2", "after": "a" } }));
+        for types in [
+            "[types]=a,b&filter[types]=c",
+            "[types][]=a&filter[types][]=b&filter[types][]=c",
+            "%5Btypes%5D%5B%5D=a,b,c",
+        ] {
+            assert_eq!(read(&format!("filter{types}")), json!({ "filter": { "types": "a,b,c" } }));
+        }
         assert_eq!(read("state=%7B%22a%22%3A1%7D"), json!({ "state": "{\"a\":1}" }));
         assert_eq!(read("page[after=a&&=&page"), json!({ "page[after": "a", "": "", "page": "" }));
     }

@@ -20,15 +20,14 @@ impl Text {
 }
 
 impl Timestamp {
-    fn instant(self) -> Instant {
-        // Out of range only for years beyond 9999, which nothing here can make.
-        Instant::from_millisecond(self.0).unwrap_or_default()
+    /// None beyond the year 9999. Of milliseconds, the library takes none of the last second.
+    fn instant(self) -> Option<Instant> {
+        Instant::new(self.0.div_euclid(1000), self.0.rem_euclid(1000) as i32 * 1_000_000).ok()
     }
 
-    /// Its printed form without an allocation: nearly every answer holds some. None for years before 0, which have more
-    /// digits.
+    /// Its printed form without an allocation: nearly every answer holds some. None for years that have not four digits.
     fn text(self) -> Option<Text> {
-        let at = Offset::UTC.to_datetime(self.instant());
+        let at = Offset::UTC.to_datetime(self.instant()?);
         let mut text = *b"0000-00-00T00:00:00.000Z";
         let mut put = |from: usize, digits: usize, number: u16| {
             let mut rest = number;
@@ -50,14 +49,19 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.text() {
             Some(text) => f.pad(text.as_str()),
-            None => write!(f, "{:.3}", self.instant()),
+            // Nothing that is read is so far away.
+            None => write!(f, "{:.3}", self.instant().unwrap_or(if self.0 < 0 { Instant::MIN } else { Instant::MAX })),
         }
     }
 }
 impl FromStr for Timestamp {
     type Err = jiff::Error;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.parse::<Instant>()?.as_millisecond()))
+        let read = Self(text.parse::<Instant>()?.as_millisecond());
+        // What could not be answered in the contract's form is not taken in.
+        read.text()
+            .map(|_| read)
+            .ok_or_else(|| jiff::Error::from_args(format_args!("the year should have four digits")))
     }
 }
 impl Serialize for Timestamp {
@@ -96,12 +100,30 @@ mod tests {
         assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00.000Z");
     }
 
+    /// 0000-01-01T00:00:00Z and the last millisecond that the library knows.
+    const FIRST: i64 = -62_167_219_200_000;
+    const LAST: i64 = 253_402_207_200_999;
+
+    #[test]
+    fn years_have_four_digits() {
+        assert_eq!("0000-01-01T00:00:00Z".parse().ok(), Some(Timestamp(FIRST)));
+        assert_eq!("9999-12-30T22:00:00.999Z".parse().ok(), Some(Timestamp(LAST)));
+        for text in
+            ["-000001-12-31T00:00:00Z", "-009999-01-02T01:59:59Z", "9999-12-31T23:00:00Z", "+010000-01-01T00:00:00Z"]
+        {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
+        for ms in [i64::MIN, i64::MIN + 1, FIRST - 1, LAST + 1, i64::MAX] {
+            assert!(Timestamp(ms).to_string().parse::<Timestamp>().is_ok() == (ms > LAST), "{ms}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn what_is_printed_is_read_back(ms in -377_000_000_000_000i64..253_402_200_000_000) {
+        fn what_is_printed_is_read_back(ms in prop_oneof![FIRST..=LAST, FIRST..FIRST + 2000, LAST - 2000..=LAST]) {
             let printed = Timestamp(ms).to_string();
             prop_assert_eq!(printed.parse().ok(), Some(Timestamp(ms)));
-            prop_assert_eq!(&printed, &format!("{:.3}", Timestamp(ms).instant()), "as the library prints it");
+            prop_assert_eq!(&printed, &format!("{:.3}", Timestamp(ms).instant().unwrap()), "as the library prints it");
             prop_assert_eq!(serde_json::to_value(Timestamp(ms)).ok(), Some(printed.into()));
         }
     }

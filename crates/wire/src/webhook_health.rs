@@ -93,8 +93,9 @@ pub struct WebhookHealthUpdate {
     /// Whether the events of one conversation reach it in the order in which they happened.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
     pub ordered: Patch<bool>,
-    /// How many events one call carries at most, when several wait: 1 to 100.
+    /// How many events one call carries at most, when several wait.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    #[schemars(range(min = 1, max = MAX_EVENTS_PER_CALL))]
     pub events_per_call: Patch<u32>,
 }
 

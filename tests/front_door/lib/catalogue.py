@@ -11,6 +11,8 @@ class Kind:
     settable: dict = field(default_factory=dict)
     # Names, of the two above, that no answer may contain.
     hidden: tuple = ()
+    # Names, of those two, of which answers show a hint.
+    hinted: tuple = ()
     # Fields the server makes: ignored when sent.
     read_only: tuple = ()
     # What may change later: all of it, whether it is shown or not.
@@ -23,6 +25,13 @@ class Kind:
     @property
     def body(self):
         return {**self.required, **self.settable}
+
+    def shown(self, sent):
+        """How answers show what was sent: of credentials nothing, or stars and the last characters of a long one."""
+        def hint(value):
+            return (value[-4:] if len(value) >= 32 else "").rjust(len(value), "*")
+
+        return {name: hint(value) if name in self.hinted else value for name, value in sent.items() if name not in self.hidden}
 
 
 MORE = {"canUserSeeConversationList": True, "canUserCreateMoreConversations": True}
@@ -42,7 +51,7 @@ KINDS = {
         clearable=("senderId", "projectId", "clientEmail", "privateKey", "serverKey")),
     "apple": Kind(
         required={"businessId": "2740f141", "apiSecret": "apple-api-secret-1", "mspId": "e7e495d5"},
-        settable={"authenticationMessageSecret": "apple-authentication-1".ljust(88, "x")}, hidden=("apiSecret", "authenticationMessageSecret"),
+        settable={"authenticationMessageSecret": "apple-authentication-1".ljust(88, "x")}, hidden=("authenticationMessageSecret",), hinted=("apiSecret",),
         update={"authenticationMessageSecret": "apple-authentication-2".ljust(88, "x")}),
     "instagram": Kind(
         required={"pageAccessToken": "instagram-page-token-1", "appId": "1234", "appSecret": "instagram-app-secret-1"},
@@ -78,9 +87,9 @@ KINDS = {
         required={"accountSid": "ACa1b4c65ee0722712", "authToken": "twilio-auth-token-1"},
         settable={"phoneNumberSid": "PN0674df0ecee0c9819"}, hidden=("authToken",)),
     "twitter": Kind(
-        required={"tier": "enterprise", "consumerKey": "twitter-consumer-key-1", "consumerSecret": "twitter-consumer-secret",
+        required={"tier": "enterprise", "consumerKey": "twitter-consumer-key-1".ljust(32, "k"), "consumerSecret": "twitter-consumer-secret",
                   "accessTokenKey": "twitter-access-key-1", "accessTokenSecret": "twitter-access-secret"},
-        hidden=("consumerKey", "consumerSecret", "accessTokenKey", "accessTokenSecret"), read_only=("envName",)),
+        hidden=("consumerSecret", "accessTokenSecret"), hinted=("consumerKey", "accessTokenKey"), read_only=("envName",)),
     "unity": Kind(settable=dict(MORE), read_only=("attachmentsEnabled",), update=SDK_UPDATE),
     "viber": Kind(required={"token": "viber-token-1234567"}, hidden=("token",), read_only=("uri", "accountId")),
     "web": Kind(

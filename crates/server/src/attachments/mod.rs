@@ -1,6 +1,7 @@
 //! Attachments: files that are uploaded here, to be sent in messages.
 
 mod download;
+mod pieces;
 mod sweep;
 mod types;
 mod upload;

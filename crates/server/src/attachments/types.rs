@@ -67,6 +67,10 @@ const BINARY: &[Row] = &[
 const PPTX: &str = "application/vnd.openxmlformats-officedocument.presentationml.presentation";
 const XML: &str = "text/xml";
 
+/// What is written in letters, and yet is not simply text.
+const WRITTEN: &[&str] =
+    &[XML, "text/html", "text/x-shellscript", "application/pdf", "application/rtf", "application/postscript"];
+
 /// Files of text begin with nothing in particular.
 const TEXT: &[Row] = &[
     ("csv", "text/csv", &[]),
@@ -101,9 +105,11 @@ pub fn extension(name: &str) -> Result<Extension> {
 /// The media type of a file that begins like this.
 pub fn media_type(extension: Extension, head: &[u8]) -> Result<&'static str> {
     let &(name, own, wider) = extension.row;
-    let Some(found) = looks_like(head) else {
+    // Some marks are two or three letters, with which a text may begin as well: of text, only what says more counts.
+    let text = extension.text && is_text(head);
+    let Some(found) = looks_like(head).filter(|found| !text || WRITTEN.contains(found)) else {
         // Nothing in particular: that is how text begins.
-        return match extension.text && is_text(head) && (name != "svg" || contains(head, b"<svg")) {
+        return match text && (name != "svg" || contains(head, b"<svg")) {
             true => Ok(own),
             false => Err(Error::UnsupportedMediaType("File rejected. File type could not be retrieved")),
         };
@@ -148,12 +154,17 @@ mod tests {
     fn the_file_decides_its_type() {
         let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
         let zip = b"PK\x03\x04\x14\0\0\0\0\0";
-        let cases: [(&str, &[u8], &str); 15] = [
+        let cases: [(&str, &[u8], &str); 20] = [
             ("a.png", png, "image/png"),
             ("a.b.JPG", png, "image/png"),
             ("a.txt", b"hello\r\n", "text/plain"),
             ("a.txt", png, "image/png"),
             ("a.csv", b"", "text/csv"),
+            ("a.csv", b"BMI,age\n", "text/csv"),
+            ("a.csv", b"BM\0\0\x01\0", "image/bmp"),
+            ("a.txt", b"ID3 tags", "text/plain"),
+            ("a.txt", b"MZ is a country", "text/plain"),
+            ("a.txt", b"%PDF-1.7\n", "application/pdf"),
             ("a.txt", b"\xff\xfeh\0i\0", "text/plain"),
             ("a.zip", zip, "application/zip"),
             ("a.pages", zip, "application/vnd.apple.pages"),
@@ -177,7 +188,7 @@ mod tests {
             "File rejected. File type could not be retrieved",
             "File rejected. File type not allowed",
         );
-        let cases: [(&str, &[u8], &str); 10] = [
+        let cases: [(&str, &[u8], &str); 14] = [
             ("a.exe", b"MZ", extension),
             ("a.html", b"hello", extension),
             ("png", b"", extension),
@@ -188,6 +199,10 @@ mod tests {
             ("a.png", b"MZ\x90\0\x03", kind),
             ("a.txt", b"<!DOCTYPE html><p>", kind),
             ("a.svg", b"<html ><script>", kind),
+            ("a.svg", b"BMI", unknown),
+            ("a.txt", b"MZ\x90\0\x03", kind),
+            ("a.txt", b"#!/bin/sh\n", kind),
+            ("a.log", b"{\\rtf1", kind),
         ];
         for (name, head, title) in cases {
             assert_eq!(found(name, head), title, "{name}");

@@ -1,6 +1,9 @@
 //! Taking a file in: a form passes by as a stream, and the file in it goes on to its place as it comes.
 
-use super::types;
+use super::{
+    pieces::{Allowance, Exhausted, Pieces},
+    types,
+};
 use crate::{
     blobs::{Blobs, Draft, Key},
     call::Streamed,
@@ -21,6 +24,8 @@ use tokio::time::timeout;
 
 /// What a form may hold beside the file.
 const FORM_BYTES: u64 = 64 * 1024;
+/// How much of a form may come until the head of a part is complete.
+const PART_HEAD_BYTES: usize = 16 * 1024;
 /// How long the next piece may take to arrive.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the whole may take: half an hour's patience would hold a place for whoever sends a byte a second.
@@ -60,9 +65,10 @@ pub async fn receive(intent: Intent<'_>, request: &mut Streamed) -> Result<Recei
     let boundary = multer::parse_boundary(content_type)
         .map_err(|_| Error::UnsupportedMediaType("Content-Type should be multipart/form-data"))?;
     let limits = SizeLimit::new().whole_stream(MAX_BYTES + FORM_BYTES).for_field(FIELD, MAX_BYTES);
-    let pieces = (&mut request.body).into_data_stream();
+    let allowance = Allowance::new();
+    let pieces = Pieces::new((&mut request.body).into_data_stream(), allowance.clone());
     let form = Multipart::with_constraints(pieces, boundary, Constraints::new().size_limit(limits));
-    timeout(WHOLE_TIMEOUT, read(intent, form)).await.unwrap_or(Err(Error::Slow))
+    timeout(WHOLE_TIMEOUT, read(intent, form, &allowance)).await.unwrap_or(Err(Error::Slow))
 }
 
 /// Reads what is left of a refused request.
@@ -79,10 +85,11 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn read(intent: Intent<'_>, mut form: Multipart<'_>) -> Result<Received> {
+async fn read(intent: Intent<'_>, mut form: Multipart<'_>, allowance: &Allowance) -> Result<Received> {
     let mut arrived = None;
-    while let Some(field) = soon(form.next_field()).await? {
+    while let Some(mut field) = next_field(&mut form, allowance).await? {
         if field.name() != Some(FIELD) {
+            while soon(field.chunk()).await?.is_some() {}
             continue;
         }
         if arrived.is_some() {
@@ -96,6 +103,15 @@ async fn read(intent: Intent<'_>, mut form: Multipart<'_>) -> Result<Received> {
         draft.finish().await.map_err(broken)?;
     }
     Ok(received)
+}
+
+/// The next part, of which nothing but its head is read. The one before has to be read to its end: what is left of it
+/// would count as the head of this one.
+async fn next_field<'f>(form: &mut Multipart<'f>, allowance: &Allowance) -> Result<Option<Field<'f>>> {
+    allowance.bound(PART_HEAD_BYTES);
+    let field = soon(form.next_field()).await;
+    allowance.lift();
+    field
 }
 
 /// Looks at the beginning of a file, and writes it as it comes if it is one that is taken in.
@@ -147,6 +163,7 @@ async fn soon<T>(next: impl Future<Output = multer::Result<T>>) -> Result<T> {
 fn malformed(error: multer::Error) -> Error {
     match error {
         multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => TOO_LARGE,
+        multer::Error::StreamReadFailed(why) if why.is::<Exhausted>() => bad(&why.to_string()),
         multer::Error::StreamReadFailed(_) => Error::invalid("The request body broke off"),
         _ => bad("The form cannot be read"),
     }

@@ -83,7 +83,9 @@ impl Folder {
                 let Some(app) = folder.file_name().to_str().and_then(|name| name.parse::<AppId>().ok()) else {
                     continue;
                 };
-                for entry in fs::read_dir(folder.path())?.filter_map(Result::ok).filter(&old) {
+                // An app may be deleted meanwhile.
+                let entries = present(fs::read_dir(folder.path()))?.into_iter().flatten();
+                for entry in entries.filter_map(Result::ok).filter(&old) {
                     let id = entry.file_name().to_str().and_then(|name| name.parse().ok());
                     if let Some(id) = id
                         && finds.blocking_send(Key { app, id }).is_err()
@@ -100,7 +102,15 @@ impl Folder {
 
 /// Gone is gone, whoever did it.
 fn absent(outcome: io::Result<()>) -> io::Result<()> {
-    outcome.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
+    present(outcome).map(|_| ())
+}
+
+/// What is there; nothing of what is gone.
+fn present<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        outcome => outcome.map(Some),
+    }
 }
 
 /// A file that is being written.
@@ -187,6 +197,28 @@ mod tests {
         folder.remove(key(1)).await.unwrap();
         folder.remove(key(1)).await.unwrap();
         assert!(keys(&folder, i64::MAX / 2).await.is_empty());
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_app_that_goes_meanwhile_ends_no_list() {
+        let (folder, root) = folder();
+        for (app, id) in (1..4).flat_map(|app| (1..4).map(move |id| (app, id))) {
+            folder.create(Key { id: key(id).id, ..key(app) }).await.unwrap().finish().await.unwrap();
+        }
+        // The list waits in the first app's folder while the others go.
+        let (sender, mut receiver) = tokio::sync::mpsc::channel::<Key>(1);
+        let removing = async {
+            let first = receiver.recv().await.unwrap().app;
+            for other in [1, 2, 3].map(|app| key(app).app).into_iter().filter(|app| *app != first) {
+                folder.remove_app(other).await.unwrap();
+            }
+            while let Some(found) = receiver.recv().await {
+                assert_eq!(found.app, first);
+            }
+        };
+        let (listed, ()) = tokio::join!(folder.list(i64::MAX / 2, sender), removing);
+        listed.unwrap();
         fs::remove_dir_all(root).unwrap();
     }
 

@@ -212,6 +212,11 @@ pub fn on_activity(
     };
     let of_channel = of_channel.and_then(|id| board.named(&id));
     key.active_switchboard_integration = of_channel.or_else(|| board.default_part()).map(|part| part.key.clone());
+    // Who has control has nothing to accept any more; an offer to another stands.
+    let id = |part: &Option<SwitchboardIntegrationSummary>| part.as_ref().map(|part| part.id);
+    if id(&key.pending_switchboard_integration) == id(&key.active_switchboard_integration) {
+        key.pending_switchboard_integration = None;
+    }
     save(tx, app, key)
 }
 

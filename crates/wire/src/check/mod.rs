@@ -77,6 +77,43 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_are_integers_however_they_are_written() {
+        let schema = json!({ "type": "object", "properties": { "n": { "type": "integer" } } });
+        let checked = |text: &str| {
+            let mut value: Value = serde_json::from_str(&format!("{{\"n\":{text}}}")).unwrap();
+            let problems = Checker::compile(&schema, &serde_json::Map::new()).check(&mut value);
+            problems.first().cloned().unwrap_or_else(|| value["n"].to_string())
+        };
+        for (text, outcome) in [
+            ("1e16", "10000000000000000"),
+            ("-2.0", "-2"),
+            ("9007199254740993", "9007199254740993"),
+            ("9223372036854775807", "9223372036854775807"),
+            ("-9223372036854775808", "-9223372036854775808"),
+            ("9223372036854774784.0", "9223372036854774784"),
+            ("9223372036854775808", "n should be <= 9223372036854775807"),
+            ("1e300", "n should be <= 9223372036854775807"),
+            ("-1e19", "n should be >= -9223372036854775808"),
+            ("1.5", "n should be integer"),
+        ] {
+            assert_eq!(checked(text), outcome, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_null_character_is_found_wherever_it_is() {
+        for (value, place) in [
+            (json!({ "text": "a\0" }), "text "),
+            (json!({ "more": [{ "of": ["", "\0"] }] }), "more[0].of[1] "),
+            (json!({ "more": { "\0": 1 } }), "more "),
+            (json!({ "\0": 1 }), ""),
+        ] {
+            let sentence = format!("{place}should NOT contain the character U+0000");
+            assert_eq!(problems(json!({ "$ref": "#/components/schemas/text" }), value), [sentence]);
+        }
+    }
+
+    #[test]
     fn a_tag_says_which_variant_is_meant() {
         let variant = |name: &str| {
             json!({ "allOf": [{ "$ref": "#/components/schemas/text" }, { "type": "object",

@@ -18,6 +18,10 @@ impl<'c> Run<'c> {
     /// Says what is wrong with `value`.
     pub(super) fn over(checker: &'c Checker, value: &mut Value) -> Vec<String> {
         let mut run = Self { checker, path: String::new(), problems: Vec::new() };
+        // PostgreSQL keeps no such character, and nobody means it.
+        if let Some(place) = place_of_null(value) {
+            run.inside(format_args!("{place}"), |run| run.problem("should NOT contain the character U+0000"));
+        }
         run.visit(checker.root, value);
         run.problems.truncate(MAX_PROBLEMS);
         run.problems
@@ -28,12 +32,12 @@ impl<'c> Run<'c> {
         self.problems.push(format!("{}{space}{sentence}", self.path));
     }
 
-    fn inside(&mut self, step: std::fmt::Arguments<'_>, place: usize, value: &mut Value) {
+    fn inside(&mut self, step: std::fmt::Arguments<'_>, look: impl FnOnce(&mut Self)) {
         let length = self.path.len();
         use std::fmt::Write;
         // Writing into a String cannot fail.
         let _ = self.path.write_fmt(step);
-        self.visit(place, value);
+        look(self);
         self.path.truncate(length);
     }
 
@@ -56,8 +60,9 @@ impl<'c> Run<'c> {
         match value {
             Value::String(text) => self.text(node, text),
             Value::Number(number) => {
-                self.number(node, number.as_f64().unwrap_or_default());
-                whole(node, value);
+                if let Some(whole) = self.number(node, number) {
+                    *value = whole.into();
+                }
             }
             Value::Array(items) => self.array(node, items),
             Value::Object(object) => self.object(node, object),
@@ -67,10 +72,6 @@ impl<'c> Run<'c> {
     }
 
     fn text(&mut self, node: &Node, text: &str) {
-        // PostgreSQL keeps no such character, and nobody means it.
-        if text.contains('\0') {
-            self.problem("should NOT contain the character U+0000");
-        }
         if node.min_length.is_some() || node.max_length.is_some() {
             let length = text.chars().count();
             if let Some(min) = node.min_length.filter(|&min| length < min) {
@@ -88,13 +89,21 @@ impl<'c> Run<'c> {
         }
     }
 
-    fn number(&mut self, node: &Node, number: f64) {
-        if let Some(min) = node.minimum.filter(|&min| number < min) {
+    /// Where an integer is wanted, `2.0` is written as `2`: a Rust integer takes no other spelling.
+    fn number(&mut self, node: &Node, number: &Number) -> Option<i64> {
+        let size = number.as_f64().unwrap_or_default();
+        if let Some(min) = node.minimum.filter(|&min| size < min) {
             self.problem(format_args!("should be >= {min}"));
-        }
-        if let Some(max) = node.maximum.filter(|&max| number > max) {
+        } else if let Some(max) = node.maximum.filter(|&max| size > max) {
             self.problem(format_args!("should be <= {max}"));
+        } else if node.types.contains(&Type::Integer) {
+            match whole(number) {
+                Some(whole) => return Some(whole),
+                None if size < 0.0 => self.problem(format_args!("should be >= {}", i64::MIN)),
+                None => self.problem(format_args!("should be <= {}", i64::MAX)),
+            }
         }
+        None
     }
 
     fn array(&mut self, node: &Node, items: &mut [Value]) {
@@ -109,7 +118,7 @@ impl<'c> Run<'c> {
         }
         if let Some(place) = node.items {
             for (at, item) in items.iter_mut().enumerate() {
-                self.inside(format_args!("[{at}]"), place, item);
+                self.inside(format_args!("[{at}]"), |run| run.visit(place, item));
             }
         }
     }
@@ -126,13 +135,13 @@ impl<'c> Run<'c> {
         let dot = if self.path.is_empty() { "" } else { "." };
         for (name, place) in &node.properties {
             if let Some(value) = member(object, name) {
-                self.inside(format_args!("{dot}{name}"), *place, value);
+                self.inside(format_args!("{dot}{name}"), |run| run.visit(*place, value));
             }
         }
         if let Some(place) = node.others {
             let known = |name: &String| node.properties.iter().any(|(known, _)| known == name);
             for (name, value) in object.iter_mut().filter(|(name, _)| !known(name)) {
-                self.inside(format_args!("{dot}{name}"), place, value);
+                self.inside(format_args!("{dot}{name}"), |run| run.visit(place, value));
             }
         }
     }
@@ -190,12 +199,28 @@ fn member<'o>(object: &'o mut Map<String, Value>, name: &str) -> Option<&'o mut 
     object.iter_mut().find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
-/// Where an integer is wanted, `2.0` is written as `2`: a Rust integer takes no other spelling.
-fn whole(node: &Node, value: &mut Value) {
-    if node.types.contains(&Type::Integer)
-        && let Some(number) = value.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9e15)
-    {
-        *value = Number::from(number as i64).into();
+/// The integer that a number without a fraction is, if it is one of those that are kept.
+fn whole(number: &Number) -> Option<i64> {
+    // The first that is too large.
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    let written = number.as_f64().filter(|size| number.is_f64() && (-END..END).contains(size));
+    number.as_i64().or(written.map(|size| size as i64))
+}
+
+/// Where U+0000 stands, in a text or a name, whatever the schema says of it.
+fn place_of_null(value: &Value) -> Option<String> {
+    let inside = |step: std::fmt::Arguments<'_>, value: &Value| {
+        let rest = place_of_null(value)?;
+        let dot = if rest.is_empty() || rest.starts_with('[') { "" } else { "." };
+        Some(format!("{step}{dot}{rest}"))
+    };
+    match value {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(items) => items.iter().enumerate().find_map(|(at, item)| inside(format_args!("[{at}]"), item)),
+        Value::Object(object) => object.iter().find_map(|(name, value)| {
+            if name.contains('\0') { Some(String::new()) } else { inside(format_args!("{name}"), value) }
+        }),
+        _ => None,
     }
 }
 
