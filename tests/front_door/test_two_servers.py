@@ -1,5 +1,7 @@
 """PostgreSQL below several servers: they are one to their callers. And PostgreSQL that goes away for a moment."""
 
+import os
+import signal
 import time
 
 import pytest
@@ -72,6 +74,33 @@ def test_the_survivor_delivers_what_the_other_had_in_hand(pair, sink):
     assert [event["payload"]["message"]["id"] for event in target.events()] == [message["id"]] * 2
     assert len({event["id"] for event in target.events()}) == 1
     second.account.get(app.path).ok(200)
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize("answer", [500, 404])
+def test_who_was_away_writes_nothing_over_what_the_other_did(pair, sink, answer):
+    """A server that stalls with a call under way, which fails; the other one delivers meanwhile."""
+    first, second = pair
+    app = new_app(first)
+    target = sink.target((answer, 3))
+    webhook = app.custom(target).webhook
+    beside = App(second, second.account, app.body)
+    beside.key = app.key
+    group = app.group()
+    app.say(group, "one")
+    target.wait_deliveries(1)
+    os.kill(first.process.pid, signal.SIGSTOP)
+    try:
+        beside.say(group, "two")
+        # The one that stands still has to be silent for ten seconds first.
+        target.wait_deliveries(3, within=40)
+    finally:
+        os.kill(first.process.pid, signal.SIGCONT)
+    target.stays_at(3, 3)
+    path = f"/heliograph/v1{app.path[3:]}/webhooks/{webhook['id']}"
+    deliveries = beside.api.get(f"{path}/deliveries").ok(200)["deliveries"]
+    assert [one["status"] for one in deliveries] == ["delivered"] * 2
+    assert beside.api.get(path).ok(200)["webhook"]["status"] == "active"
 
 
 def test_another_master_key_is_refused(pair, tmp_path):

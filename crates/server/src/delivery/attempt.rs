@@ -84,7 +84,7 @@ async fn make(state: State, shared: &'static Shared, mut call: Vec<Delivery>, re
         let webhook = call[0].webhook;
         let holding = move |tx: &mut Tx<'_>| {
             let wakes = shared.goes_by_the_store(tx, webhook.id)?;
-            hold(tx, &call, &shared.node).map(|()| wakes)
+            hold(tx, &call).map(|()| wakes)
         };
         if state.store.write(holding).await? {
             shared.tell(Event::Stored(webhook));
@@ -121,10 +121,10 @@ async fn make(state: State, shared: &'static Shared, mut call: Vec<Delivery>, re
 
 /// Keeps what a paused webhook misses, and has what follows looked at: it is kept, too. The webhook may have been resumed
 /// since somebody looked.
-fn hold(tx: &mut Tx<'_>, call: &[Delivery], node: &str) -> Result<()> {
+fn hold(tx: &mut Tx<'_>, call: &[Delivery]) -> Result<()> {
     let webhook = call[0].webhook;
     if !webhook_health::is_paused(tx, webhook.app, webhook.id)? {
-        return call.iter().try_for_each(|one| outbox::give_back(tx, one, node));
+        return call.iter().try_for_each(|one| outbox::give_back(tx, one));
     }
     call.iter().try_for_each(|one| outbox::hold(tx, one))?;
     lines(call).into_iter().try_for_each(|line| outbox::wake(tx, webhook, line))
@@ -218,17 +218,18 @@ async fn still_ours(state: State, shared: &'static Shared, call: &mut [Delivery]
         return Ok(true);
     }
     let _place = shared.late.acquire().await.ok();
-    let rows = call.to_vec();
+    let (rows, lease_until) = (call.to_vec(), outbox::lease_end(now));
     let renewed = state.store.write(move |tx| {
-        let mut all = true;
         for row in &rows {
-            all &= outbox::renew(tx, row, &shared.node)?;
+            if !outbox::is_held(tx, row)? {
+                return Ok(false);
+            }
         }
-        Ok::<_, crate::error::Error>(all)
+        rows.iter().try_for_each(|row| outbox::renew(tx, row, lease_until))?;
+        Ok::<_, crate::error::Error>(true)
     });
     let renewed = renewed.await?;
-    // Not later than what the row says: who is too early asks again, who is too late may be doubled.
-    call.iter_mut().for_each(|delivery| delivery.lease_until = outbox::lease_end(now));
+    call.iter_mut().for_each(|delivery| delivery.lease_until = lease_until);
     Ok(renewed)
 }
 

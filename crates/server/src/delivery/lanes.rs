@@ -208,7 +208,7 @@ impl Lanes<'_> {
         self.tracker.spawn(async move {
             let _place = if does_badly { shared.late.acquire().await.ok() } else { None };
             let back = move |tx: &mut heliograph_store::Tx<'_>| {
-                deliveries.iter().try_for_each(|delivery| outbox::give_back(tx, delivery, &shared.node))
+                deliveries.iter().try_for_each(|delivery| outbox::give_back(tx, delivery))
             };
             if let Err(error) = state.store.write(back).await {
                 tracing::warn!(%error, "deliveries go back when their lease ends");

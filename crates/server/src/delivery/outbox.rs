@@ -5,6 +5,9 @@
 //! with what directly follows it. What is found due behind another is set aside until that one is settled, which wakes
 //! it.
 //!
+//! A delivery is settled by who has it: each statement that does so names the lease, and does nothing when that is not the
+//! row's any more. A server that was away for so long that another took over writes nothing over what that one did.
+//!
 //! Each statement begins with the webhook, which no two apps share, and those about one delivery go on with its id: so the
 //! store sees that two claims, or a post and a claim, have nothing to do with each other, and does many at once.
 
@@ -60,7 +63,7 @@ pub struct Delivery {
     pub event: String,
     /// How many attempts were made.
     pub attempts: i64,
-    /// When this node loses it again.
+    /// When this node loses it again, as the row says.
     pub lease_until: i64,
 }
 
@@ -282,21 +285,24 @@ fn any_left(tx: &Tx<'_>, webhook: Webhook, node: &str, taken: &[Delivery]) -> Re
     Ok(ids.into_iter().any(|id| !taken.iter().any(|delivery| delivery.id == id)))
 }
 
-/// Prolongs a lease that this node still has; false when somebody else has the delivery, or it is gone.
-pub fn renew(tx: &mut Tx<'_>, delivery: &Delivery, node: &str) -> Result<bool> {
+/// Whether a delivery is still under the lease that it was taken in hand with; not when somebody else has it, or it is gone.
+pub fn is_held(tx: &Tx<'_>, delivery: &Delivery) -> Result<bool> {
     let (webhook, id, app) = delivery.names();
     let rows = tx.query(
-        "SELECT id FROM delivery WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND node = $4 AND due_at = $5",
-        args![webhook.as_str(), id.as_str(), app.as_str(), node, delivery.lease_until],
+        "SELECT id FROM delivery WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND due_at = $4",
+        args![webhook.as_str(), id.as_str(), app.as_str(), delivery.lease_until],
     )?;
-    if rows.is_empty() {
-        return Ok(false);
-    }
+    Ok(!rows.is_empty())
+}
+
+/// Prolongs a lease.
+pub fn renew(tx: &mut Tx<'_>, delivery: &Delivery, lease_until: i64) -> Result<()> {
+    let (webhook, id, app) = delivery.names();
     tx.amend(
-        "UPDATE delivery SET due_at = $4 WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
-        args![webhook.as_str(), id.as_str(), app.as_str(), lease_end(tx.now())],
+        "UPDATE delivery SET due_at = $5 WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND due_at = $4",
+        args![webhook.as_str(), id.as_str(), app.as_str(), delivery.lease_until, lease_until],
     )?;
-    Ok(true)
+    Ok(())
 }
 
 /// It arrived, or is given up: it leaves the queue, and the log has it.
@@ -310,12 +316,15 @@ pub fn finish(
     let (webhook, id, app) = delivery.names();
     let (webhook, id, app) = (webhook.as_str(), id.as_str(), app.as_str());
     if journal.keeps_nothing() {
-        tx.amend("DELETE FROM delivery WHERE webhook_id = $1 AND id = $2 AND app_id = $3", args![webhook, id, app])?;
+        tx.amend(
+            "DELETE FROM delivery WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND due_at = $4",
+            args![webhook, id, app, delivery.lease_until],
+        )?;
     } else {
         tx.amend(
-            "UPDATE delivery SET status = $4, attempts = $5, log = log || $6, due_at = NULL, node = NULL
-             WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
-            args![webhook, id, app, status.name(), delivery.attempts + 1, line],
+            "UPDATE delivery SET status = $5, attempts = $6, log = log || $7, due_at = NULL, node = NULL
+             WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND due_at = $4",
+            args![webhook, id, app, delivery.lease_until, status.name(), delivery.attempts + 1, line],
         )?;
     }
     Ok(())
@@ -324,10 +333,11 @@ pub fn finish(
 /// It is tried again, by anybody, from `due_at` on.
 pub fn postpone(tx: &mut Tx<'_>, delivery: &Delivery, due_at: i64, line: &str) -> Result<()> {
     let (webhook, id, app) = delivery.names();
+    let (webhook, id, app) = (webhook.as_str(), id.as_str(), app.as_str());
     tx.amend(
-        "UPDATE delivery SET attempts = $4, log = log || $5, due_at = $6, node = NULL
-         WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
-        args![webhook.as_str(), id.as_str(), app.as_str(), delivery.attempts + 1, line, due_at],
+        "UPDATE delivery SET attempts = $5, log = log || $6, due_at = $7, node = NULL
+         WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND due_at = $4",
+        args![webhook, id, app, delivery.lease_until, delivery.attempts + 1, line, due_at],
     )?;
     Ok(())
 }
@@ -335,9 +345,11 @@ pub fn postpone(tx: &mut Tx<'_>, delivery: &Delivery, due_at: i64, line: &str) -
 /// It waits until its webhook is resumed.
 pub fn hold(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<()> {
     let (webhook, id, app) = delivery.names();
+    let (webhook, id, app) = (webhook.as_str(), id.as_str(), app.as_str());
     tx.amend(
-        "UPDATE delivery SET status = $4, due_at = NULL, node = NULL WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
-        args![webhook.as_str(), id.as_str(), app.as_str(), DeliveryStatus::Held.name()],
+        "UPDATE delivery SET status = $5, due_at = NULL, node = NULL
+         WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND due_at = $4",
+        args![webhook, id, app, delivery.lease_until, DeliveryStatus::Held.name()],
     )?;
     Ok(())
 }
@@ -354,11 +366,11 @@ pub fn wake(tx: &mut Tx<'_>, webhook: Webhook, line: ConversationId) -> Result<(
 }
 
 /// Gives back what this node has in hand and did not try.
-pub fn give_back(tx: &mut Tx<'_>, delivery: &Delivery, node: &str) -> Result<()> {
+pub fn give_back(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<()> {
     let (webhook, id, app) = delivery.names();
     tx.amend(
-        "UPDATE delivery SET due_at = $5, node = NULL WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND node = $4",
-        args![webhook.as_str(), id.as_str(), app.as_str(), node, tx.now()],
+        "UPDATE delivery SET due_at = $5, node = NULL WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND due_at = $4",
+        args![webhook.as_str(), id.as_str(), app.as_str(), delivery.lease_until, tx.now()],
     )?;
     Ok(())
 }

@@ -41,10 +41,15 @@ pub struct Settlement {
 impl Settlement {
     /// Settles the rows, and wakes what follows them in the store if somebody sends that from there.
     fn write(&self, tx: &mut Tx<'_>, state: State, shared: &Shared, wakes: bool) -> Result<()> {
+        // Who has lost them says nothing of the webhook's health, either.
+        let change = match (self.change, self.rows.first()) {
+            (Some(change), Some((delivery, ..))) if outbox::is_held(tx, delivery)? => Some(change),
+            _ => None,
+        };
         for (delivery, verdict, line) in &self.rows {
             settle_one(tx, shared, delivery, *verdict, line, self.ended)?;
         }
-        if let Some(change) = self.change {
+        if let Some(change) = change {
             webhook_health::note(tx, state, self.webhook, change)?;
         }
         self.through.iter().filter(|_| wakes).try_for_each(|line| outbox::wake(tx, self.webhook, *line))
