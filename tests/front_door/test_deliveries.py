@@ -441,3 +441,27 @@ def test_from_the_command_line(app, sink):
     assert command("webhooks", "pause", webhook["id"])["webhook"]["status"] == "paused"
     assert command("webhooks", "resume", webhook["id"], "--skip-missed")["webhook"]["status"] == "active"
     assert command("webhooks", "health", webhook["id"])["webhook"]["target"] == target.url
+
+
+def test_a_claim_that_fails_keeps_no_other_from_its_webhook(store, launch, sink):
+    """Several are claimed in one go; what the store refuses of one of them concerns that one alone."""
+    server = launch("--webhook-retry-gaps", "2,2,2,2,2,2,2,2")
+    app = new_app(server)
+    targets = [sink.target(always=(500, 0)) for _ in range(6)]
+    webhooks = [app.custom(target).webhook["id"] for target in targets]
+    app.say(app.group(), "To all")
+    for target in targets:
+        target.wait_deliveries(1)
+    time.sleep(0.5)
+    server.may_fail = True
+    condition = f"new.webhook_id = '{webhooks[0]}' and new.node is not null"
+    if store == "sqlite":
+        server.sql(f"create trigger refuse before update on delivery when {condition} begin select raise(abort, 'no'); end")
+    else:
+        server.sql("create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$")
+        server.sql(f"create trigger refuse before update on delivery for each row when ({condition}) execute function refuse()")
+    for target in targets:
+        target.always = (200, 0)
+    for webhook in webhooks[1:]:
+        settled(app, place(app, {"id": webhook}), "delivered", within=20)
+    assert len(targets[0].deliveries) == 1

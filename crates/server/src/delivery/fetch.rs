@@ -99,8 +99,12 @@ async fn ask(
     });
     let claimed = join_all(claims).await;
     answer.took_for_others = others.then(|| began.elapsed());
+    let mut outcome = Ok(());
     for claimed in claimed {
-        answer.fetched.push(claimed?);
+        match claimed {
+            Ok(fetched) => answer.fetched.push(fetched),
+            Err(error) => outcome = outcome.and(Err(error)),
+        }
     }
-    Ok(())
+    outcome
 }
