@@ -8,6 +8,7 @@ import time
 import pytest
 from lib.server import SHORT_GAPS, run
 from lib.world import MISSING, NOWHERE, new_app
+from test_delivery_order import refuse
 
 
 def place(app, webhook):
@@ -443,7 +444,7 @@ def test_from_the_command_line(app, sink):
     assert command("webhooks", "health", webhook["id"])["webhook"]["target"] == target.url
 
 
-def test_a_claim_that_fails_keeps_no_other_from_its_webhook(store, launch, sink):
+def test_a_claim_that_fails_keeps_no_other_from_its_webhook(launch, sink):
     """Several are claimed in one go; what the store refuses of one of them concerns that one alone."""
     server = launch("--webhook-retry-gaps", "2,2,2,2,2,2,2,2")
     app = new_app(server)
@@ -453,13 +454,7 @@ def test_a_claim_that_fails_keeps_no_other_from_its_webhook(store, launch, sink)
     for target in targets:
         target.wait_deliveries(1)
     time.sleep(0.5)
-    server.may_fail = True
-    condition = f"new.webhook_id = '{webhooks[0]}' and new.node is not null"
-    if store == "sqlite":
-        server.sql(f"create trigger refuse before update on delivery when {condition} begin select raise(abort, 'no'); end")
-    else:
-        server.sql("create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$")
-        server.sql(f"create trigger refuse before update on delivery for each row when ({condition}) execute function refuse()")
+    refuse(server, f"new.webhook_id = '{webhooks[0]}' and new.node is not null")
     for target in targets:
         target.always = (200, 0)
     for webhook in webhooks[1:]:

@@ -6,7 +6,7 @@ use super::{
     lanes::{Done, Event},
     outbox::{self, Delivery},
     policy::{TIMEOUT, Verdict, judge},
-    settle::{Settlement, settle},
+    settle::{Settlement, in_time, settle},
     standing::SLOW,
     target::{Target, find},
 };
@@ -27,10 +27,10 @@ use tracing::field::display;
 /// Makes one call with these deliveries of one webhook and settles their rows. The lane hears of it as soon as the target
 /// took them; when they are to be tried again, once that is written down.
 pub async fn run(state: State, shared: &'static Shared, call: Vec<Delivery>) {
-    let mut report = Report { shared, began: Instant::now(), lines: lines(&call), done: None };
+    let mut report = Report { shared, began: Instant::now(), lines: lines(&call), done: None, left: false };
     report.done = call.first().map(|first| (first.webhook, call.len()));
     if let Err(error) = make(state, shared, call, &mut report).await {
-        // Their leases end, and then they are tried again.
+        // Their leases end, and then they are tried again. Until then the lane keeps what follows behind them.
         tracing::error!(%error, "deliveries were left in hand");
     }
 }
@@ -49,6 +49,8 @@ struct Report {
     lines: Vec<ConversationId>,
     /// The webhook and the number of deliveries, until the lane was told.
     done: Option<(Webhook, usize)>,
+    /// Whether the store does not know how it ended.
+    left: bool,
 }
 
 impl Report {
@@ -58,7 +60,7 @@ impl Report {
         self.shared.in_hand.fetch_sub(count, Ordering::Relaxed);
         let through = self.lines.iter().filter(|line| !back.contains(line)).copied().collect();
         let took = self.began.elapsed();
-        self.shared.tell(Event::Done(Done { webhook, through, back, arrived, took, retry }));
+        self.shared.tell(Event::Done(Done { webhook, through, back, arrived, took, retry, left: self.left }));
     }
 }
 
@@ -66,6 +68,7 @@ impl Drop for Report {
     /// Nobody knows what became of the call: what is behind it waits as if it were tried again.
     fn drop(&mut self) {
         let lines = self.lines.clone();
+        self.left = true;
         self.tell(false, lines, Some(super::LEASE));
     }
 }
@@ -113,8 +116,14 @@ async fn make(state: State, shared: &'static Shared, mut call: Vec<Delivery>, re
     }
     // What arrived soon does not stand in line behind what did not.
     let late = retry.is_some() || attempt.took >= SLOW;
-    let _place = if late { shared.late.acquire().await.ok() } else { None };
-    settle(state, shared, vec![settlement]).await?;
+    let write = || {
+        let settlement = Arc::clone(&settlement);
+        async move {
+            let _place = shared.place(late).await;
+            settle(state, shared, vec![settlement]).await
+        }
+    };
+    in_time(settlement.lease_until(), write).await?;
     report.tell(arrived, back, retry);
     Ok(())
 }
@@ -217,7 +226,7 @@ async fn still_ours(state: State, shared: &'static Shared, call: &mut [Delivery]
     if call.iter().all(|delivery| delivery.lease_until - now > TIMEOUT.as_millis() as i64) {
         return Ok(true);
     }
-    let _place = shared.late.acquire().await.ok();
+    let _place = shared.place(true).await;
     let (rows, lease_until) = (call.to_vec(), outbox::lease_end(now));
     let renewed = state.store.write(move |tx| {
         for row in &rows {

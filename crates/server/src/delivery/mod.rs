@@ -45,7 +45,7 @@ use std::{
     time::Duration,
 };
 use target::Target;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How many deliveries a node holds in memory at most; more wait in the store.
@@ -247,6 +247,11 @@ impl Shared {
     /// Whether what happens for this webhook waits in the store, to be claimed there in its order.
     fn goes_by_the_store(&self, tx: &Tx<'_>, webhook: WebhookId) -> Result<bool> {
         Ok(self.is_stored(webhook) || !self.alone.is_sure(tx, &self.node)?)
+    }
+
+    /// A place among those who write down what failed or was slow; none is needed for what was not.
+    async fn place(&self, late: bool) -> Option<SemaphorePermit<'_>> {
+        if late { self.late.acquire().await.ok() } else { None }
     }
 
     fn hand_over(&self, delivery: outbox::Delivery) {
