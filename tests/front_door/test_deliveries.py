@@ -460,3 +460,35 @@ def test_a_claim_that_fails_keeps_no_other_from_its_webhook(launch, sink):
     for webhook in webhooks[1:]:
         settled(app, place(app, {"id": webhook}), "delivered", within=20)
     assert len(targets[0].deliveries) == 1
+
+
+def test_a_replay_uses_up_no_attempt_of_what_follows(launch, sink):
+    """An event waits for its next attempt; earlier ones of its conversation are told once more."""
+    server = launch("--webhook-retry-gaps", "600")
+    app = new_app(server)
+    target = sink.target(200, 500)
+    path = place(app, app.custom(target).webhook)
+    group = app.group()
+    app.say(group, "one")
+    [one] = settled(app, path, "delivered")
+    app.say(group, "two")
+    target.wait_deliveries(2)
+    until = time.monotonic() + 15
+    while not (waits := pending(app, path))["attemptCount"]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    app.say(group, "three")
+    for replay in range(3):
+        app.api.post(f"{path}/deliveries/{one['id']}/replay", {}).ok(202)
+        target.wait_deliveries(3 + replay)
+        settled(app, path, "delivered")
+    target.stays_at(5, 2)
+    assert pending(app, path) == waits
+    # What is told once more itself does not wait.
+    app.api.post(f"{path}/deliveries/{waits['id']}/replay", {}).ok(202)
+    settled(app, path, "delivered", 3)
+
+
+def pending(app, path):
+    """The first delivery that waits."""
+    return app.api.get(f"{path}/deliveries?filter[status]=pending").ok(200)["deliveries"][-1]

@@ -292,6 +292,11 @@ impl Shared {
         Ok(())
     }
 
+    /// The longest pause that an attempt is followed by.
+    fn longest_pause(&self) -> Duration {
+        policy::longest(&self.options.gaps)
+    }
+
     /// How many events a call of this webhook carries at most.
     fn events_per_call(&self, webhook: WebhookId) -> usize {
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
