@@ -7,6 +7,7 @@ import time
 import pytest
 from lib import postgres, tokens
 from lib.api import Api
+from lib.link import Link
 from lib.server import SHORT_GAPS, Server
 from lib.world import App, new_app
 
@@ -141,3 +142,51 @@ def test_without_its_database_it_says_so(tmp_path):
     assert answer.status in (500, 503), answer.text
     assert answer.body["errors"][0]["code"] and "database" not in answer.text.lower()
     assert server.stop() == 0
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """A server that reaches its database by a link, and the link."""
+    server = Server("postgres", tmp_path / "one", *SHORT_GAPS)
+    link = Link(server.database_url)
+    server.database_url = link.url
+    yield server.start(), link
+    server.end()
+    link.close()
+
+
+@pytest.mark.waits
+def test_a_database_that_is_silent_does_not_hold_up_the_end(linked, sink):
+    server, link = linked
+    app = new_app(server)
+    target = sink.target()
+    app.custom(target)
+    app.say(app.group(), "Hello")
+    target.wait_deliveries(1)
+    link.hang()
+    time.sleep(1)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(90) == 0
+    assert "stopped" in server.stderr
+
+
+@pytest.mark.waits
+def test_nobody_is_taken_for_dead_when_the_database_was_away(linked, tmp_path):
+    server, link = linked
+    second = Server.beside(server, tmp_path / "two", *SHORT_GAPS).start()
+    server.may_fail = second.may_fail = True
+    try:
+        # Each has seen the other.
+        time.sleep(3)
+        link.cut()
+        time.sleep(13)
+        link.mend()
+        for one in (server, second):
+            until = time.monotonic() + 30
+            while one.account.get("/readyz").status != 200:
+                assert time.monotonic() < until
+                time.sleep(0.2)
+        time.sleep(4)
+        assert "is silent" not in server.stderr + second.stderr
+    finally:
+        second.kill9()

@@ -56,7 +56,7 @@ const LEASE: Duration = Duration::from_secs(45);
 const MAX_CALLS: usize = 2048;
 /// How many calls that failed or were slow are written down at a time.
 const MAX_LATE: usize = 16;
-/// How long a stopping node waits for the calls it is making.
+/// How long a stopping node waits for the calls it is making, and then for each thing that it writes down at last.
 const LAST_CALLS: Duration = Duration::from_secs(5);
 
 /// What an operator decides of deliveries.
@@ -223,9 +223,13 @@ impl Dispatcher {
         }
         // A task ends early only by a panic, which is in the log.
         let _ = beating.await;
-        if let Err(error) = state.store.write(|tx| nodes::retire(tx, &shared.node)).await {
-            tracing::warn!(%error, "deliveries in hand are taken over when their lease ends");
-        }
+        let retiring = state.store.write(|tx| nodes::retire(tx, &shared.node));
+        let why = match tokio::time::timeout(LAST_CALLS, retiring).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the database does not answer".to_owned(),
+        };
+        tracing::warn!(why, "deliveries in hand are taken over when their lease ends");
     }
 }
 
