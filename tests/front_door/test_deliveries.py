@@ -492,3 +492,21 @@ def test_a_replay_uses_up_no_attempt_of_what_follows(launch, sink):
 def pending(app, path):
     """The first delivery that waits."""
     return app.api.get(f"{path}/deliveries?filter[status]=pending").ok(200)["deliveries"][-1]
+
+
+def test_a_new_target_has_not_failed(app, sink):
+    """Nor was its webhook failing for as long as the former one was."""
+    first, second = sink.target(always=(404, 0)), sink.target()
+    integration = app.custom(first)
+    webhook = f"{integration.path}/webhooks/{integration.webhook['id']}"
+    path = place(app, integration.webhook)
+    app.say(app.group(), "Hello")
+    settled(app, path, "failed")
+    failing = app.api.get(path).ok(200)["webhook"]
+    assert failing["status"] == "failing"
+    app.api.patch(webhook, {"target": first.url, "includeFullUser": True}).ok(200)
+    assert app.api.get(path).ok(200)["webhook"]["failingSince"] == failing["failingSince"], "it is where it was"
+    app.api.patch(webhook, {"target": second.url}).ok(200)
+    assert app.api.get(path).ok(200)["webhook"]["status"] == "active"
+    app.say(app.group(), "Hello again")
+    second.wait_deliveries(1)
