@@ -173,20 +173,26 @@ def test_a_database_that_is_silent_does_not_hold_up_the_end(linked, sink):
 @pytest.mark.waits
 def test_nobody_is_taken_for_dead_when_the_database_was_away(linked, tmp_path):
     server, link = linked
-    second = Server.beside(server, tmp_path / "two", *SHORT_GAPS).start()
+    second, other = Server.beside(server, tmp_path / "two", *SHORT_GAPS), Link(link.past)
+    second.database_url = other.url
+    second.start()
     server.may_fail = second.may_fail = True
     try:
         # Each has seen the other.
         time.sleep(3)
         link.cut()
+        other.cut()
         time.sleep(13)
-        link.mend()
-        for one in (server, second):
+        # One is back before the other.
+        for way, back in ((link, server), (other, second)):
+            way.mend()
             until = time.monotonic() + 30
-            while one.account.get("/readyz").status != 200:
+            while back.account.get("/readyz").status != 200:
                 assert time.monotonic() < until
-                time.sleep(0.2)
+                time.sleep(0.1)
+            time.sleep(2)
         time.sleep(4)
         assert "is silent" not in server.stderr + second.stderr
     finally:
-        second.kill9()
+        second.end()
+        other.close()

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 
 class Link:
-    """Carries connections to where a database URL leads; `url` is the same database by this way."""
+    """Carries connections to where a database URL leads; `url` is the same database by this way, `past` is past it."""
 
     def __init__(self, database_url):
-        parts = urlsplit(database_url)
+        self.past, parts = database_url, urlsplit(database_url)
         self.behind, self.open, self.talks = (parts.hostname, parts.port), threading.Event(), set()
         self.open.set()
         self.broken = False

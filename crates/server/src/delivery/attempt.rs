@@ -24,6 +24,9 @@ use std::{
 };
 use tracing::field::display;
 
+/// How much of a lease is left for writing down what became of the longest call.
+const TO_SETTLE: Duration = Duration::from_secs(10);
+
 /// Makes one call with these deliveries of one webhook and settles their rows. The lane hears of it as soon as the target
 /// took them; when they are to be tried again, once that is written down.
 pub async fn run(state: State, shared: &'static Shared, call: Vec<Delivery>) {
@@ -223,7 +226,8 @@ fn chance() -> f64 {
 /// Deliveries that waited long in memory may have been taken over by another node; then none of them is sent from here.
 async fn still_ours(state: State, shared: &'static Shared, call: &mut [Delivery]) -> Result<bool> {
     let now = clock::now_ms();
-    if call.iter().all(|delivery| delivery.lease_until - now > TIMEOUT.as_millis() as i64) {
+    let needed = (TIMEOUT + TO_SETTLE).as_millis() as i64;
+    if call.iter().all(|delivery| delivery.lease_until - now > needed) {
         return Ok(true);
     }
     let _place = shared.place(true).await;
