@@ -156,6 +156,27 @@ def linked(tmp_path):
 
 
 @pytest.mark.waits
+@pytest.mark.parametrize("answer", [200, 500])
+def test_what_became_of_a_call_outlives_an_outage(linked, sink, answer):
+    """It is written down when the database is back, not made anew when its lease has ended."""
+    server, link = linked
+    server.may_fail = True
+    app = new_app(server)
+    target = sink.target((answer, 2))
+    path = f"/heliograph/v1{app.path[3:]}/webhooks/{app.custom(target).webhook['id']}/deliveries"
+    app.say(app.group(), "Hello")
+    target.wait_deliveries(1)
+    link.cut()
+    time.sleep(6)
+    link.mend()
+    until = time.monotonic() + 30
+    while (answered := app.api.get(path)).status != 200 or answered.body["deliveries"][0]["status"] != "delivered":
+        assert time.monotonic() < until, answered.text
+        time.sleep(0.2)
+    assert answered.body["deliveries"][0]["attemptCount"] == len(target.deliveries) == (1 if answer == 200 else 2)
+
+
+@pytest.mark.waits
 def test_a_database_that_is_silent_does_not_hold_up_the_end(linked, sink):
     server, link = linked
     app = new_app(server)
