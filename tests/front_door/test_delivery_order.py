@@ -38,6 +38,15 @@ def numbered(name, count):
     return [f"{name} {number}" for number in range(count)]
 
 
+def refuse(server, condition):
+    """From now on the store does not take changes of deliveries that fulfil this."""
+    if server.store == "sqlite":
+        server.sql(f"create trigger refuse before update on delivery when {condition} begin select raise(abort, 'no'); end")
+        return
+    server.sql("create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$")
+    server.sql(f"create trigger refuse before update on delivery for each row when ({condition}) execute function refuse()")
+
+
 def test_across_retries_without_holding_others_back(app, sink):
     target = sink.target(503, 503)
     app.custom(target)
@@ -98,6 +107,32 @@ def test_many_at_once(app, sink):
     texts = wait_said(target, 240, within=60)
     for name in groups:
         assert of(texts, name) == numbered(name, 60)
+
+
+def test_what_the_store_does_not_take_keeps_its_place(store, launch, sink):
+    """A call failed, and for a while that cannot be written down: what follows in its conversation waits all the same."""
+    server = launch(*SHORT_GAPS)
+    app = new_app(server)
+    target = sink.target((500, 1))
+    app.custom(target)
+    first, second = app.group(), app.group()
+    app.say(first, "a 0")
+    target.wait_deliveries(1)
+    refuse(server, "new.status = 'pending' and new.attempts = 1")
+    until = time.monotonic() + 20
+    while "is asked again" not in server.stderr:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    app.say(second, "b 0")
+    assert wait_said(target, 1) == ["b 0"]
+    app.say(first, "a 1")
+    app.say(second, "b 1")
+    assert wait_said(target, 2) == ["b 0", "b 1"]
+    target.stays_at(3, 2)
+    server.sql("drop trigger refuse" + (" on delivery" if store == "postgres" else ""))
+    assert wait_said(target, 4)[2:] == ["a 0", "a 1"]
+    # The failure is on record: one attempt, and one that went well.
+    assert len(target.deliveries) == 5
 
 
 def test_order_can_be_given_up(app, sink):

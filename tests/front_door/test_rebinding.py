@@ -58,9 +58,11 @@ def listener():
 class Misled(Server):
     """A server whose resolver asks the lying name server."""
 
+    options = "options timeout:1 attempts:1"
+
     def start(self):
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "resolv.conf").write_text(f"nameserver {self.names.address}\noptions timeout:1 attempts:1\n")
+        (self.folder / "resolv.conf").write_text(f"nameserver {self.names.address}\n{self.options}\n")
         (self.folder / "hosts").write_text("127.0.0.1 localhost\n")
         wrapper = self.folder / "heliograph"
         wrapper.write_text(

@@ -2,6 +2,8 @@
 
 import contextlib
 import itertools
+import os
+import signal
 import socket
 import threading
 import time
@@ -10,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from lib import postgres, tokens
 from lib.api import Api
+from lib.link import Link
 from lib.proxy import pour
 from lib.server import SHORT_GAPS, Server
 from lib.world import App, new_app
@@ -123,6 +126,33 @@ def test_the_survivor_delivers_what_the_other_had_in_hand(pair, sink):
     second.account.get(app.path).ok(200)
 
 
+@pytest.mark.waits
+@pytest.mark.parametrize("answer", [500, 404])
+def test_who_was_away_writes_nothing_over_what_the_other_did(pair, sink, answer):
+    """A server that stalls with a call under way, which fails; the other one delivers meanwhile."""
+    first, second = pair
+    app = new_app(first)
+    target = sink.target((answer, 3))
+    webhook = app.custom(target).webhook
+    beside = App(second, second.account, app.body)
+    beside.key = app.key
+    group = app.group()
+    app.say(group, "one")
+    target.wait_deliveries(1)
+    os.kill(first.process.pid, signal.SIGSTOP)
+    try:
+        beside.say(group, "two")
+        # The one that stands still has to be silent for ten seconds first.
+        target.wait_deliveries(3, within=40)
+    finally:
+        os.kill(first.process.pid, signal.SIGCONT)
+    target.stays_at(3, 3)
+    path = f"/heliograph/v1{app.path[3:]}/webhooks/{webhook['id']}"
+    deliveries = beside.api.get(f"{path}/deliveries").ok(200)["deliveries"]
+    assert [one["status"] for one in deliveries] == ["delivered"] * 2
+    assert beside.api.get(path).ok(200)["webhook"]["status"] == "active"
+
+
 def test_another_master_key_is_refused(pair, tmp_path):
     """A second server with a key of its own would write what the first cannot read."""
     first, _ = pair
@@ -188,3 +218,78 @@ def test_without_its_database_it_says_so(tmp_path):
     assert answer.status in (500, 503), answer.text
     assert answer.body["errors"][0]["code"] and "database" not in answer.text.lower()
     assert server.stop() == 0
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """A server that reaches its database by a link, and the link."""
+    server = Server("postgres", tmp_path / "one", *SHORT_GAPS)
+    link = Link(server.database_url)
+    server.database_url = link.url
+    yield server.start(), link
+    server.end()
+    link.close()
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize("answer", [200, 500])
+def test_what_became_of_a_call_outlives_an_outage(linked, sink, answer):
+    """It is written down when the database is back, not made anew when its lease has ended."""
+    server, link = linked
+    server.may_fail = True
+    app = new_app(server)
+    target = sink.target((answer, 2))
+    path = f"/heliograph/v1{app.path[3:]}/webhooks/{app.custom(target).webhook['id']}/deliveries"
+    app.say(app.group(), "Hello")
+    target.wait_deliveries(1)
+    link.cut()
+    time.sleep(6)
+    link.mend()
+    until = time.monotonic() + 30
+    while (answered := app.api.get(path)).status != 200 or answered.body["deliveries"][0]["status"] != "delivered":
+        assert time.monotonic() < until, answered.text
+        time.sleep(0.2)
+    assert answered.body["deliveries"][0]["attemptCount"] == len(target.deliveries) == (1 if answer == 200 else 2)
+
+
+@pytest.mark.waits
+def test_a_database_that_is_silent_does_not_hold_up_the_end(linked, sink):
+    server, link = linked
+    app = new_app(server)
+    target = sink.target()
+    app.custom(target)
+    app.say(app.group(), "Hello")
+    target.wait_deliveries(1)
+    link.hang()
+    time.sleep(1)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(90) == 0
+    assert "stopped" in server.stderr
+
+
+@pytest.mark.waits
+def test_nobody_is_taken_for_dead_when_the_database_was_away(linked, tmp_path):
+    server, link = linked
+    second, other = Server.beside(server, tmp_path / "two", *SHORT_GAPS), Link(link.past)
+    second.database_url = other.url
+    second.start()
+    server.may_fail = second.may_fail = True
+    try:
+        # Each has seen the other.
+        time.sleep(3)
+        link.cut()
+        other.cut()
+        time.sleep(13)
+        # One is back before the other.
+        for way, back in ((link, server), (other, second)):
+            way.mend()
+            until = time.monotonic() + 30
+            while back.account.get("/readyz").status != 200:
+                assert time.monotonic() < until
+                time.sleep(0.1)
+            time.sleep(2)
+        time.sleep(4)
+        assert "is silent" not in server.stderr + second.stderr
+    finally:
+        second.end()
+        other.close()

@@ -21,16 +21,11 @@ use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
 use crate::guard::is_public;
+use crate::names::Names;
 use crate::outbound::Failure;
 use crate::proxy::{Proxy, Tcp, Tunnels, judge_by_name};
 use crate::target::unbracket;
 
-/// How long a name server may take.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
-/// Look-ups at once. Each holds a thread until the system is done with it, even after we gave up on it.
-const MAX_LOOKUPS: usize = 32;
-/// Addresses of one name that are tried.
-const MAX_ADDRESSES: usize = 8;
 /// How long an opening waits for its place when too many connections are open. Those that idle are closed within this.
 const PLACE_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -42,6 +37,7 @@ pub(crate) type Opening<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + S
 /// Opens guarded connections, with TLS where the address says `https`.
 #[derive(Clone)]
 pub(crate) struct Connector {
+    names: Arc<Names>,
     tcp: GuardedTcp,
     /// Built at the first `https` call: reading the system's certificates is not for the start of the server.
     tls: Arc<OnceCell<Arc<ClientConfig>>>,
@@ -52,10 +48,9 @@ pub(crate) struct Connector {
 impl Connector {
     /// A connector that has at most so many connections open.
     pub(crate) fn new(allow_private: bool, connect_timeout: Duration, most: usize) -> Self {
-        let lookups = Arc::new(Semaphore::new(MAX_LOOKUPS));
-        let tcp = GuardedTcp { allow_private, connect_timeout, lookups, place: None };
+        let tcp = GuardedTcp { allow_private, connect_timeout, found: Vec::new(), place: None };
         let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
-        Self { tcp, tls: Arc::default(), proxy: None, places }
+        Self { names: Names::of_the_system(), tcp, tls: Arc::default(), proxy: None, places }
     }
 
     /// The same connector, leaving by this proxy or by none.
@@ -70,6 +65,21 @@ impl Connector {
         Some(self)
     }
 
+    /// Looks up what is connected to: the target, or the proxy that calls leave by.
+    async fn look_up(&self, target: &Uri) -> Result<Vec<SocketAddr>, Failure> {
+        let next = self.proxy.as_ref().map_or(target, |proxy| &proxy.address);
+        if self.proxy.is_some() && !self.tcp.allow_private {
+            judge_by_name(target)?;
+        }
+        let host = next.host().ok_or(Failure::Resolve)?;
+        let default = if next.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+        let port = next.port_u16().unwrap_or(default);
+        if let Ok(ip) = unbracket(host).unwrap_or(host).parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(ip, port)]);
+        }
+        Ok(self.names.find(host).await?.iter().map(|ip| SocketAddr::new(*ip, port)).collect())
+    }
+
     async fn open(self, target: Uri) -> Result<MaybeHttpsStream<Tcp>, Failure> {
         let Some(proxy) = &self.proxy else {
             let mut tcp = self.tcp.clone();
@@ -78,9 +88,6 @@ impl Connector {
                 false => tcp.call(target).await.map(MaybeHttpsStream::Http),
             };
         };
-        if !self.tcp.allow_private {
-            judge_by_name(&target)?;
-        }
         // The operator named the proxy, and it may well be in a private network.
         let mut tcp = GuardedTcp { allow_private: true, ..self.tcp.clone() };
         if target.scheme() == Some(&Scheme::HTTPS) {
@@ -110,10 +117,11 @@ impl Service<Uri> for Connector {
         Poll::Ready(Ok(()))
     }
 
-    /// Bounded as a whole, because the client may leave an opening running after the call that wanted it is over.
+    /// Bounded in each part, because the client may leave an opening running after the call that wanted it is over.
     fn call(&mut self, target: Uri) -> Self::Future {
         let (mut connector, limit) = (self.clone(), self.tcp.connect_timeout);
         Box::pin(async move {
+            connector.tcp.found = connector.look_up(&target).await?;
             let place = timeout(PLACE_TIMEOUT, Arc::clone(&connector.places).acquire_owned());
             connector.tcp.place = place.await.map_err(|_| Failure::Timeout)?.ok().map(Arc::new);
             timeout(limit, connector.open(target)).await.unwrap_or(Err(Failure::Timeout))
@@ -151,7 +159,8 @@ fn system_roots() -> RootCertStore {
 pub(crate) struct GuardedTcp {
     allow_private: bool,
     connect_timeout: Duration,
-    lookups: Arc<Semaphore>,
+    /// Where what is connected to was found.
+    found: Vec<SocketAddr>,
     place: Place,
 }
 
@@ -164,16 +173,16 @@ impl Service<Uri> for GuardedTcp {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, target: Uri) -> Self::Future {
+    fn call(&mut self, _: Uri) -> Self::Future {
         let tcp = self.clone();
-        Box::pin(async move { tcp.dial(&target).await.map(|stream| Tcp::new(stream, tcp.place)) })
+        Box::pin(async move { tcp.dial().await.map(|stream| Tcp::new(stream, tcp.place)) })
     }
 }
 
 impl GuardedTcp {
-    async fn dial(&self, target: &Uri) -> Result<TcpStream, Failure> {
+    async fn dial(&self) -> Result<TcpStream, Failure> {
         let deadline = Instant::now() + self.connect_timeout;
-        let addresses = self.vet(self.resolve(target).await?)?;
+        let addresses = self.vet()?;
         let mut failure = Failure::Connect;
         for (tried, address) in addresses.iter().enumerate() {
             // An address that swallows packets must leave time for those after it.
@@ -188,33 +197,11 @@ impl GuardedTcp {
         Err(failure)
     }
 
-    async fn resolve(&self, target: &Uri) -> Result<Vec<SocketAddr>, Failure> {
-        let host = target.host().ok_or(Failure::Resolve)?;
-        let default = if target.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
-        let port = target.port_u16().unwrap_or(default);
-        if let Ok(ip) = unbracket(host).unwrap_or(host).parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(ip, port)]);
-        }
-        timeout(LOOKUP_TIMEOUT, self.look_up(host.to_owned(), port)).await.unwrap_or(Err(Failure::Resolve))
-    }
-
-    async fn look_up(&self, host: String, port: u16) -> Result<Vec<SocketAddr>, Failure> {
-        let lookups = Arc::clone(&self.lookups).acquire_owned();
-        let permit = lookups.await.map_err(|_| Failure::Resolve)?;
-        // A task of its own, so that the permit lasts as long as the thread does and not as long as our patience.
-        let found = tokio::spawn(async move {
-            let found = tokio::net::lookup_host((host, port)).await;
-            drop(permit);
-            found.map(|addresses| addresses.take(MAX_ADDRESSES).collect())
-        });
-        found.await.map_err(|_| Failure::Resolve)?.map_err(|_| Failure::Resolve)
-    }
-
-    fn vet(&self, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Failure> {
-        if found.is_empty() {
+    fn vet(&self) -> Result<Vec<SocketAddr>, Failure> {
+        if self.found.is_empty() {
             return Err(Failure::Resolve);
         }
-        let mut allowed: Vec<_> = found.into_iter().map(canonical).collect();
+        let mut allowed: Vec<_> = self.found.iter().copied().map(canonical).collect();
         allowed.retain(|address| self.allow_private || is_public(address.ip()));
         if allowed.is_empty() {
             return Err(Failure::Refused);

@@ -9,6 +9,7 @@ mod connector;
 mod direct;
 mod door;
 mod guard;
+mod names;
 mod outbound;
 mod patience;
 mod proxy;

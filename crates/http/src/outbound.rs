@@ -40,7 +40,7 @@ pub struct OutboundOptions {
     pub allow_private: bool,
     /// Sent with every call that names none itself; left out where it cannot be a header.
     pub user_agent: String,
-    /// The longest a connection may take to open: look-up, TCP and TLS together.
+    /// The longest a connection may take to open once its name is looked up: TCP and TLS together.
     pub connect_timeout: Duration,
     /// Open connections kept for the next call to the same host.
     pub max_idle_per_host: usize,

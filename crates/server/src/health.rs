@@ -57,9 +57,10 @@ async fn metrics(state: State, headers: &HeaderMap) -> Response<Body> {
         }
     }
     // Without the database the other figures are told all the same.
-    let queue = state.store.read(outbox::queue).await;
-    let queue = queue.inspect_err(|error| tracing::warn!(%error, "the queue could not be looked at")).ok();
-    let text = state.metrics.render(&state.store.stats(), state.dispatcher.waiting(), queue);
+    if let Err(error) = state.metrics.queue(state.store.read(outbox::queue)).await {
+        tracing::warn!(%error, "the queue could not be looked at");
+    }
+    let text = state.metrics.render(&state.store.stats(), state.dispatcher.waiting());
     respond(StatusCode::OK, TEXT, text.into())
 }
 

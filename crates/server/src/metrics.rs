@@ -9,11 +9,16 @@ use prometheus_client::{
 };
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
+use tokio::sync::Mutex;
 
 /// Seconds, from what an answer from memory takes to what nobody waits for.
 const BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// What waits is counted again after so many times what that took: whoever asks, and however many do, it takes a fiftieth of
+/// the time.
+const COUNT_REST: u32 = 50;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -36,6 +41,8 @@ pub struct Metrics {
     expiring: Gauge<u64, AtomicU64>,
     paused: Counter,
     store: StoreFigures,
+    /// Until when what waits is not counted again.
+    counted_until: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -94,7 +101,17 @@ impl Default for Metrics {
             store.oldest.clone(),
         );
         registry.register("webhooks_paused", "Webhooks that were paused after too many failures", paused.clone());
-        Self { registry, requests, durations, attempts, attempt_durations, expiring, paused, store }
+        Self {
+            registry,
+            requests,
+            durations,
+            attempts,
+            attempt_durations,
+            expiring,
+            paused,
+            store,
+            counted_until: Mutex::default(),
+        }
     }
 }
 
@@ -121,17 +138,27 @@ impl Metrics {
         self.paused.inc();
     }
 
+    /// Has what waits counted, if it was not lately. Whoever asks meanwhile waits for that.
+    pub async fn queue<E>(&self, count: impl Future<Output = Result<Queue, E>>) -> Result<(), E> {
+        let mut until = self.counted_until.lock().await;
+        let began = Instant::now();
+        if until.is_some_and(|until| began < until) {
+            return Ok(());
+        }
+        let queue = count.await?;
+        self.store.queue.set(queue.length);
+        self.store.oldest.set(queue.oldest.as_secs_f64());
+        *until = Some(Instant::now() + began.elapsed() * COUNT_REST);
+        Ok(())
+    }
+
     /// All of it, in the text form that Prometheus reads.
-    pub fn render(&self, store: &Stats, deliveries: usize, queue: Option<Queue>) -> String {
+    pub fn render(&self, store: &Stats, deliveries: usize) -> String {
         raise(&self.store.commits, store.commits);
         raise(&self.store.writes, store.transactions);
         self.store.queued.set(store.queued as u64);
         self.store.wal_bytes.set(store.wal_bytes.unwrap_or(0));
         self.store.deliveries.set(deliveries as u64);
-        if let Some(queue) = queue {
-            self.store.queue.set(queue.length);
-            self.store.oldest.set(queue.oldest.as_secs_f64());
-        }
         let mut text = String::new();
         // Writing into a String cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -142,4 +169,33 @@ impl Metrics {
 /// Brings a counter up to what somebody else has counted.
 fn raise(counter: &Counter, counted: u64) {
     counter.inner().fetch_max(counted, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+    use tokio::time::sleep;
+
+    #[tokio::test]
+    async fn what_waits_is_counted_now_and_then() {
+        const TAKES: Duration = Duration::from_millis(20);
+        let (metrics, counts) = (Metrics::default(), AtomicU64::new(0));
+        let count = || async {
+            sleep(TAKES).await;
+            counts.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, Infallible>(Queue { length: 7, oldest: Duration::ZERO })
+        };
+        let began = Instant::now();
+        for _ in 0..1000 {
+            metrics.queue(count()).await.unwrap();
+        }
+        assert!(counts.load(Ordering::Relaxed) == 1 || began.elapsed() > TAKES * COUNT_REST);
+        assert_eq!(metrics.store.queue.get(), 7);
+        // What could not be counted is no count.
+        let fresh = Metrics::default();
+        assert_eq!(fresh.queue(async { Err("no") }).await, Err("no"));
+        fresh.queue(count()).await.unwrap();
+        assert_eq!(fresh.store.queue.get(), 7);
+    }
 }

@@ -40,6 +40,9 @@ use std::{
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
+/// How long the end waits for each thing that has still to reach a database, which may not answer any more.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
 /// What a server tells once it answers.
 pub struct Started {
     /// Where it answers.
@@ -88,14 +91,24 @@ pub async fn serve(settings: Settings, stop: CancellationToken, started: fn(&Sta
     // Delivery goes on until the last request is answered: it may still cause events. A task ends early only by a
     // panic, which is in the log.
     let _ = door.await;
-    while beside.join_next().await.is_some() {}
+    at_last("what goes on beside requests", async { while beside.join_next().await.is_some() {} }).await;
     last_request.cancel();
     let _ = delivery.await;
     attachments::finish(state).await;
-    key_uses::flush(state).await;
-    tracing::info!("stopped");
+    at_last("the last uses of keys", key_uses::flush(state)).await;
     let closing = tokio::task::spawn_blocking(move || store.close());
-    closing.await.map_err(|error| StartError::Database(error.to_string()))
+    let closed = at_last("closing the database", closing).await;
+    tracing::info!("stopped");
+    closed.unwrap_or(Ok(())).map_err(|error| StartError::Database(error.to_string()))
+}
+
+/// What comes of something at the end, if it comes in time.
+async fn at_last<T>(what: &str, ending: impl Future<Output = T>) -> Option<T> {
+    let ended = tokio::time::timeout(LAST_WRITES, ending).await.ok();
+    if ended.is_none() {
+        tracing::warn!(what, "stopping without waiting any longer: the database does not answer");
+    }
+    ended
 }
 
 /// What goes on beside the requests, until the server is told to stop.

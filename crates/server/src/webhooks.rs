@@ -141,10 +141,7 @@ pub fn make_for_the_app(tx: &mut Tx<'_>, state: State, app: AppId, target: &str)
 /// Has a webhook call another address.
 pub fn retarget(tx: &mut Tx<'_>, state: State, app: AppId, id: WebhookId, target: &str) -> Result<()> {
     check_target(target, "target")?;
-    tx.execute(
-        "UPDATE webhook SET target = $3 WHERE app_id = $1 AND id = $2",
-        args![app.text().as_str(), id.text().as_str(), target],
-    )?;
+    point(tx, app, id, target)?;
     forget_targets_after_commit(tx, state);
     Ok(())
 }
@@ -280,16 +277,24 @@ fn insert(tx: &mut Tx<'_>, vault: &Vault, app: AppId, integration: &str, webhook
 fn save(tx: &mut Tx<'_>, app: AppId, webhook: &Webhook) -> Result<()> {
     let triggers = serde_json::to_string(&webhook.triggers)?;
     tx.execute(
-        "UPDATE webhook SET target = $3, triggers = $4, include_full_user = $5, include_full_source = $6
+        "UPDATE webhook SET triggers = $3, include_full_user = $4, include_full_source = $5
          WHERE app_id = $1 AND id = $2",
         args![
             app.text().as_str(),
             webhook.id.text().as_str(),
-            &webhook.target,
             &triggers,
             webhook.include_full_user,
             webhook.include_full_source
         ],
+    )?;
+    point(tx, app, webhook.id, &webhook.target)
+}
+
+/// Says where a webhook is called. That another target failed says nothing of this one.
+fn point(tx: &mut Tx<'_>, app: AppId, id: WebhookId, target: &str) -> Result<()> {
+    tx.execute(
+        "UPDATE webhook SET target = $3, failing_since = NULL WHERE app_id = $1 AND id = $2 AND target <> $3",
+        args![app.text().as_str(), id.text().as_str(), target],
     )?;
     Ok(())
 }

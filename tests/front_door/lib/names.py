@@ -12,7 +12,7 @@ class NameServer:
     """Listens where the system's resolver asks: port 53, of an address of loopback that nobody else uses."""
 
     def __init__(self, address="127.97.53.1"):
-        self.address, self.answers, self.asked = address, {}, []
+        self.address, self.answers, self.asked, self.silent = address, {}, [], set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((address, 53))
         threading.Thread(target=self.serve, daemon=True).start()
@@ -21,13 +21,18 @@ class NameServer:
         """Each answer is a list of IPv4 addresses; after the last it begins anew."""
         self.answers[name] = itertools.cycle(answers)
 
+    def hush(self, domain):
+        """Questions about names below this domain are not answered."""
+        self.silent.add(domain)
+
     def serve(self):
         while True:
             try:
                 question, peer = self.socket.recvfrom(512)
             except OSError:
                 return
-            self.socket.sendto(self.answer(question), peer)
+            if answer := self.answer(question):
+                self.socket.sendto(answer, peer)
 
     def answer(self, packet):
         labels, at = [], 12
@@ -35,6 +40,8 @@ class NameServer:
             labels.append(packet[at + 1:at + 1 + packet[at]].decode().lower())
             at += 1 + packet[at]
         name, kind, question = ".".join(labels), struct.unpack(">H", packet[at + 1:at + 3])[0], packet[12:at + 5]
+        if any(name.endswith(f".{domain}") for domain in self.silent):
+            return None
         known = self.answers.get(name)
         addresses = next(known) if known and kind == A else []
         if kind == A:

@@ -75,7 +75,7 @@ pub struct Layer {
     /// [env: HELIOGRAPH_S3_SECRET_ACCESS_KEY]
     #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
     pub(super) s3_secret_access_key: Option<String>,
-    /// The pauses between the attempts to deliver a webhook, in seconds; decimals are allowed. Default: 15,60,240,480.
+    /// The pauses between the attempts to deliver a webhook, in seconds; decimals are allowed. Default: 15,60,240,400.
     /// [env: HELIOGRAPH_WEBHOOK_RETRY_GAPS]
     #[arg(long, value_name = "SECONDS,…", value_delimiter = ',')]
     pub(super) webhook_retry_gaps: Option<Vec<Seconds>>,

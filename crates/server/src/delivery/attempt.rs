@@ -6,7 +6,7 @@ use super::{
     lanes::{Done, Event},
     outbox::{self, Delivery},
     policy::{TIMEOUT, Verdict, judge},
-    settle::{Settlement, settle},
+    settle::{Settlement, in_time, settle},
     standing::SLOW,
     target::{Target, find},
 };
@@ -24,13 +24,16 @@ use std::{
 };
 use tracing::field::display;
 
+/// How much of a lease is left for writing down what became of the longest call.
+const TO_SETTLE: Duration = Duration::from_secs(10);
+
 /// Makes one call with these deliveries of one webhook and settles their rows. The lane hears of it as soon as the target
 /// took them; when they are to be tried again, once that is written down.
 pub async fn run(state: State, shared: &'static Shared, call: Vec<Delivery>) {
-    let mut report = Report { shared, began: Instant::now(), lines: lines(&call), done: None };
+    let mut report = Report { shared, began: Instant::now(), lines: lines(&call), done: None, left: false };
     report.done = call.first().map(|first| (first.webhook, call.len()));
     if let Err(error) = make(state, shared, call, &mut report).await {
-        // Their leases end, and then they are tried again.
+        // Their leases end, and then they are tried again. Until then the lane keeps what follows behind them.
         tracing::error!(%error, "deliveries were left in hand");
     }
 }
@@ -49,6 +52,8 @@ struct Report {
     lines: Vec<ConversationId>,
     /// The webhook and the number of deliveries, until the lane was told.
     done: Option<(Webhook, usize)>,
+    /// Whether the store does not know how it ended.
+    left: bool,
 }
 
 impl Report {
@@ -58,7 +63,7 @@ impl Report {
         self.shared.in_hand.fetch_sub(count, Ordering::Relaxed);
         let through = self.lines.iter().filter(|line| !back.contains(line)).copied().collect();
         let took = self.began.elapsed();
-        self.shared.tell(Event::Done(Done { webhook, through, back, arrived, took, retry }));
+        self.shared.tell(Event::Done(Done { webhook, through, back, arrived, took, retry, left: self.left }));
     }
 }
 
@@ -66,6 +71,7 @@ impl Drop for Report {
     /// Nobody knows what became of the call: what is behind it waits as if it were tried again.
     fn drop(&mut self) {
         let lines = self.lines.clone();
+        self.left = true;
         self.tell(false, lines, Some(super::LEASE));
     }
 }
@@ -84,7 +90,7 @@ async fn make(state: State, shared: &'static Shared, mut call: Vec<Delivery>, re
         let webhook = call[0].webhook;
         let holding = move |tx: &mut Tx<'_>| {
             let wakes = shared.goes_by_the_store(tx, webhook.id)?;
-            hold(tx, &call, &shared.node).map(|()| wakes)
+            hold(tx, shared, &call).map(|()| wakes)
         };
         if state.store.write(holding).await? {
             shared.tell(Event::Stored(webhook));
@@ -113,21 +119,27 @@ async fn make(state: State, shared: &'static Shared, mut call: Vec<Delivery>, re
     }
     // What arrived soon does not stand in line behind what did not.
     let late = retry.is_some() || attempt.took >= SLOW;
-    let _place = if late { shared.late.acquire().await.ok() } else { None };
-    settle(state, shared, vec![settlement]).await?;
+    let write = || {
+        let settlement = Arc::clone(&settlement);
+        async move {
+            let _place = shared.place(late).await;
+            settle(state, shared, vec![settlement]).await
+        }
+    };
+    in_time(settlement.lease_until(), write).await?;
     report.tell(arrived, back, retry);
     Ok(())
 }
 
 /// Keeps what a paused webhook misses, and has what follows looked at: it is kept, too. The webhook may have been resumed
 /// since somebody looked.
-fn hold(tx: &mut Tx<'_>, call: &[Delivery], node: &str) -> Result<()> {
+fn hold(tx: &mut Tx<'_>, shared: &Shared, call: &[Delivery]) -> Result<()> {
     let webhook = call[0].webhook;
     if !webhook_health::is_paused(tx, webhook.app, webhook.id)? {
-        return call.iter().try_for_each(|one| outbox::give_back(tx, one, node));
+        return call.iter().try_for_each(|one| outbox::give_back(tx, one));
     }
     call.iter().try_for_each(|one| outbox::hold(tx, one))?;
-    lines(call).into_iter().try_for_each(|line| outbox::wake(tx, webhook, line))
+    lines(call).into_iter().try_for_each(|line| outbox::wake(tx, webhook, line, shared.longest_pause()))
 }
 
 /// What was done, and what came of it.
@@ -214,21 +226,23 @@ fn chance() -> f64 {
 /// Deliveries that waited long in memory may have been taken over by another node; then none of them is sent from here.
 async fn still_ours(state: State, shared: &'static Shared, call: &mut [Delivery]) -> Result<bool> {
     let now = clock::now_ms();
-    if call.iter().all(|delivery| delivery.lease_until - now > TIMEOUT.as_millis() as i64) {
+    let needed = (TIMEOUT + TO_SETTLE).as_millis() as i64;
+    if call.iter().all(|delivery| delivery.lease_until - now > needed) {
         return Ok(true);
     }
-    let _place = shared.late.acquire().await.ok();
-    let rows = call.to_vec();
+    let _place = shared.place(true).await;
+    let (rows, lease_until) = (call.to_vec(), outbox::lease_end(now));
     let renewed = state.store.write(move |tx| {
-        let mut all = true;
         for row in &rows {
-            all &= outbox::renew(tx, row, &shared.node)?;
+            if !outbox::is_held(tx, row)? {
+                return Ok(false);
+            }
         }
-        Ok::<_, crate::error::Error>(all)
+        rows.iter().try_for_each(|row| outbox::renew(tx, row, lease_until))?;
+        Ok::<_, crate::error::Error>(true)
     });
     let renewed = renewed.await?;
-    // Not later than what the row says: who is too early asks again, who is too late may be doubled.
-    call.iter_mut().for_each(|delivery| delivery.lease_until = outbox::lease_end(now));
+    call.iter_mut().for_each(|delivery| delivery.lease_until = lease_until);
     Ok(renewed)
 }
 

@@ -4,10 +4,7 @@ use super::{
     Shared, Webhook,
     outbox::{self, Claimed, Most, Waiting},
 };
-use crate::{
-    error::{Error, Result},
-    state::State,
-};
+use crate::{error::Result, state::State};
 use futures_util::future::join_all;
 use heliograph_store::clock;
 use std::{
@@ -38,6 +35,8 @@ pub struct Fetched {
 pub struct Answer {
     /// For those it was asked for.
     pub fetched: Vec<Fetched>,
+    /// Those for whom the store may have given something out without this node having heard what.
+    pub unheard: Vec<Webhook>,
     /// Those for whom something is due.
     pub due: Vec<Webhook>,
     /// Those for whom nothing is left.
@@ -91,16 +90,22 @@ async fn ask(
     let others = asks.iter().any(|ask| !ask.good);
     let began = Instant::now();
     // Each in a transaction of its own, so that none fails with another; the store asks and commits them together.
-    let claims = asks.into_iter().map(|Ask { webhook, most, .. }| {
-        state.store.write(move |tx| {
-            let claimed = outbox::claim(tx, webhook, &shared.node, most)?;
-            Ok::<_, Error>(Fetched { webhook, claimed })
-        })
+    let claims = asks.into_iter().map(|Ask { webhook, most, .. }| async move {
+        let claimed =
+            state.store.write(move |tx| outbox::claim(tx, webhook, &shared.node, most, shared.longest_pause())).await;
+        (webhook, claimed)
     });
     let claimed = join_all(claims).await;
     answer.took_for_others = others.then(|| began.elapsed());
-    for claimed in claimed {
-        answer.fetched.push(claimed?);
+    let mut outcome = Ok(());
+    for (webhook, claimed) in claimed {
+        match claimed {
+            Ok(claimed) => answer.fetched.push(Fetched { webhook, claimed }),
+            Err(error) => {
+                answer.unheard.push(webhook);
+                outcome = outcome.and(Err(error));
+            }
+        }
     }
-    Ok(())
+    outcome
 }

@@ -16,17 +16,18 @@
 //! thousand dead targets that come due together are so many small sips.
 
 use super::{
-    MAX_IN_HAND, Shared, Webhook, attempt,
+    LEASE, MAX_IN_HAND, Shared, Webhook, attempt,
     fetch::{Answer, Ask, Fetched, fetch},
     lane::Lane,
     outbox::{self, Delivery, Most},
+    settle::in_time,
     standing::{Calls, Record, Records, Standing},
 };
 use crate::state::State;
 use heliograph_wire::id::{ConversationId, WebhookId};
 use std::{
     collections::{HashMap, VecDeque},
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 use tokio::{sync::mpsc, time::Instant};
@@ -75,6 +76,8 @@ pub struct Done {
     pub took: Duration,
     /// After how long it is tried again.
     pub retry: Option<Duration>,
+    /// Whether the store does not know how it ended.
+    pub left: bool,
 }
 
 struct Entry {
@@ -88,6 +91,8 @@ struct Entry {
     listed: bool,
     /// Deliveries that are neither here nor free in the store yet.
     on_the_way_back: usize,
+    /// Until when the store may have something that is neither here nor free: this node's own, and lost to it.
+    left_until: Option<Instant>,
     /// Whether it waits for the node to have a call free.
     parked: bool,
 }
@@ -175,6 +180,12 @@ impl Lanes<'_> {
         entry
     }
 
+    /// Something of this lane stands in the store as being here, and is not. Until its lease has ended, nothing is to go
+    /// before it.
+    fn leave(&mut self, webhook: Webhook) {
+        self.store_from_now_on(webhook).left_until = Some(Instant::now() + LEASE);
+    }
+
     /// Something of this lane waits in the store.
     fn ring(&mut self, webhook: Webhook) {
         self.store_from_now_on(webhook).rung = true;
@@ -206,11 +217,19 @@ impl Lanes<'_> {
         self.shared.in_hand.fetch_sub(count, Ordering::Relaxed);
         let (state, shared) = (self.state, self.shared);
         self.tracker.spawn(async move {
-            let _place = if does_badly { shared.late.acquire().await.ok() } else { None };
-            let back = move |tx: &mut heliograph_store::Tx<'_>| {
-                deliveries.iter().try_for_each(|delivery| outbox::give_back(tx, delivery, &shared.node))
+            let lease_until = deliveries.iter().map(|delivery| delivery.lease_until).min();
+            let deliveries = Arc::new(deliveries);
+            let give_back = || {
+                let deliveries = Arc::clone(&deliveries);
+                let back = move |tx: &mut heliograph_store::Tx<'_>| {
+                    deliveries.iter().try_for_each(|delivery| outbox::give_back(tx, delivery))
+                };
+                async move {
+                    let _place = shared.place(does_badly).await;
+                    state.store.write(back).await
+                }
             };
-            if let Err(error) = state.store.write(back).await {
+            if let Err(error) = in_time(lease_until, give_back).await {
                 tracing::warn!(%error, "deliveries go back when their lease ends");
             }
             shared.tell(Event::GivenBack(webhook, count));
@@ -218,7 +237,7 @@ impl Lanes<'_> {
     }
 
     fn done(&mut self, done: Done) {
-        let Done { webhook, through, back, arrived, took, retry } = done;
+        let Done { webhook, through, back, arrived, took, retry, left } = done;
         let Some(entry) = self.lanes.get_mut(&webhook) else { return };
         self.calls.remove(entry.record.standing, entry.calls);
         entry.calls -= 1;
@@ -231,6 +250,9 @@ impl Lanes<'_> {
             let entry = self.store_from_now_on(webhook);
             let behind = back.into_iter().flat_map(|line| entry.lane.clear(line)).collect();
             self.give_back(webhook, behind);
+        }
+        if left {
+            self.leave(webhook);
         }
         self.pump(webhook);
         for standing in Standing::ALL {
@@ -348,6 +370,7 @@ impl Lanes<'_> {
         if let Some(took) = answer.took_for_others {
             self.rests_until = Instant::now() + took * REST;
         }
+        answer.unheard.into_iter().for_each(|webhook| self.leave(webhook));
         for webhook in answer.drained {
             self.drained(webhook);
             self.pump(webhook);
@@ -368,7 +391,8 @@ impl Lanes<'_> {
     /// The store has nothing more of a lane, unless something was stored since it was asked.
     fn drained(&mut self, webhook: Webhook) {
         let entry = self.entry(webhook);
-        if entry.stored && !entry.rung && entry.on_the_way_back == 0 {
+        let left = entry.left_until.is_some_and(|until| Instant::now() < until);
+        if entry.stored && !entry.rung && !left && entry.on_the_way_back == 0 {
             entry.stored = false;
             self.shared.set_stored(webhook.id, false);
         }
@@ -385,6 +409,7 @@ impl Entry {
             rung: stored,
             listed: false,
             on_the_way_back: 0,
+            left_until: None,
             parked: false,
         }
     }

@@ -45,7 +45,7 @@ use std::{
     time::Duration,
 };
 use target::Target;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How many deliveries a node holds in memory at most; more wait in the store.
@@ -56,7 +56,7 @@ const LEASE: Duration = Duration::from_secs(45);
 const MAX_CALLS: usize = 2048;
 /// How many calls that failed or were slow are written down at a time.
 const MAX_LATE: usize = 16;
-/// How long a stopping node waits for the calls it is making.
+/// How long a stopping node waits for the calls it is making, and then for each thing that it writes down at last.
 const LAST_CALLS: Duration = Duration::from_secs(5);
 
 /// What an operator decides of deliveries.
@@ -223,9 +223,13 @@ impl Dispatcher {
         }
         // A task ends early only by a panic, which is in the log.
         let _ = beating.await;
-        if let Err(error) = state.store.write(|tx| nodes::retire(tx, &shared.node)).await {
-            tracing::warn!(%error, "deliveries in hand are taken over when their lease ends");
-        }
+        let retiring = state.store.write(|tx| nodes::retire(tx, &shared.node));
+        let why = match tokio::time::timeout(LAST_CALLS, retiring).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the database does not answer".to_owned(),
+        };
+        tracing::warn!(why, "deliveries in hand are taken over when their lease ends");
     }
 }
 
@@ -247,6 +251,11 @@ impl Shared {
     /// Whether what happens for this webhook waits in the store, to be claimed there in its order.
     fn goes_by_the_store(&self, tx: &Tx<'_>, webhook: WebhookId) -> Result<bool> {
         Ok(self.is_stored(webhook) || !self.alone.is_sure(tx, &self.node)?)
+    }
+
+    /// A place among those who write down what failed or was slow; none is needed for what was not.
+    async fn place(&self, late: bool) -> Option<SemaphorePermit<'_>> {
+        if late { self.late.acquire().await.ok() } else { None }
     }
 
     fn hand_over(&self, delivery: outbox::Delivery) {
@@ -285,6 +294,11 @@ impl Shared {
             self.tell(Event::Stored(webhook));
         }
         Ok(())
+    }
+
+    /// The longest pause that an attempt is followed by.
+    fn longest_pause(&self) -> Duration {
+        policy::longest(&self.options.gaps)
     }
 
     /// How many events a call of this webhook carries at most.

@@ -18,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 const BEAT: Duration = Duration::from_secs(1);
 /// A server that was silent for so long is dead: what it had in hand is free.
 const SILENT: Duration = Duration::from_secs(10);
+/// As much of the time between two looks counts as silence. If they are further apart the database was away, and nobody could
+/// say anything.
+const HEARING: Duration = Duration::from_secs(3);
 
 /// Whether this server is the only one.
 pub struct Alone {
@@ -61,8 +64,7 @@ pub async fn run(state: State, shared: &'static Shared, stop: CancellationToken)
     if state.store.engine() == Engine::Sqlite {
         return;
     }
-    // Told by our own clock alone: those of other machines may differ.
-    let mut heard: HashMap<String, (i64, Instant)> = HashMap::new();
+    let mut heard = Heard::default();
     loop {
         // A database that does not answer must not hold up the end.
         let beat = async {
@@ -78,24 +80,38 @@ pub async fn run(state: State, shared: &'static Shared, stop: CancellationToken)
     }
 }
 
-async fn look(state: State, shared: &Shared, heard: &mut HashMap<String, (i64, Instant)>) -> Result<()> {
-    let looked = Instant::now();
+/// What was heard of others: what each last said, and for how long it has said nothing new. Told by our own clock alone: those
+/// of other machines may differ.
+#[derive(Default)]
+struct Heard {
+    looked: Option<Instant>,
+    others: HashMap<String, (i64, Duration)>,
+}
+
+impl Heard {
+    /// Takes what a look at `now` has found, and tells who is dead.
+    fn note(&mut self, others: &HashMap<String, i64>, now: Instant) -> Vec<String> {
+        let heard = self.looked.replace(now).map_or(Duration::ZERO, |last| now.duration_since(last).min(HEARING));
+        self.others.retain(|id, _| others.contains_key(id));
+        for (id, seen_at) in others {
+            match self.others.get_mut(id) {
+                Some((said, silence)) if said == seen_at => *silence += heard,
+                _ => _ = self.others.insert(id.clone(), (*seen_at, Duration::ZERO)),
+            }
+        }
+        let silent = self.others.iter().filter(|(_, (_, silence))| *silence >= SILENT);
+        silent.map(|(id, _)| id.clone()).collect()
+    }
+}
+
+async fn look(state: State, shared: &Shared, heard: &mut Heard) -> Result<()> {
     let was_alone = shared.alone.lately.load(SeqCst);
     let node = shared.node.clone();
     let mut others = state.store.write(move |tx| beat(tx, &node)).await?;
-    heard.retain(|id, _| others.contains_key(id));
-    for (id, seen_at) in &others {
-        let said = heard.entry(id.clone()).or_insert((*seen_at, looked));
-        if said.0 != *seen_at {
-            *said = (*seen_at, looked);
-        }
-    }
-    let dead = heard.iter().filter(|(_, (_, at))| looked.duration_since(*at) >= SILENT);
-    for id in dead.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+    for id in heard.note(&others, Instant::now()) {
         tracing::warn!(node = id, "a server is silent; its deliveries are taken over");
         let gone = id.clone();
         state.store.write(move |tx| leave(tx, &gone)).await?;
-        heard.remove(&id);
         others.remove(&id);
     }
     if others.is_empty() && !was_alone {
@@ -131,4 +147,37 @@ pub fn retire(tx: &mut Tx<'_>, node: &str) -> Result<()> {
 fn leave(tx: &mut Tx<'_>, node: &str) -> Result<()> {
     tx.execute("DELETE FROM server_node WHERE id = $1", args![node])?;
     outbox::release(tx, Some(node))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn others(seen_at: i64) -> HashMap<String, i64> {
+        HashMap::from([("other".to_owned(), seen_at)])
+    }
+
+    #[test]
+    fn who_says_nothing_new_for_long_is_dead() {
+        let (mut heard, start) = (Heard::default(), Instant::now());
+        let mut at = |seconds, seen_at| heard.note(&others(seen_at), start + Duration::from_secs(seconds));
+        for second in 0..20 {
+            assert!(at(second, second as i64).is_empty());
+        }
+        for second in 20..29 {
+            assert!(at(second, 19).is_empty());
+        }
+        assert_eq!(at(29, 19), ["other"]);
+    }
+
+    /// Whoever comes back first would take the others for dead, who could not say anything either.
+    #[test]
+    fn nobody_is_dead_for_what_nobody_could_hear() {
+        let (mut heard, start) = (Heard::default(), Instant::now());
+        let mut at = |seconds, seen_at| heard.note(&others(seen_at), start + Duration::from_secs(seconds));
+        for second in [0, 1, 2, 60, 61, 62, 63, 64] {
+            assert!(at(second, 0).is_empty());
+        }
+        assert_eq!(at(65, 0), ["other"]);
+    }
 }

@@ -3,7 +3,11 @@
 //! Events of one line (a conversation, for a webhook that wants order) are sent one after the other. That is kept here,
 //! not in memory, so that it holds among several servers and after a crash: only the first of a line is ever claimed,
 //! with what directly follows it. What is found due behind another is set aside until that one is settled, which wakes
-//! it.
+//! it. What waits for its own next attempt is neither taken along nor woken. It is told from what is set aside by its time:
+//! that is later than any attempt's.
+//!
+//! A delivery is settled by who has it: each statement that does so names the lease, and does nothing when that is not the
+//! row's any more. A server that was away for so long that another took over writes nothing over what that one did.
 //!
 //! Each statement begins with the webhook, which no two apps share, and those about one delivery go on with its id: so the
 //! store sees that two claims, or a post and a claim, have nothing to do with each other, and does many at once.
@@ -22,8 +26,8 @@ const LEAST_WINDOW: i64 = 16;
 const MOST_WINDOW: i64 = 256;
 /// What follows the first of its line is claimed with it when there are at most so many lines: else there is enough to do.
 const FEW_LINES: usize = 16;
-/// For how long a delivery behind another is set aside. It is woken when that one is settled; the time is for the rare
-/// case that the two just missed each other.
+/// For how long a delivery behind another is set aside, after the latest attempt there may be. It is woken when that one is
+/// settled; the time is for the rare case that the two just missed each other.
 const ASIDE_MS: i64 = 60 * 60 * 1000;
 
 /// By how much the clocks of two servers may differ.
@@ -60,7 +64,7 @@ pub struct Delivery {
     pub event: String,
     /// How many attempts were made.
     pub attempts: i64,
-    /// When this node loses it again.
+    /// When this node loses it again, as the row says.
     pub lease_until: i64,
 }
 
@@ -174,9 +178,9 @@ struct Due {
     first: bool,
 }
 
-/// Takes due deliveries of a webhook in hand. It reads all it has to before it writes: then the claims for
+/// Takes due deliveries of a webhook in hand, whose attempts are `longest` apart at most. It reads all it has to before it writes: then the claims for
 /// many webhooks, each a transaction of its own, are asked and written together.
-pub fn claim(tx: &mut Tx<'_>, webhook: Webhook, node: &str, most: Most) -> Result<Claimed> {
+pub fn claim(tx: &mut Tx<'_>, webhook: Webhook, node: &str, most: Most, longest: Duration) -> Result<Claimed> {
     let limit = most.all;
     let lease_until = lease_end(tx.now());
     let window = (8 * limit as i64).clamp(LEAST_WINDOW, MOST_WINDOW);
@@ -187,18 +191,23 @@ pub fn claim(tx: &mut Tx<'_>, webhook: Webhook, node: &str, most: Most) -> Resul
     first.truncate(limit);
     let mut deliveries: Vec<Delivery> = first.into_iter().map(|due| due.delivery).collect();
     if deliveries.len() <= FEW_LINES {
-        with_what_follows(tx, &mut deliveries, most)?;
+        with_what_follows(tx, &mut deliveries, most, latest_attempt(tx, longest))?;
     }
     let more = left > 0 || seen as i64 == window;
     let drained = !more && behind.is_empty() && !any_left(tx, webhook, node, &deliveries)?;
     for delivery in &deliveries {
         place(tx, delivery, lease_until, Some(node))?;
     }
-    let aside = tx.now() + ASIDE_MS;
+    let aside = latest_attempt(tx, longest) + ASIDE_MS;
     for Due { delivery, .. } in behind.iter().filter(|due| !deliveries.iter().any(|d| d.id == due.delivery.id)) {
         place(tx, delivery, aside, None)?;
     }
     Ok(Claimed { deliveries, more, drained })
+}
+
+/// What is due later waits for no attempt of its own, whosever clock that goes by.
+fn latest_attempt(tx: &Tx<'_>, longest: Duration) -> i64 {
+    tx.now() + longest.as_millis() as i64 + CLOCKS_MS
 }
 
 /// Says in whose hands a delivery is, and until when it is not to be looked at.
@@ -231,7 +240,7 @@ fn due(tx: &Tx<'_>, webhook: Webhook, lease_until: i64, window: i64) -> Result<V
 }
 
 /// Adds what directly follows each of these in its line, as far as there is room.
-fn with_what_follows(tx: &Tx<'_>, deliveries: &mut Vec<Delivery>, most: Most) -> Result<()> {
+fn with_what_follows(tx: &Tx<'_>, deliveries: &mut Vec<Delivery>, most: Most, latest: i64) -> Result<()> {
     let each = (most.all / deliveries.len().max(1)).min(most.of_a_line) as i64 - 1;
     if each <= 0 {
         return Ok(());
@@ -242,22 +251,23 @@ fn with_what_follows(tx: &Tx<'_>, deliveries: &mut Vec<Delivery>, most: Most) ->
         }
     }
     for head in 0..deliveries.len() {
-        let follow = following(tx, &deliveries[head], each)?;
+        let follow = following(tx, &deliveries[head], each, latest)?;
         deliveries.extend(follow);
     }
     Ok(())
 }
 
-const FOLLOWING: &str = "SELECT id, line, event, attempts, node FROM delivery
+const FOLLOWING: &str = "SELECT id, line, event, attempts, node, due_at FROM delivery
     WHERE webhook_id = $1 AND line = $2 AND id > $3 AND due_at IS NOT NULL ORDER BY id LIMIT $4";
 
-/// What directly follows a delivery in its line and is in nobody's hands.
-fn following(tx: &Tx<'_>, head: &Delivery, limit: i64) -> Result<Vec<Delivery>> {
+/// What directly follows a delivery in its line, is in nobody's hands and does not wait for its next attempt.
+fn following(tx: &Tx<'_>, head: &Delivery, limit: i64, latest: i64) -> Result<Vec<Delivery>> {
     let Some((webhook, line, id)) = head.place_in_line() else { return Ok(Vec::new()) };
     let mut rows = tx.query(FOLLOWING, args![webhook.as_str(), line.as_str(), id.as_str(), limit])?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &mut rows {
-        if row.opt_text(4)?.is_some() {
+        let is_postponed = row.int(3)? > 0 && (tx.now() + 1..=latest).contains(&row.int(5)?);
+        if row.opt_text(4)?.is_some() || is_postponed {
             break;
         }
         found.push(delivery(row, head.webhook, head.lease_until)?);
@@ -282,21 +292,24 @@ fn any_left(tx: &Tx<'_>, webhook: Webhook, node: &str, taken: &[Delivery]) -> Re
     Ok(ids.into_iter().any(|id| !taken.iter().any(|delivery| delivery.id == id)))
 }
 
-/// Prolongs a lease that this node still has; false when somebody else has the delivery, or it is gone.
-pub fn renew(tx: &mut Tx<'_>, delivery: &Delivery, node: &str) -> Result<bool> {
+/// Whether a delivery is still under the lease that it was taken in hand with; not when somebody else has it, or it is gone.
+pub fn is_held(tx: &Tx<'_>, delivery: &Delivery) -> Result<bool> {
     let (webhook, id, app) = delivery.names();
     let rows = tx.query(
-        "SELECT id FROM delivery WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND node = $4 AND due_at = $5",
-        args![webhook.as_str(), id.as_str(), app.as_str(), node, delivery.lease_until],
+        "SELECT id FROM delivery WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND due_at = $4",
+        args![webhook.as_str(), id.as_str(), app.as_str(), delivery.lease_until],
     )?;
-    if rows.is_empty() {
-        return Ok(false);
-    }
+    Ok(!rows.is_empty())
+}
+
+/// Prolongs a lease.
+pub fn renew(tx: &mut Tx<'_>, delivery: &Delivery, lease_until: i64) -> Result<()> {
+    let (webhook, id, app) = delivery.names();
     tx.amend(
-        "UPDATE delivery SET due_at = $4 WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
-        args![webhook.as_str(), id.as_str(), app.as_str(), lease_end(tx.now())],
+        "UPDATE delivery SET due_at = $5 WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND due_at = $4",
+        args![webhook.as_str(), id.as_str(), app.as_str(), delivery.lease_until, lease_until],
     )?;
-    Ok(true)
+    Ok(())
 }
 
 /// It arrived, or is given up: it leaves the queue, and the log has it.
@@ -310,12 +323,15 @@ pub fn finish(
     let (webhook, id, app) = delivery.names();
     let (webhook, id, app) = (webhook.as_str(), id.as_str(), app.as_str());
     if journal.keeps_nothing() {
-        tx.amend("DELETE FROM delivery WHERE webhook_id = $1 AND id = $2 AND app_id = $3", args![webhook, id, app])?;
+        tx.amend(
+            "DELETE FROM delivery WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND due_at = $4",
+            args![webhook, id, app, delivery.lease_until],
+        )?;
     } else {
         tx.amend(
-            "UPDATE delivery SET status = $4, attempts = $5, log = log || $6, due_at = NULL, node = NULL
-             WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
-            args![webhook, id, app, status.name(), delivery.attempts + 1, line],
+            "UPDATE delivery SET status = $5, attempts = $6, log = log || $7, due_at = NULL, node = NULL
+             WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND due_at = $4",
+            args![webhook, id, app, delivery.lease_until, status.name(), delivery.attempts + 1, line],
         )?;
     }
     Ok(())
@@ -324,10 +340,11 @@ pub fn finish(
 /// It is tried again, by anybody, from `due_at` on.
 pub fn postpone(tx: &mut Tx<'_>, delivery: &Delivery, due_at: i64, line: &str) -> Result<()> {
     let (webhook, id, app) = delivery.names();
+    let (webhook, id, app) = (webhook.as_str(), id.as_str(), app.as_str());
     tx.amend(
-        "UPDATE delivery SET attempts = $4, log = log || $5, due_at = $6, node = NULL
-         WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
-        args![webhook.as_str(), id.as_str(), app.as_str(), delivery.attempts + 1, line, due_at],
+        "UPDATE delivery SET attempts = $5, log = log || $6, due_at = $7, node = NULL
+         WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND due_at = $4",
+        args![webhook, id, app, delivery.lease_until, delivery.attempts + 1, line, due_at],
     )?;
     Ok(())
 }
@@ -335,30 +352,35 @@ pub fn postpone(tx: &mut Tx<'_>, delivery: &Delivery, due_at: i64, line: &str) -
 /// It waits until its webhook is resumed.
 pub fn hold(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<()> {
     let (webhook, id, app) = delivery.names();
+    let (webhook, id, app) = (webhook.as_str(), id.as_str(), app.as_str());
     tx.amend(
-        "UPDATE delivery SET status = $4, due_at = NULL, node = NULL WHERE webhook_id = $1 AND id = $2 AND app_id = $3",
-        args![webhook.as_str(), id.as_str(), app.as_str(), DeliveryStatus::Held.name()],
+        "UPDATE delivery SET status = $5, due_at = NULL, node = NULL
+         WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND due_at = $4",
+        args![webhook, id, app, delivery.lease_until, DeliveryStatus::Held.name()],
     )?;
     Ok(())
 }
 
-/// Has what is now the first of a line looked at: what was before it is settled.
-pub fn wake(tx: &mut Tx<'_>, webhook: Webhook, line: ConversationId) -> Result<()> {
+/// Has what is now the first of a line looked at: what was before it is settled. If it waits for its next attempt it goes on
+/// doing so.
+pub fn wake(tx: &mut Tx<'_>, webhook: Webhook, line: ConversationId, longest: Duration) -> Result<()> {
+    let (app, id, line) = (webhook.app.text(), webhook.id.text(), line.text());
     tx.amend(
-        "UPDATE delivery SET due_at = $4 WHERE app_id = $1 AND webhook_id = $2 AND node IS NULL AND due_at > $4
+        "UPDATE delivery SET due_at = $4 WHERE app_id = $1 AND webhook_id = $2 AND node IS NULL
+         AND due_at > $4 AND (attempts = 0 OR due_at > $5)
          AND id = (SELECT MIN(e.id) FROM delivery e
                    WHERE e.webhook_id = $2 AND e.line = $3 AND e.due_at IS NOT NULL)",
-        args![webhook.app.text().as_str(), webhook.id.text().as_str(), line.text().as_str(), tx.now()],
+        args![app.as_str(), id.as_str(), line.as_str(), tx.now(), latest_attempt(tx, longest)],
     )?;
     Ok(())
 }
 
 /// Gives back what this node has in hand and did not try.
-pub fn give_back(tx: &mut Tx<'_>, delivery: &Delivery, node: &str) -> Result<()> {
+pub fn give_back(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<()> {
     let (webhook, id, app) = delivery.names();
     tx.amend(
-        "UPDATE delivery SET due_at = $5, node = NULL WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND node = $4",
-        args![webhook.as_str(), id.as_str(), app.as_str(), node, tx.now()],
+        "UPDATE delivery SET due_at = $5, node = NULL WHERE webhook_id = $1 AND id = $2 AND app_id = $3 AND due_at = $4",
+        args![webhook.as_str(), id.as_str(), app.as_str(), delivery.lease_until, tx.now()],
     )?;
     Ok(())
 }

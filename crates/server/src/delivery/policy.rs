@@ -6,9 +6,10 @@ use std::time::Duration;
 /// How long a target may take to answer.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The pauses between attempts: five attempts within a quarter of an hour, each pause longer than the one before.
+/// The pauses between attempts: five attempts within a quarter of an hour, each pause longer than the one before, and also
+/// when each attempt takes all the time it may.
 pub const GAPS: [Duration; 4] =
-    [Duration::from_secs(15), Duration::from_secs(60), Duration::from_secs(240), Duration::from_secs(480)];
+    [Duration::from_secs(15), Duration::from_secs(60), Duration::from_secs(240), Duration::from_secs(400)];
 
 /// The share by which a pause is stretched at most, so that what failed together does not come back together.
 const JITTER: f64 = 0.1;
@@ -38,6 +39,11 @@ pub fn judge(attempt: usize, status: Option<StatusCode>, gaps: &[Duration], chan
     }
 }
 
+/// The longest pause that there may be.
+pub fn longest(gaps: &[Duration]) -> Duration {
+    gaps.iter().max().map_or(Duration::ZERO, |gap| gap.mul_f64(1.0 + JITTER))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +57,7 @@ mod tests {
             (total, attempt, last) = (total + gap, attempt + 1, gap);
         }
         assert_eq!(attempt, 5);
+        total += TIMEOUT * attempt as u32;
         assert!(total <= Duration::from_secs(15 * 60), "{total:?}");
     }
 

@@ -3,6 +3,8 @@
 //! What arrived as it should is written down by one task, all that has gathered while the store was at the last of it: a
 //! call that nobody waits for any more need not be a transaction of its own. What is slow or is tried again does not get
 //! in there; who made that call waits for it.
+//!
+//! What the store does not take is offered to it again while the lease lasts: until then nobody else makes that call.
 
 use super::{
     Shared, Webhook,
@@ -15,14 +17,17 @@ use crate::{
     state::State,
     webhook_health::{self, Change},
 };
-use heliograph_store::Tx;
+use futures_util::future::join_all;
+use heliograph_store::{Tx, clock};
 use heliograph_wire::{deliveries::DeliveryStatus, id::ConversationId};
-use std::sync::Arc;
-use tokio::sync::mpsc;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// How many calls are written down together at most.
 const TOGETHER: usize = 128;
+/// After how long what could not be written down is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// What became of a call.
 pub struct Settlement {
@@ -39,15 +44,28 @@ pub struct Settlement {
 }
 
 impl Settlement {
+    /// When the first of its leases ends.
+    pub fn lease_until(&self) -> Option<i64> {
+        self.rows.iter().map(|(delivery, ..)| delivery.lease_until).min()
+    }
+
     /// Settles the rows, and wakes what follows them in the store if somebody sends that from there.
     fn write(&self, tx: &mut Tx<'_>, state: State, shared: &Shared, wakes: bool) -> Result<()> {
+        // Who has lost them says nothing of the webhook's health, either.
+        let change = match (self.change, self.rows.first()) {
+            (Some(change), Some((delivery, ..))) if outbox::is_held(tx, delivery)? => Some(change),
+            _ => None,
+        };
         for (delivery, verdict, line) in &self.rows {
             settle_one(tx, shared, delivery, *verdict, line, self.ended)?;
         }
-        if let Some(change) = self.change {
+        if let Some(change) = change {
             webhook_health::note(tx, state, self.webhook, change)?;
         }
-        self.through.iter().filter(|_| wakes).try_for_each(|line| outbox::wake(tx, self.webhook, *line))
+        self.through
+            .iter()
+            .filter(|_| wakes)
+            .try_for_each(|line| outbox::wake(tx, self.webhook, *line, shared.longest_pause()))
     }
 }
 
@@ -96,7 +114,7 @@ pub async fn run(
     mut inbox: mpsc::UnboundedReceiver<Arc<Settlement>>,
     stop: CancellationToken,
 ) {
-    let mut calls = Vec::with_capacity(TOGETHER);
+    let (mut calls, mut one_by_one) = (Vec::with_capacity(TOGETHER), JoinSet::new());
     loop {
         let count = tokio::select! {
             biased;
@@ -107,22 +125,47 @@ pub async fn run(
             }
         };
         if count == 0 {
-            return;
+            return while one_by_one.join_next().await.is_some() {};
         }
         if let Err(error) = settle(state, shared, calls.clone()).await {
             tracing::error!(%error, count, "what arrived could not be written down together; it is, one by one");
-            one_by_one(state, shared, &calls).await;
+            one_by_one.spawn(write_one_by_one(state, shared, std::mem::take(&mut calls)));
+            while one_by_one.try_join_next().is_some() {}
         }
         calls.clear();
     }
 }
 
 /// One that cannot be written down must not keep others from it.
-async fn one_by_one(state: State, shared: &'static Shared, calls: &[Arc<Settlement>]) {
-    for call in calls {
-        if let Err(error) = settle(state, shared, vec![Arc::clone(call)]).await {
+async fn write_one_by_one(state: State, shared: &'static Shared, calls: Vec<Arc<Settlement>>) {
+    let write = |call: Arc<Settlement>| async move {
+        let settled = in_time(call.lease_until(), || settle(state, shared, vec![Arc::clone(&call)]));
+        if let Err(error) = settled.await {
             // Their leases end, and then they are sent again.
             tracing::error!(%error, "deliveries that arrived were left in hand");
         }
+    };
+    join_all(calls.into_iter().map(write)).await;
+}
+
+/// Has something written down, again and again while the lease of those that it is about lasts.
+pub async fn in_time<F>(lease_until: Option<i64>, write: impl Fn() -> F) -> Result<()>
+where
+    F: Future<Output = Result<()>>,
+{
+    let mut tries = 0;
+    loop {
+        let written = write().await;
+        let left_ms = lease_until.map_or(0, |until| until - clock::now_ms());
+        match written {
+            Err(error) if left_ms > AGAIN.as_millis() as i64 => {
+                if tries == 0 {
+                    tracing::warn!(%error, "the store takes nothing about some deliveries; it is asked again");
+                }
+                tries += 1;
+            }
+            written => return written,
+        }
+        tokio::time::sleep(AGAIN).await;
     }
 }
