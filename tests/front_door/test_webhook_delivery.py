@@ -12,6 +12,7 @@ from lib.server import SHORT_GAPS
 from lib.sink import Handler, Listener, Target
 from lib.world import new_app
 from test_deliveries import place, raw_target, settled
+from test_delivery_order import refuse
 
 ATTEMPTS = 5
 # The gaps carry jitter; after this long without a further POST none will come.
@@ -200,30 +201,20 @@ def test_nothing_is_missing_or_doubled(app, sink):
 
 
 # A database that will not have it written down that something of this conversation arrived.
-REFUSING = {
-    "sqlite": """CREATE TRIGGER refusing BEFORE UPDATE ON delivery
-        WHEN NEW.status = 'delivered' AND NEW.conversation_id = '{id}' BEGIN SELECT RAISE(ABORT, 'not this one'); END""",
-    "postgres": """
-        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not this one'; END $$;
-        CREATE TRIGGER refusing BEFORE UPDATE ON delivery FOR EACH ROW
-        WHEN (NEW.status = 'delivered' AND NEW.conversation_id = '{id}') EXECUTE FUNCTION refuse()""",
-}
-
-
 def test_one_that_cannot_be_written_down_keeps_no_other_from_it(launch, sink):
     """What arrived is written down together; where that fails, each for itself."""
     server = launch(*SHORT_GAPS)
     app, target = new_app(server), sink.target()
     webhook = app.custom(target).webhook
     groups = [app.group() for _ in range(9)]
-    server.sql(REFUSING["postgres" if server.database_url else "sqlite"].format(id=groups[4]["id"]))
+    refuse(server, f"new.status = 'delivered' and new.conversation_id = '{groups[4]['id']}'")
     with ThreadPoolExecutor(len(groups)) as pool:
         for _ in range(3):
             list(pool.map(lambda group: app.say(group, "arrives"), groups))
     target.wait_deliveries(3 * len(groups) - 2)
     found = settled(app, place(app, webhook), "delivered", 3 * len(groups) - 3)
     assert groups[4]["id"] not in [delivery["conversationId"] for delivery in found]
-    assert "left in hand" in server.stderr
+    assert "is asked again" in server.stderr
 
 
 def test_private_targets_are_refused_unless_allowed(launch, sink):
