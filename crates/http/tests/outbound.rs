@@ -10,7 +10,7 @@ use heliograph_http::{Answer, Failure, MAX_ANSWER_BYTES, Outbound, OutboundOptio
 use http::{HeaderMap, HeaderValue};
 use hyper::body::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
 /// The deadline of calls that are to run into it, and that of all others, which no slow machine should.
@@ -250,7 +250,10 @@ async fn redirects_are_answers_and_not_followed() {
 
 #[tokio::test]
 async fn a_closed_port_an_unknown_name_and_plain_text_for_tls_are_told_apart() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // Taken, so that nobody else listens there, and not listened to.
+    let taken = TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let gone = taken.local_addr().unwrap();
     let outbound = open_door();
     assert_eq!(post(&outbound, &format!("http://{gone}/"), ENOUGH).await.unwrap_err(), Failure::Connect);
     let plain = Server::saying("HTTP/1.1 400 Bad Request\r\n\r\n").await;
