@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from lib.clock import PATIENCE_S
+from lib.clock import PATIENCE_S, TAKEN_OVER_S
 from lib.server import SHORT_GAPS, run
 from lib.world import MISSING, NOWHERE, new_app
 
@@ -356,7 +356,7 @@ def test_told_once_more_across_a_restart(launch, sink):
     target.always = (200, 0)
     server.start()
     # On PostgreSQL the dead server has to be silent for ten seconds first.
-    target.wait_deliveries(11)
+    target.wait_deliveries(11, within=TAKEN_OVER_S)
     ids = [event["id"] for event in target.events()]
     assert ids == ids[:5] + ids[:1] + ids[:5]
     settled(app, path, "delivered", 5)

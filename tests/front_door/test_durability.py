@@ -7,7 +7,7 @@ import time
 
 import pytest
 import requests
-from lib.clock import PATIENCE_S
+from lib.clock import PATIENCE_S, TAKEN_OVER_S
 from lib.server import SHORT_GAPS, Server
 from lib.world import EVERY_TRIGGER, new_app, text_message
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.waits
 def patience(store):
     """How long a delivery that was in hand when its server died may take to come back. With PostgreSQL another server
     may be alive, so that its lease (45 s) has to end first; with SQLite there is no other."""
-    return 45 + PATIENCE_S if store == "postgres" else PATIENCE_S
+    return 45 + TAKEN_OVER_S if store == "postgres" else TAKEN_OVER_S
 
 
 class Storm:
@@ -171,7 +171,7 @@ def test_kill_while_retrying(launch, sink):
     time.sleep(0.5)
     server.kill9()
     server.start()
-    target.wait_deliveries(2)
+    target.wait_deliveries(2, within=TAKEN_OVER_S)
     ids = {event["id"] for event in target.events()}
     assert len(ids) == 1
     assert target.events()[1]["payload"]["message"]["id"] == message["id"]

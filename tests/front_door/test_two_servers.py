@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from lib import postgres, tokens
 from lib.api import Api
+from lib.clock import TAKEN_OVER_S
 from lib.proxy import pour
 from lib.server import SHORT_GAPS, Server
 from lib.world import App, new_app
@@ -117,7 +118,7 @@ def test_the_survivor_delivers_what_the_other_had_in_hand(pair, sink):
     first.kill9()
     target.always = (200, 0)
     # The dead server has to be silent for ten seconds first.
-    target.wait_deliveries(2)
+    target.wait_deliveries(2, within=TAKEN_OVER_S)
     assert [event["payload"]["message"]["id"] for event in target.events()] == [message["id"]] * 2
     assert len({event["id"] for event in target.events()}) == 1
     second.account.get(app.path).ok(200)
