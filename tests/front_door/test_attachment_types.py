@@ -75,6 +75,6 @@ def test_every_extension_of_the_list(app):
     ("big.exe", b"MZ" + b"\0" * (5 * MEGABYTE), "File rejected. File extension not allowed"),
 ])
 def test_refused_types(app, server, name, content, title):
-    before = files(server)
+    before = files(server, app)
     send(app, content, name).refused(415, "unsupported_media_type", title)
-    assert files(server) == before
+    assert files(server, app) == before

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import socket
 import struct
 import time
 import zlib
@@ -12,6 +11,8 @@ import pytest
 import requests
 import sunshine_conversations_client as sdk
 from lib.api import Api, segment
+from lib.clock import PATIENCE_S
+from lib.ports import free_port
 from lib.raw import Wire, basic
 from lib.world import MISSING, new_app
 
@@ -47,7 +48,7 @@ def upload(app, content, name="cat.png", query="access=public"):
 def fetch(url, method="GET", **headers):
     session = requests.Session()
     session.trust_env = False
-    return session.request(method, url, headers={name.replace("_", "-"): value for name, value in headers.items()}, timeout=20)
+    return session.request(method, url, headers={name.replace("_", "-"): value for name, value in headers.items()}, timeout=60)
 
 
 def gone(url):
@@ -56,14 +57,15 @@ def gone(url):
     assert answer.json() == {"errors": [{"code": "not_found", "title": "Attachment not found"}]}
 
 
-def files(server):
-    """The names of all files in the folder."""
-    return sorted(path.name for path in (server.data / "attachments").rglob("*") if path.is_file())
+def files(server, app=None):
+    """The names of all files in the folder, or of those of one app: what was another's may be on its way out."""
+    paths = [path for path in (server.data / "attachments").rglob("*") if path.is_file()]
+    return sorted(path.name for path in paths if app is None or app.id in (path.parent.name, path.name.split("-")[0]))
 
 
 def soon(what):
     """Files go right after the answer that says so."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE_S
     while not what():
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -102,9 +104,7 @@ def test_also_below_sc(app, server):
 
 def behind(launch, public_url):
     """A server that tells this address of itself."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = launch("--public-url", public_url, listen=f"127.0.0.1:{port}")
     server.url = f"http://127.0.0.1:{port}"
     return server
@@ -171,7 +171,7 @@ def test_an_upload_is_not_held_in_memory(launch):
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda caller: send(app, content, caller=caller), [Api(server, app.key) for _ in range(6)]))
     for url in (answer.ok(201)["attachment"]["mediaUrl"] for answer in answers):
-        with requests.get(url, stream=True, timeout=20) as answer:
+        with requests.get(url, stream=True, timeout=60) as answer:
             digest = hashlib.sha256()
             for piece in answer.iter_content(MEGABYTE):
                 digest.update(piece)
@@ -180,11 +180,11 @@ def test_an_upload_is_not_held_in_memory(launch):
 
 
 def test_the_largest_file_and_one_byte_more(app, server):
-    before = len(files(server))
+    before = len(files(server, app))
     made = upload(app, png(50 * MEGABYTE))
     assert fetch(made["mediaUrl"], "HEAD").headers["content-length"] == str(50 * MEGABYTE)
     send(app, png(50 * MEGABYTE + 1)).refused(413, "request_entity_too_large")
-    assert len(files(server)) == before + 1
+    assert len(files(server, app)) == before + 1
     app.api.post(f"{app.path}/attachments/remove", {"mediaUrl": made["mediaUrl"]}).ok(200)
 
 
@@ -202,7 +202,7 @@ def test_without_a_length(app, server):
 
 
 def test_a_broken_off_upload_leaves_nothing(app, server):
-    before = files(server)
+    before = files(server, app)
     body, headers = form(png(3 * MEGABYTE)).values()
     # There will be an answer, and nobody to hear it.
     server.judged["broken-off"] += 1
@@ -211,14 +211,14 @@ def test_a_broken_off_upload_leaves_nothing(app, server):
                    f"X-Request-Id: broken-off\r\n"
                    f"Content-Type: {headers['Content-Type']}\r\nContent-Length: {len(body)}\r\n\r\n").encode())
         wire.send(body[:2 * MEGABYTE])
-        soon(lambda: len(files(server)) == len(before) + 1)
-    soon(lambda: files(server) == before)
+        soon(lambda: len(files(server, app)) == len(before) + 1)
+    soon(lambda: files(server, app) == before)
 
 
 # ---- What is taken in (of which types: test_attachment_types.py)
 
 def test_bad_requests(app, server):
-    path, before = f"{app.path}/attachments", files(server)
+    path, before = f"{app.path}/attachments", files(server, app)
     good = form(png())
     app.api.post(path, **good).refused(400, "bad_request", "should have required property 'access'")
     allowed = "access should be equal to one of the allowed values"
@@ -234,7 +234,7 @@ def test_bad_requests(app, server):
     for body in (b"", b"nonsense", part, b"--edge--\r\n", b"--edge\r\n\r\n", part + b"\r\n" + part + b"\r\n--edge--\r\n",
                  b'--edge\r\nContent-Disposition: form-data; name="source"\r\n\r\nwords\r\n--edge--\r\n'):
         app.api.post(f"{path}?access=public", data=body, headers=kind).refused(400, "bad_request", "Bad request")
-    assert files(server) == before
+    assert files(server, app) == before
 
 
 def test_what_a_form_holds_beside_the_file(app, server):
@@ -265,12 +265,12 @@ def test_the_conversation_must_be_there(app, other):
 def test_who_may(app, other, server):
     for caller in (app.account, app.api, app.custom().api):
         assert send(app, png(), caller=caller).status == 201
-    before = files(server)
+    before = files(server, app)
     send(app, png(), caller=Api(server)).refused(401, "unauthorized")
     send(app, png(), caller=other.api).refused(403, "forbidden")
     stranger = Api(server, server.admin_key("--service"))
     send(app, png(), caller=stranger).refused(404, "app_not_found")
-    assert files(server) == before
+    assert files(server, app) == before
 
 
 # ---- How it is served

@@ -165,13 +165,13 @@ def test_what_users_do_not_write(app, content):
 def test_a_file_goes_with_its_message(app):
     upload = app.api.session.post(
         f"{app.server.url}{app.path}/attachments?access=public&for=message", auth=(app.key["id"], app.key["secret"]),
-        files={"source": ("a.txt", b"Some notes")}, timeout=20).json()["attachment"]
+        files={"source": ("a.txt", b"Some notes")}, timeout=60).json()["attachment"]
     made = deliver(app, {"type": "file", "mediaUrl": upload["mediaUrl"]}, integrationId=whatsapp(app),
                    client={"externalId": PHONE}).ok(201)
     assert made["message"]["content"]["mediaSize"] == 10 and made["message"]["content"]["mediaType"].startswith("text/plain")
-    assert app.api.session.get(upload["mediaUrl"], timeout=20).status_code == 200
+    assert app.api.session.get(upload["mediaUrl"], timeout=60).status_code == 200
     app.api.delete(f"{app.conversation_path(made['conversation'])}/messages/{made['message']['id']}").ok(200)
-    assert app.api.session.get(upload["mediaUrl"], timeout=20).status_code == 404
+    assert app.api.session.get(upload["mediaUrl"], timeout=60).status_code == 404
 
 
 def test_unread_counts_and_times(app):

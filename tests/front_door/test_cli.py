@@ -238,7 +238,7 @@ def test_the_banner_s_first_steps_can_be_pasted(launch):
     server = launch()
     script = "URL=" + server.stdout.split("\nURL=", 1)[1].split("\n\n", 1)[0]
     assert f"URL='{server.url}'" in script
-    done = subprocess.run(["sh", "-eu"], input=script.replace(server.url, server.relayed), capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(["sh", "-eu"], input=script.replace(server.url, server.relayed), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     key = json.loads(done.stdout)["key"]
     assert list(key) == ["id", "displayName", "secret"] and key["displayName"] == "My custom key"
@@ -264,7 +264,7 @@ def test_attachments(server, app, shell, tmp_path):
     url = re.search(r"http\S+/report\.pdf", told).group()
     assert fetch(url) == large.read_bytes()
     app.api.delete(app.conversation_path(group)).ok(200)
-    assert requests.get(url, timeout=10).status_code == 404
+    assert requests.get(url, timeout=60).status_code == 404
 
     (tmp_path / "page.html").write_text("<html>")
     assert "415" in shell.refused("attachments", "upload", tmp_path / "page.html", "--app", app.id)
@@ -280,6 +280,6 @@ def test_attachments(server, app, shell, tmp_path):
 
 
 def fetch(url):
-    answer = requests.get(url, timeout=10)
+    answer = requests.get(url, timeout=60)
     assert answer.status_code == 200
     return answer.content

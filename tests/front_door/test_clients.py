@@ -324,7 +324,7 @@ def test_the_subject_of_a_mail_names_the_app(app, user, conversation):
 def test_an_image_that_confirms_is_described(app, user, conversation):
     upload = app.api.session.post(
         f"{app.server.url}{app.path}/attachments?access=public", auth=(app.key["id"], app.key["secret"]),
-        files={"source": ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")}, timeout=20).json()["attachment"]
+        files={"source": ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")}, timeout=60).json()["attachment"]
     image = {"content": {"type": "image", "mediaUrl": upload["mediaUrl"]}}
     client = app.api.post(clients_path(app, user), asked(channel(app, "whatsapp"), conversation, image)).ok(201)["client"]
     content = link_of(app, user, client).ok(200)["link"]["confirmation"]["message"]["content"]

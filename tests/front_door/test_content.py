@@ -33,9 +33,9 @@ class Files(BaseHTTPRequestHandler):
     def answer(self, status):
         if "/missing/" in self.path:
             status = 404
+        self.server.asked.append(f"{self.command} {self.path}")
         if "/silent/" in self.path:
             self.server.closing.wait(20)
-        self.server.asked.append(f"{self.command} {self.path}")
         try:
             self.send_response(status)
             self.send_header("content-type", "image/jpeg" if status == 200 else "text/html")
@@ -145,15 +145,26 @@ def test_rich_text(app, conversation, post, kind, given, html, text):
     assert content == {**kind, "htmlText": html, "text": text}, "markdownText is write-only"
 
 
+# A file's host is given three seconds. On a machine that stood still for as long, what was not found out is asked again.
+TRIES = 3
+
+
 @pytest.mark.parametrize("kind", ["image", "file"])
 def test_media(app, conversation, post, files, kind):
     url = f"{files.url}/a/My%20photo.jpg?size=2"
-    content = kept(app, conversation, post({"type": kind, "mediaUrl": url, "mediaType": "x/y", "mediaSize": 1}))
+    for _ in range(TRIES):
+        content = kept(app, conversation, post({"type": kind, "mediaUrl": url, "mediaType": "x/y", "mediaSize": 1}))
+        if "mediaType" in content:
+            break
     assert content == {"type": kind, "mediaUrl": url, "mediaType": "image/jpeg", "mediaSize": 627328, "altText": "My photo.jpg"}
 
 
 def test_media_that_answers_get_alone(app, conversation, post, files):
-    assert kept(app, conversation, post({"type": "image", "mediaUrl": f"{files.url}/only-get/x"}))["mediaType"] == "image/jpeg"
+    for _ in range(TRIES):
+        content = kept(app, conversation, post({"type": "image", "mediaUrl": f"{files.url}/only-get/x"}))
+        if "mediaType" in content:
+            break
+    assert content["mediaType"] == "image/jpeg"
 
 
 @pytest.mark.parametrize("url", ["{}/missing/a.png", "{}/silent/a.png", NOWHERE + "/a.png", "data:image/png;base64,x/a.png", "ftp://example.org/a.png"])
@@ -165,10 +176,13 @@ def test_media_of_which_nothing_is_found_out(app, conversation, post, files, url
 
 
 def test_pictures_of_items(app, conversation, post, files):
-    asked = len(files.asked)
     picture = {"title": "T", "mediaUrl": f"{files.url}/taco.jpg", "actions": [LINK]}
     told = {**picture, "mediaType": "image/webp", "altText": "Mine"}
-    items = kept(app, conversation, post({"type": "carousel", "items": [picture, picture, told]}))["items"]
+    for _ in range(TRIES):
+        asked = len(files.asked)
+        items = kept(app, conversation, post({"type": "carousel", "items": [picture, picture, told]}))["items"]
+        if "mediaType" in items[0]:
+            break
     assert items == [{**picture, "mediaType": "image/jpeg", "altText": "taco.jpg"}] * 2 + [told]
     assert files.asked[asked:] == ["HEAD /taco.jpg"], "once for all items"
 

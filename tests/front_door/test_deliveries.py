@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from lib.clock import PATIENCE_S, TAKEN_OVER_S
 from lib.server import SHORT_GAPS, run
 from lib.world import MISSING, NOWHERE, new_app
 from test_delivery_order import refuse
@@ -15,7 +16,7 @@ def place(app, webhook):
     return f"/heliograph/v1{app.path[3:]}/webhooks/{webhook['id']}"
 
 
-def settled(app, path, status, count=1, within=15):
+def settled(app, path, status, count=1, within=PATIENCE_S):
     """Waits for so many deliveries of this status, or for the end of all."""
     until = time.monotonic() + within
     while True:
@@ -98,14 +99,14 @@ def test_a_call_without_an_answer_ends_after_twenty_seconds(launch, sink):
     metrics = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     assert float(metrics["heliograph_webhook_deliveries_in_memory"]) == 1
     assert float(metrics["heliograph_webhook_queue_length"]) == 1
-    assert 2 <= float(metrics["heliograph_webhook_queue_oldest_seconds"]) < 25
-    until = time.monotonic() + 40
+    assert 2 <= float(metrics["heliograph_webhook_queue_oldest_seconds"]) < 60
+    until = time.monotonic() + PATIENCE_S
     while not (delivery := app.api.get(f"{path}/deliveries").ok(200)["deliveries"][0])["attemptCount"]:
         assert time.monotonic() < until, delivery
         time.sleep(0.3)
     assert (delivery["status"], delivery["lastResult"]) == ("pending", "timeout")
     [attempt] = app.api.get(f"{path}/deliveries/{delivery['id']}").ok(200)["attempts"]
-    assert attempt["error"] == "timeout" and "status" not in attempt and 20_000 <= attempt["durationMs"] < 30_000
+    assert attempt["error"] == "timeout" and "status" not in attempt and 20_000 <= attempt["durationMs"] < 60_000
     assert attempt["nextAttemptAt"] == delivery["nextAttemptAt"] > attempt["at"]
 
 
@@ -121,7 +122,7 @@ def test_a_target_that_fails_is_shown_and_unless_asked_never_paused(app, sink):
     assert failing["status"] == "failing" and failing["failingSince"] and "pausedAt" not in failing
     app.say(group, "Better")
     settled(app, path, "delivered")
-    until = time.monotonic() + 5
+    until = time.monotonic() + PATIENCE_S
     while health()["status"] != "active" and time.monotonic() < until:
         time.sleep(0.1)
     assert health()["status"] == "active" and "failingSince" not in health()
@@ -246,7 +247,7 @@ def test_a_dead_target_is_paused_and_its_owner_told(launch, sink):
     made = app.api.send("PUT", notices, json={"target": notes.url}).ok(200)["notices"]
     path = place(app, app.custom(NOWHERE).webhook)
     app.say(app.group(), "Nobody is there")
-    until = time.monotonic() + 15
+    until = time.monotonic() + PATIENCE_S
     while app.api.get(path).ok(200)["webhook"]["status"] != "paused" and time.monotonic() < until:
         time.sleep(0.1)
     health = app.api.get(path).ok(200)["webhook"]
@@ -257,11 +258,11 @@ def test_a_dead_target_is_paused_and_its_owner_told(launch, sink):
     assert event["payload"] == {"webhook": {"id": health["id"]}, "failingSince": health["failingSince"]}
     assert notes.secret == made["secret"]
     assert "a webhook is paused" in server.stderr
-    metrics = app.api.session.get(server.url + "/metrics").text
-    assert "heliograph_webhooks_paused_total 1" in metrics and "heliograph_webhook_queue_length 0" in metrics
     # It shows among the notices' own deliveries, and in no list of the contract.
     own = place(app, {"id": made["webhookId"]})
     settled(app, own, "delivered")
+    metrics = app.api.session.get(server.url + "/metrics").text
+    assert "heliograph_webhooks_paused_total 1" in metrics and "heliograph_webhook_queue_length 0" in metrics
     app.api.delete(notices).ok(200)
     app.api.get(own).refused(404)
 
@@ -288,7 +289,7 @@ class NoticeTarget:
         self.came.set()
 
     def wait(self):
-        assert self.came.wait(15), "no notice came"
+        assert self.came.wait(PATIENCE_S), "no notice came"
         return self.body
 
 
@@ -301,7 +302,7 @@ def test_the_log_is_cleared(launch, sink):
     group = app.group()
     sent = [app.say(group, f"message {number}")["id"] for number in range(8)]
     target.wait_deliveries(8)
-    until = time.monotonic() + 15
+    until = time.monotonic() + PATIENCE_S
     kept = []
     while time.monotonic() < until:
         kept = app.api.get(f"{path}/deliveries").ok(200)["deliveries"]
@@ -320,8 +321,12 @@ def test_the_log_forgets_what_is_old(launch, sink):
     app = new_app(server)
     target = sink.target(200, 200, 500)
     path = place(app, app.custom(target).webhook)
-    old, new, waits = [app.say(app.group(), f"message {number}")["id"] for number in range(3)]
-    target.wait_deliveries(3)
+    said = []
+    for number in range(3):
+        # One by one: what comes first has the first answer.
+        said.append(app.say(app.group(), f"message {number}")["id"])
+        target.wait_deliveries(number + 1)
+    old, new, waits = said
     settled(app, path, "delivered", 2)
     settled(app, path, "pending", 1)
     ids = {event["payload"]["message"]["id"]: event["id"] for event in target.events()}
@@ -330,7 +335,7 @@ def test_the_log_forgets_what_is_old(launch, sink):
         earlier = f"{int(ids[message][:8], 16) - hours * 3600:08x}{ids[message][8:]}"
         server.sql(f"update delivery set id = '{earlier}' where id = '{ids[message]}'")
     server.start()
-    until = time.monotonic() + 15
+    until = time.monotonic() + PATIENCE_S
     while len(kept := app.api.get(f"{path}/deliveries").ok(200)["deliveries"]) != 2 and time.monotonic() < until:
         time.sleep(0.2)
     assert [(one["id"] == ids[new], one["status"]) for one in kept] == [(True, "delivered"), (False, "pending")]
@@ -354,7 +359,7 @@ def test_told_once_more_across_a_restart(launch, sink):
     target.always = (200, 0)
     server.start()
     # On PostgreSQL the dead server has to be silent for ten seconds first.
-    target.wait_deliveries(11, within=30)
+    target.wait_deliveries(11, within=TAKEN_OVER_S)
     ids = [event["id"] for event in target.events()]
     assert ids == ids[:5] + ids[:1] + ids[:5]
     settled(app, path, "delivered", 5)
@@ -380,7 +385,7 @@ def test_told_once_more_while_paused(app, sink):
 @pytest.mark.waits
 def test_a_pause_keeps_what_waits_already(app, sink):
     """Not only what happens from now on: what was in the queue is held, and skipped or delivered with the rest."""
-    target = sink.target((500, 8))
+    target = sink.target((500, 60))
     path = place(app, app.custom(target).webhook)
     group = app.group()
     for number in range(12):
@@ -388,7 +393,8 @@ def test_a_pause_keeps_what_waits_already(app, sink):
     target.wait_deliveries(1)
     app.api.post(f"{path}/pause").ok(200)
     app.say(group, "message 12")
-    held = settled(app, path, "held", 13, within=30)
+    target.go.set()
+    held = settled(app, path, "held", 13)
     target.stays_at(1, 0.5)
     app.api.post(f"{path}/resume", {"missed": "skip"}).ok(200)
     app.say(group, "message 13")
@@ -404,7 +410,7 @@ def test_without_a_log(launch, sink):
     path = place(app, app.custom(target).webhook)
     app.say(app.group(), "Gone")
     target.wait_deliveries(2)
-    until = time.monotonic() + 5
+    until = time.monotonic() + PATIENCE_S
     while app.api.get(f"{path}/deliveries").ok(200)["deliveries"] and time.monotonic() < until:
         time.sleep(0.05)
     assert app.api.get(f"{path}/deliveries").ok(200)["deliveries"] == []

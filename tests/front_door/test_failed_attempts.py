@@ -9,6 +9,8 @@ from lib.api import Api
 from lib.world import MISSING, new_app
 
 LIMITS = ("--failure-limit-address", "20/h", "--failure-limit-key", "1000/h")
+# The log tells of them no more often than this.
+LOG_GAP_S = 10
 
 
 def wrong(server, key_id):
@@ -16,7 +18,7 @@ def wrong(server, key_id):
 
 
 def test_an_address_that_fails_too_often(launch):
-    server = launch(*LIMITS)
+    server, began = launch(*LIMITS), time.monotonic()
     app = new_app(server)
     guesses = [wrong(server, f"app_{number:024x}").get(app.path).status for number in range(25)]
     assert guesses == [401] * 20 + [429] * 5
@@ -29,7 +31,8 @@ def test_an_address_that_fails_too_often(launch):
     Api(server, bearer=tokens.mint(app.key, exp=1)).get(app.path).refused(401, "invalid_auth")
     Api(server).get(app.path).refused(401, "unauthorized")
     assert server.stop() == 0
-    assert server.stderr.count("too many failed attempts") == 1, "one line, not one each"
+    lines = server.stderr.count("too many failed attempts")
+    assert 1 <= lines <= 1 + (time.monotonic() - began) // LOG_GAP_S, "one line, not one each"
 
 
 def test_a_key_that_is_guessed_from_everywhere(launch):
@@ -61,7 +64,7 @@ def test_partners_and_links(launch):
     body = {"grant_type": "authorization_code", "code": "x.y", "client_id": made["oauthClient"]["id"]}
     exchange = lambda secret: Api(server).post("/oauth/token", {**body, "client_secret": secret}).status
     assert [exchange("guessed") for _ in range(12)] == [401] * 12
-    follow = lambda: requests.post(f"{server.url}/oauth/login", data={"token": ".guessed"}, timeout=10).status_code
+    follow = lambda: requests.post(f"{server.url}/oauth/login", data={"token": ".guessed"}, timeout=60).status_code
     assert [follow() for _ in range(10)] == [401] * 8 + [429] * 2
     assert exchange("guessed") == 429 and exchange(made["secret"]) == 401
 
@@ -76,7 +79,7 @@ def test_signing_in_at_the_page(launch):
 
     def sign_in(key):
         form = {"key_id": key["id"], "secret": key["secret"]}
-        return session.post(f"{server.url}/oauth/sign-in?{query}", data=form, allow_redirects=False, timeout=10).status_code
+        return session.post(f"{server.url}/oauth/sign-in?{query}", data=form, allow_redirects=False, timeout=60).status_code
 
     assert [sign_in({"id": app.key["id"], "secret": "guess"}) for _ in range(22)] == [401] * 20 + [429] * 2
     assert sign_in(app.key) == 303
@@ -97,7 +100,7 @@ def chance_of_being_slower(one, other):
 
 def timed(session, url, auth):
     started = time.perf_counter()
-    assert session.get(url, auth=auth, timeout=10).status_code == 401
+    assert session.get(url, auth=auth, timeout=60).status_code == 401
     return time.perf_counter() - started
 
 

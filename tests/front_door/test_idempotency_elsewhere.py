@@ -5,6 +5,7 @@ import time
 
 import pytest
 from lib.api import Api
+from lib.clock import PATIENCE_S
 from lib.server import Server
 from lib.world import new_app, unique
 from test_attachments import fetch, form, png
@@ -79,7 +80,7 @@ def test_many_uploads_at_the_same_time(launch):
     assert {one.status for one in answers} == {201} and len({one.text for one in answers}) == 1
     assert len([one for one in answers if "idempotent-replayed" not in one.headers]) == 1
     assert rows(server, app) == 1
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE_S
     while len(files(server)) > 1:
         assert time.monotonic() < until, "files that nobody was told of are still there"
         time.sleep(0.05)

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from lib import secrets
-from lib.clock import moment
+from lib.clock import PATIENCE_S, moment
 from lib.server import Server
 from lib.world import new_app
 from test_key_life import life
@@ -39,7 +39,7 @@ class Notes:
         self.url = f"http://127.0.0.1:{self.server.server_port}/"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def wait(self, count, within=15):
+    def wait(self, count, within=PATIENCE_S):
         until = time.monotonic() + within
         while len(self.told) < count and time.monotonic() < until:
             time.sleep(0.02)

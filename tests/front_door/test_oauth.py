@@ -57,7 +57,7 @@ class Browser:
 
     def go(self, method, url, **options):
         for _ in range(6):
-            self.page = self.session.request(method, url, allow_redirects=False, timeout=20, **options)
+            self.page = self.session.request(method, url, allow_redirects=False, timeout=60, **options)
             self.url = url
             location = self.page.headers.get("location")
             if location is None:
@@ -266,14 +266,14 @@ def test_a_form_of_another_page_answers_nothing(server, app, partner):
         ({**answer, **browser.fields()}, {"sec-fetch-site": "cross-site"}),
         ({**answer, **browser.fields()}, {"sec-fetch-site": "same-site"}),
     ]:
-        page = browser.session.post(url, data=fields, headers=headers, allow_redirects=False, timeout=20)
+        page = browser.session.post(url, data=fields, headers=headers, allow_redirects=False, timeout=60)
         assert page.status_code == 403 and "location" not in page.headers
     # Without the cookie, or with a changed one, one has to sign in first.
     fields = {**answer, **browser.fields()}
     cookie = browser.session.cookies["heliograph_session"]
     changed = ("B" if cookie.startswith("A") else "A") + cookie[1:]
     for cookies in ({}, {"heliograph_session": changed}, {"heliograph_session": "x"}):
-        page = requests.post(url, data=fields, cookies=cookies, allow_redirects=False, timeout=20)
+        page = requests.post(url, data=fields, cookies=cookies, allow_redirects=False, timeout=60)
         assert page.status_code == 303 and page.headers["location"].startswith("consent?")
     # A key that was deleted meanwhile lets nobody in.
     key = app.new_key()
@@ -306,7 +306,7 @@ def test_a_link_signs_in_once(server, app, other, partner):
         assert again.submit().page.status_code == 401 and not again.session.cookies
     for nonsense in ("", "x", ".x", f"{MISSING}.x", "\0.x", "\u00e4.\u00f6"):
         url = f"{server.url}/oauth/login"
-        assert requests.post(url, data={"token": nonsense}, timeout=20).status_code == 401
+        assert requests.post(url, data={"token": nonsense}, timeout=60).status_code == 401
     assert run("admin", "login-link", "--app", MISSING, *server.place()).returncode == 1
 
 
@@ -494,7 +494,7 @@ def test_nonsense_at_the_pages_is_refused(server, app, partner):
         for method, path in (("GET", "consent"), ("POST", "consent"), ("POST", "sign-in"), ("GET", "login"), ("POST", "login")):
             for data in (None, {"key_id": "\0", "secret": "\0", "app": "\0", "mark[a]": "b", "token": "\U0001f600"}, b"\xff\xfe=%"):
                 page = session.request(
-                    method, f"{server.url}/oauth/{path}?{query}", data=data, allow_redirects=False, timeout=20,
+                    method, f"{server.url}/oauth/{path}?{query}", data=data, allow_redirects=False, timeout=60,
                     headers={"content-type": "application/x-www-form-urlencoded", "cookie": "heliograph_session=%00; =; x"})
                 assert page.status_code < 500, (method, path, query, data, page.text)
-    assert session.post(f"{server.url}/oauth/consent", data=b"x" * 200_000, timeout=20).status_code == 413
+    assert session.post(f"{server.url}/oauth/consent", data=b"x" * 200_000, timeout=60).status_code == 413

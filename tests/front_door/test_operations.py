@@ -11,6 +11,7 @@ import pytest
 import requests
 from lib import server as servers
 from lib.api import Api
+from lib.clock import PATIENCE_S
 from lib.raw import Wire, basic
 from lib.world import new_app, text_message
 
@@ -20,7 +21,7 @@ ORIGIN = "https://console.example.org"
 def fetch(server, path, **options):
     session = requests.Session()
     session.trust_env = False
-    return session.request(options.pop("method", "GET"), server.url + path, timeout=10, **options)
+    return session.request(options.pop("method", "GET"), server.url + path, timeout=PATIENCE_S, **options)
 
 
 def test_health(server):
@@ -53,7 +54,7 @@ def test_metrics_count_what_happens(launch, sink):
     target.wait_deliveries(3)
     wanted = [r'http_requests_total\{.*PostMessage.*201.*\} 3', r'http_requests_total\{.*GetApp.*401.*\} 1',
               r'webhook_attempts_total\{.*delivered.*\} 3', r"store_transactions_total [1-9]", r"store_commits_total [1-9]"]
-    until = time.monotonic() + 5
+    until = time.monotonic() + PATIENCE_S
     while missing := [one for one in wanted if not re.search(one, fetch(server, "/metrics").text)]:
         assert time.monotonic() < until, f"{missing} in\n{fetch(server, '/metrics').text}"
         time.sleep(0.1)
@@ -161,10 +162,12 @@ def test_graceful_end(launch):
     path = f"{app.conversation_path(app.group())}/messages"
     body = json.dumps(text_message("Finish me")).encode()
     with Wire(server) as wire:
-        head = (f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {basic(app.key)}\r\n"
+        head = (f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {basic(app.key)}\r\nExpect: 100-continue\r\n"
                 f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n")
-        wire.send(head.encode() + body[:10])
-        time.sleep(0.3)
+        wire.send(head.encode())
+        # It waits for the rest of this one, and says so.
+        assert wire.file.readline().startswith(b"HTTP/1.1 100 ") and wire.file.readline() == b"\r\n"
+        wire.send(body[:10])
         statuses = []
         ending = threading.Thread(target=lambda: statuses.append(server.stop()))
         ending.start()
@@ -172,7 +175,7 @@ def test_graceful_end(launch):
         wire.send(body[10:])
         reply = wire.read()
     assert reply is not None and reply.status == 201, reply and reply.body
-    ending.join(25)
+    ending.join(PATIENCE_S)
     assert statuses == [0]
 
 
@@ -188,7 +191,7 @@ def test_idle_connections_do_not_hold_the_end_up(launch):
 def test_sigint_ends_it_too(launch):
     server = launch()
     server.process.send_signal(2)
-    assert server.process.wait(20) == 0
+    assert server.process.wait(PATIENCE_S) == 0
 
 
 def test_configuration_by_environment(launch):

@@ -46,7 +46,7 @@ def test_curl_line(server, app, integration, key_of, prefix):
     line = line.replace("{{appId}}", app.id).replace(":integrationId", integration.id)
     command = shlex.split(line)
     assert command[:3] == ["curl", "-X", "POST"]
-    done = subprocess.run([*command, "-sS", "-w", "\n%{http_code}"], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run([*command, "-sS", "-w", "\n%{http_code}"], capture_output=True, text=True, timeout=60, check=True)
     text, status = done.stdout.rsplit("\n", 1)
     assert_the_page_answer(int(status), text)
 

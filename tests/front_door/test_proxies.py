@@ -5,6 +5,7 @@ import time
 import pytest
 from lib import secrets
 from lib.api import Api
+from lib.clock import PATIENCE_S
 from lib.proxy import Proxy
 from lib.server import SHORT_GAPS, Server
 from lib.world import MISSING, new_app
@@ -55,12 +56,12 @@ def test_a_webhook_leaves_by_its_own_proxy(app, sink, proxy):
     assert len(proxy.asked) == 1
 
 
-def test_a_credential_that_is_wrong_or_missing_is_a_failure(app, sink, proxy):
-    target = sink.target()
+def test_a_credential_that_is_wrong_or_missing_is_a_failure(launch, sink, proxy):
+    app, target = new_app(launch("--webhook-retry-gaps", ",".join(["1"] * 60))), sink.target()
     webhook = app.custom(inside(target)).webhook
     app.account.put(place(app, webhook), {"url": f"http://{proxy.host}"}).ok(200)
     app.say(app.group(), "Late")
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE_S
     log = place(app, webhook).removesuffix("/proxy") + "/deliveries"
     while "lastResult" not in (delivery := app.api.get(log).ok(200)["deliveries"][0]):
         assert time.monotonic() < until
@@ -76,7 +77,7 @@ def test_https_asks_for_a_tunnel(app, sink, proxy):
     webhook = app.custom(inside(sink.target()).replace("http://", "https://")).webhook
     app.account.put(place(app, webhook), {"url": f"http://{proxy.host}", "username": "me", "password": PASSWORD}).ok(200)
     app.say(app.group(), "Through a tunnel")
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE_S
     while not proxy.asked:
         assert time.monotonic() < until
         time.sleep(0.05)

@@ -49,11 +49,11 @@ def test_by_key(launch):
     for _ in range(25):
         Api(server, {"id": victim["id"], "secret": "guessed-and-wrong-secret"}).get(app.path).refused(401)
     Api(server, victim).get(app.path).ok(200)
-    assert requests.get(f"{server.url}/healthz", timeout=10).status_code == 200
+    assert requests.get(f"{server.url}/healthz", timeout=60).status_code == 200
 
 
 def test_who_has_no_grant_uses_up_nothing(launch):
-    server = launch("--rate-limit-app", "20/m")
+    server = launch("--rate-limit-app", "20/h")
     app, granted = new_app(server), new_app(server)
     stranger = Api(server, server.admin_key("--service", "--grant", granted.id))
     for _ in range(30):
@@ -63,7 +63,7 @@ def test_who_has_no_grant_uses_up_nothing(launch):
 
 
 def test_by_app(launch):
-    server = launch("--rate-limit-app", "25/m")
+    server = launch("--rate-limit-app", "25/h")
     app, other = new_app(server), new_app(server)
     keys = [app.key, app.new_key()]
     used = sum(exhaust(Api(server, key), app.path)[0] for key in keys)

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from lib import server as servers
+from lib.clock import PATIENCE_S
 from lib.names import NameServer
 from lib.server import SHORT_GAPS, Server
 from lib.world import new_app
@@ -83,7 +84,7 @@ def misled(names, folder, *flags):
 
 
 def wait_asked(names, name, count):
-    until = time.monotonic() + 40
+    until = time.monotonic() + PATIENCE_S
     while sum(asked == name for asked, _ in names.asked) < count:
         assert time.monotonic() < until, f"{names.asked}"
         time.sleep(0.05)
@@ -124,7 +125,7 @@ def test_the_same_name_is_reached_where_that_is_allowed(names, listener, tmp_pat
         app = new_app(server)
         app.custom(f"http://allowed.rebind.example:{port}/hook")
         app.say(app.group(), "To loopback")
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE_S
         while not reached:
             assert time.monotonic() < until
             time.sleep(0.05)

@@ -121,7 +121,7 @@ def test_attachments(hired):  # noqa: F811
     made = attachments.upload_attachment(
         app, "public", ("notes.txt", b"Some notes"), var_for="message", conversation_id=conversation.id).attachment
     assert made.media_type.startswith("text/plain")
-    assert requests.get(made.media_url, timeout=10).content == b"Some notes"
+    assert requests.get(made.media_url, timeout=60).content == b"Some notes"
     attachments.delete_attachment(app, sdk.AttachmentDeleteBody(media_url=made.media_url))
     with pytest.raises(NotFoundException):
         attachments.delete_attachment(app, sdk.AttachmentDeleteBody(media_url=made.media_url))

@@ -4,6 +4,8 @@ import json
 import signal
 
 import pytest
+from lib.clock import PATIENCE_S
+from lib.ports import free_port
 from lib.server import SHORT_GAPS
 from lib.world import new_app
 from test_listen import Running, Unread
@@ -33,7 +35,7 @@ def statuses(one):
 
 
 def test_deliveries_as_they_happen_and_change(server, app, sink, tail):
-    target = sink.target(200, (500, 1.5), 200)
+    target = sink.target(200, (500, 60), 200)
     webhook = app.custom(target).webhook
     group = app.group()
     app.say(group, "before")
@@ -41,6 +43,8 @@ def test_deliveries_as_they_happen_and_change(server, app, sink, tail):
     one = tail(server, app, webhook, "--json")
     one.wait(lambda: len(one.lines) >= 1)
     app.say(group, "fails at first")
+    one.wait(lambda: len(statuses(one)) == 2)
+    target.go.set()
     one.wait(lambda: any(json.loads(line)["attemptCount"] == 2 for line in one.lines))
     first, second = statuses(one).items()
     assert first[1] == ["delivered"], "what was there is shown once"
@@ -105,14 +109,13 @@ def test_it_ends_when_nobody_reads_it(server, app, sink, tail):
 
 @pytest.mark.waits
 def test_it_outlives_a_server_that_is_away_for_a_while(launch, sink, tail):
-    server = launch(*SHORT_GAPS)
+    server = launch(*SHORT_GAPS, listen=f"127.0.0.1:{free_port()}")
     app = new_app(server)
     webhook = app.custom(sink.target()).webhook
     group = app.group()
     one = tail(server, app, webhook, "--json")
     app.say(group, "before")
     one.wait_lines(1)
-    server.listen = f"127.0.0.1:{server.port}"
     server.kill9()
     one.wait_said("trying again")
     server.start()
@@ -124,4 +127,4 @@ def test_it_ends_when_it_may_not_look(server, app, other, tail):
     webhook = other.custom().webhook
     one = tail(server, app, webhook)
     one.wait_said("heliograph:")
-    assert one.process.wait(20) == 1
+    assert one.process.wait(PATIENCE_S) == 1

@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 from lib import long, tokens
-from lib.clock import LEAD_S, moment, seconds_until
+from lib.clock import LEAD_S, PATIENCE_S, moment, seconds_until
 from lib.server import SHORT_GAPS, Server
 from lib.world import App, new_app, text_message
 from test_delivery_order import as_listed, post_side_by_side, said, wait_said
@@ -17,8 +17,9 @@ from test_delivery_order import as_listed, post_side_by_side, said, wait_said
 REFUSED_S = 1.0
 KEYS = "/heliograph/v1/keys"
 ROUNDS = 5
-# What a dead server had in hand is taken over within this time: ten seconds of silence, and a look every second.
-TAKEN_OVER_S = 15.0
+# Within what time all has arrived: what the dead server had in hand is taken over, and then each conversation has its backlog,
+# one event after the other.
+ARRIVED_S = 120.0
 # How long the storm goes on; `./test long` goes on for minutes.
 STORM_S = long.SECONDS / 2 or 6
 CONVERSATIONS = 12
@@ -65,10 +66,10 @@ class Asker(threading.Thread):
         headers = {"Authorization": f"Bearer {self.credential['bearer']}"} if "bearer" in self.credential else {}
         with requests.Session() as session:
             session.trust_env = False
-            until = time.monotonic() + 20
+            until = time.monotonic() + PATIENCE_S
             while time.monotonic() < until and self.first_out is None:
                 began = time.monotonic()
-                status = session.get(self.url, auth=self.credential.get("auth"), headers=headers, timeout=10).status_code
+                status = session.get(self.url, auth=self.credential.get("auth"), headers=headers, timeout=30).status_code
                 self.count += 1
                 if status == 200:
                     self.last_in = began
@@ -92,11 +93,11 @@ def test_a_key_deleted_on_one_server_is_refused_on_all_within_a_second(three):
         askers += [Asker(one.url + path, bearer=tokens.mint(key)) for one in three]
         for asker in askers:
             asker.start()
-        assert all(asker.warm.wait(10) for asker in askers), "somebody was never let in"
+        assert all(asker.warm.wait(PATIENCE_S) for asker in askers), "somebody was never let in"
         app.api.delete(f"{integration.path}/keys/{key['id']}").ok(200)
         deleted = time.monotonic()
         for asker in askers:
-            asker.join(20)
+            asker.join(PATIENCE_S + 10)
         late = [asker.last_in - deleted for asker in askers]
         assert all(asker.first_out is not None for asker in askers), "somebody was never refused"
         # A request that began before the deletion was answered is no sin; one that began later is counted.
@@ -123,12 +124,12 @@ def test_a_key_changed_on_one_server_is_refused_on_all_within_a_second(three, ch
     askers = [Asker(one.url + app.path, **credential) for one in three for credential in credentials]
     for asker in askers:
         asker.start()
-    assert all(asker.warm.wait(10) for asker in askers), "somebody was never let in"
+    assert all(asker.warm.wait(PATIENCE_S) for asker in askers), "somebody was never let in"
     told = CHANGES[change](app, key)["key"]
     ahead = seconds_until(told["expiresAt"]) if change == "ended" else 0.0
     changed = time.monotonic() + ahead
     for asker in askers:
-        asker.join(20)
+        asker.join(PATIENCE_S + 10)
     assert all(asker.first_out is not None for asker in askers), "somebody was never refused"
     # A key that is to end is good until then.
     assert not ahead or min(asker.first_out for asker in askers) > changed - 0.05, "refused before its end"
@@ -144,11 +145,11 @@ def test_an_app_that_is_gone_is_gone_on_all_within_a_second(three):
     askers = [Asker(one.url + app.path, auth=(key["id"], key["secret"])) for one in three]
     for asker in askers:
         asker.start()
-    assert all(asker.warm.wait(10) for asker in askers)
+    assert all(asker.warm.wait(PATIENCE_S) for asker in askers)
     app.account.delete(app.path).ok(200)
     deleted = time.monotonic()
     for asker in askers:
-        asker.join(20)
+        asker.join(PATIENCE_S + 10)
     assert all(asker.first_out is not None and asker.last_in - deleted < REFUSED_S for asker in askers)
 
 
@@ -187,7 +188,7 @@ class Writer(threading.Thread):
                     continue
                 try:
                     body = text_message(f"{number}")
-                    answer = session.post(server.url + path, json=body, auth=auth, timeout=10)
+                    answer = session.post(server.url + path, json=body, auth=auth, timeout=30)
                 except requests.RequestException:
                     continue
                 if answer.status_code == 201:
@@ -215,12 +216,12 @@ def test_one_of_three_is_killed_under_load(three, sink):
     time.sleep(STORM_S / 2)
     over.set()
     for writer in writers:
-        writer.join(15)
+        writer.join(PATIENCE_S + 10)
     said = {message for writer in writers for message in writer.said}
     assert len(said) > CONVERSATIONS * 5, "the storm was none"
 
     # What the killed server had acknowledged no later than its end has to be there by then, and the rest with it.
-    until = max(killed + TAKEN_OVER_S, time.monotonic() + TAKEN_OVER_S)
+    until = time.monotonic() + ARRIVED_S
     missing = said
     while missing and time.monotonic() < until:
         time.sleep(0.1)

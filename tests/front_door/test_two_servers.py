@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from lib import postgres, tokens
 from lib.api import Api
+from lib.clock import TAKEN_OVER_S
 from lib.link import Link
 from lib.proxy import pour
 from lib.server import SHORT_GAPS, Server
@@ -120,7 +121,7 @@ def test_the_survivor_delivers_what_the_other_had_in_hand(pair, sink):
     first.kill9()
     target.always = (200, 0)
     # The dead server has to be silent for ten seconds first.
-    target.wait_deliveries(2, within=15)
+    target.wait_deliveries(2, within=TAKEN_OVER_S)
     assert [event["payload"]["message"]["id"] for event in target.events()] == [message["id"]] * 2
     assert len({event["id"] for event in target.events()}) == 1
     second.account.get(app.path).ok(200)
@@ -168,7 +169,7 @@ def test_broken_connections_are_made_anew(tmp_path):
     group = app.group()
     sent = [app.say(group, "before")["id"]]
     for number in range(3):
-        postgres.run(postgres.admin_url(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = '"
+        postgres.run(postgres.admin_url(), "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = '"
                      + server.database_url.rsplit("/", 1)[1] + "'")
         sent.append(app.say(group, f"after {number}")["id"])
         assert [one["id"] for one in app.messages(group)["messages"]] == sent

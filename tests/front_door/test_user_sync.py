@@ -231,13 +231,13 @@ def test_files_go_along_with_a_conversation_that_becomes_part_of_another(server)
     kept, absorbed = app.personal(stays), app.personal(gone)
     upload = app.api.session.post(
         f"{server.url}{app.path}/attachments?access=public&for=message", auth=(app.key["id"], app.key["secret"]),
-        files={"source": ("a.txt", b"Some notes")}, timeout=20).json()["attachment"]["mediaUrl"]
+        files={"source": ("a.txt", b"Some notes")}, timeout=60).json()["attachment"]["mediaUrl"]
     body = {"author": {"type": "business"}, "content": {"type": "file", "mediaUrl": upload}}
     message = app.api.post(f"{app.conversation_path(absorbed)}/messages", body).ok(201)["messages"][0]
     sync(app, gone, survivingZendeskId=stays["zendeskId"]).ok(200)
-    assert app.api.session.get(upload, timeout=20).content == b"Some notes"
+    assert app.api.session.get(upload, timeout=60).content == b"Some notes"
     app.api.delete(f"{app.conversation_path(kept)}/messages/{message['id']}").ok(200)
-    assert app.api.session.get(upload, timeout=20).status_code == 404
+    assert app.api.session.get(upload, timeout=60).status_code == 404
 
 
 @pytest.mark.parametrize("latest", ["kept", "absorbed"])

@@ -6,6 +6,7 @@ import re
 import time
 
 from lib import signing
+from lib.clock import PATIENCE_S
 from lib.world import MISSING, new_app
 
 
@@ -22,7 +23,7 @@ def test_a_call_carries_id_time_and_signature(app, sink):
     assert webhook["secret"] not in secret
     call = say_and_wait(app, target, app.group())
     assert call.headers["webhook-id"] == call.events[0]["id"]
-    assert abs(int(call.headers["webhook-timestamp"]) - time.time()) < 10
+    assert abs(int(call.headers["webhook-timestamp"]) - time.time()) < 60
     assert re.fullmatch("v1,[A-Za-z0-9+/]{43}=", call.headers["webhook-signature"])
     assert call.headers["x-api-key"] == webhook["secret"], "what the original sends stays as it is"
     assert signing.verified(secret, call)
@@ -63,14 +64,15 @@ def test_two_secrets_sign_while_one_replaces_the_other(app, sink):
     place, group = signing.path(app, webhook), app.group()
     old = app.api.get(place).ok(200)["signing"]
     assert set(old) == {"secret", "createdAt"}
-    new = app.api.post(f"{place}/rotate", {"gracePeriodSeconds": 2}).ok(200)["signing"]
+    new = app.api.post(f"{place}/rotate", {"gracePeriodSeconds": 600}).ok(200)["signing"]
     assert new["secret"] != old["secret"] and new["formerExpiresAt"] > new["createdAt"] >= old["createdAt"]
     assert app.api.get(place).ok(200)["signing"] == new
     both = say_and_wait(app, target, group)
     assert both.headers["webhook-signature"].count("v1,") == 2
     assert signing.verified(new["secret"], both) and signing.verified(old["secret"], both)
 
-    until = time.monotonic() + 15
+    last = app.api.post(f"{place}/rotate", {"gracePeriodSeconds": 1}).ok(200)["signing"]
+    until = time.monotonic() + PATIENCE_S
     while "formerExpiresAt" in app.api.get(place).ok(200)["signing"]:
         assert time.monotonic() < until
         time.sleep(0.1)
@@ -78,7 +80,7 @@ def test_two_secrets_sign_while_one_replaces_the_other(app, sink):
     time.sleep(1.1)
     one = say_and_wait(app, target, group, 2)
     assert one.headers["webhook-signature"].count("v1,") == 1
-    assert signing.verified(new["secret"], one) and not signing.verified(old["secret"], one)
+    assert [signing.verified(by["secret"], one) for by in (last, new, old)] == [True, False, False]
 
 
 def test_a_leaked_secret_is_ended_at_once(app, sink):

@@ -71,7 +71,7 @@ def pretender(server):
 
 
 def curl(*words):
-    return subprocess.run(["curl", "-sS", *words], capture_output=True, text=True, timeout=30, check=True).stdout
+    return subprocess.run(["curl", "-sS", *words], capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 def by_curl(one):
@@ -79,7 +79,7 @@ def by_curl(one):
 
 
 def by_requests(one):
-    requests.get(f"http://127.0.0.1:{one.port}{HERE}", timeout=10)
+    requests.get(f"http://127.0.0.1:{one.port}{HERE}", timeout=60)
 
 
 def by_hand(one):
@@ -158,7 +158,7 @@ def test_bytes_go_through_as_they_are():
     """Also what is no HTTP, both ways; and who hangs up is heard of on the other side."""
     listener = socket.create_server(("127.0.0.1", 0))
     told = type("Anything", (), {"port": listener.getsockname()[1]})
-    with socket.create_connection(("127.0.0.1", int(Relay(told).url.rsplit(":", 1)[1])), 10) as client:
+    with socket.create_connection(("127.0.0.1", int(Relay(told).url.rsplit(":", 1)[1])), 60) as client:
         server, _ = listener.accept()
         server.settimeout(10)
         for said in (b"\0\xff not HTTP\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n" * 2):
@@ -172,7 +172,7 @@ def test_bytes_go_through_as_they_are():
         server.close()
         assert client.recv(100) == b"the last word" and client.recv(100) == b""
     listener.close()
-    with socket.create_connection(("127.0.0.1", int(Relay(told).url.rsplit(":", 1)[1])), 10) as client:
+    with socket.create_connection(("127.0.0.1", int(Relay(told).url.rsplit(":", 1)[1])), 60) as client:
         assert client.recv(100) == b"", "where nobody listens, one is hung up on"
 
 
@@ -181,7 +181,7 @@ def test_what_nobody_judged_is_noticed(launch):
     server.account.get("/v2/apps").ok(200)
     server.assert_witnessed()
     # A client that nobody watches.
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.request("GET", "/v2/apps?who=me")
     request_id = connection.getresponse().getheader("x-request-id")
     with pytest.raises(AssertionError, match=f"not judged:\n.*{request_id}"):

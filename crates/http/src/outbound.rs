@@ -256,7 +256,7 @@ mod tests {
 
     use super::*;
 
-    const DEADLINE: Duration = Duration::from_secs(5);
+    const DEADLINE: Duration = Duration::from_secs(60);
 
     /// A TLS server on loopback whose certificate is for `localhost`, and the roots that trust it.
     async fn tls_server() -> (SocketAddr, RootCertStore) {

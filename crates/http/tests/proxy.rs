@@ -34,7 +34,7 @@ async fn proxy(answer: &'static str) -> (String, mpsc::UnboundedReceiver<(usize,
 async fn post(outbound: &Outbound, target: &str) -> Result<u16, Failure> {
     let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     let target = parse_target(target).unwrap();
-    let answer = outbound.post(&target, headers, Bytes::from_static(b"{}"), Duration::from_secs(5)).await?;
+    let answer = outbound.post(&target, headers, Bytes::from_static(b"{}"), Duration::from_secs(60)).await?;
     Ok(answer.status.as_u16())
 }
 

@@ -32,6 +32,6 @@ async fn what_another_store_wrote_is_seen_soon(database: &Database) {
     counter(&other, "a", 7).await;
     let since = Instant::now();
     while read(&store, "a").await.is_none() {
-        assert!(since.elapsed() < Duration::from_secs(1), "it is not seen");
+        assert!(since.elapsed() < Duration::from_secs(10), "it is not seen");
     }
 }

@@ -149,9 +149,10 @@ async fn broken_connections_are_replaced() {
         for task in tasks {
             certain += i64::from(task.await.unwrap().is_ok());
         }
-        // After the storm, a quiet kill: idle connections are found broken before a job is lost with them.
-        common::run_sql(&database.url, kill);
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        // After the storm, a quiet kill, which waits until all have ended: idle connections are found broken before a job is
+        // lost with them.
+        common::run_sql(&database.url, &kill.replace("(pid)", "(pid, 10000)"));
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         assert!(read(&store, "a").await.unwrap() >= certain, "round {round}");
         store.write(|tx| common::bump(tx, "a")).await.unwrap();
         certain += 1;

@@ -7,7 +7,8 @@ import requests
 
 from lib import secrets, tokens
 
-TIMEOUT = 20
+# Longer than any answer takes: some wait for what happens, others for a disk.
+TIMEOUT = 90
 
 
 def segment(text):

@@ -5,6 +5,10 @@ from datetime import datetime, timezone
 
 # How long a test gives itself for what must be done before a moment comes: the machine may stall for seconds.
 LEAD_S = 5
+# How long a test waits for what has to come. What comes at once costs no more by it.
+PATIENCE_S = 60
+# What a dead server had in hand is taken over after ten seconds of silence, and a look or two: well within its lease of 45.
+TAKEN_OVER_S = 30
 
 
 def moment(seconds_from_now):

@@ -7,6 +7,8 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from lib.clock import PATIENCE_S
+
 DOCUMENT = "urn:heliograph:openapi"
 ERRORS = {
     "type": "object",
@@ -73,7 +75,7 @@ class Contract:
     @classmethod
     def of(cls, url):
         """The contract of a running server."""
-        return cls(requests.get(f"{url}/openapi.json", timeout=10).json())
+        return cls(requests.get(f"{url}/openapi.json", timeout=PATIENCE_S).json())
 
     def operation(self, method, url):
         """(template, operation) behind a request, or None for paths outside the document."""

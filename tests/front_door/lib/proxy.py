@@ -27,7 +27,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def beyond(self, host, port):
         """Where a name leads is the proxy's own business: here all lead to loopback."""
-        return socket.create_connection((self.server.names.get(host, host), port), 5)
+        return socket.create_connection((self.server.names.get(host, host), port), 30)
 
     def do_POST(self):  # noqa: N802 (the base class names it so)
         body = self.rfile.read(int(self.headers.get("content-length", 0)))

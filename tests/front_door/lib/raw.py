@@ -6,6 +6,7 @@ import re
 import socket
 
 from lib import witness
+from lib.clock import PATIENCE_S
 
 REQUEST_LINE = re.compile(rb"([A-Z]+) (\S+) HTTP/1\.1\r\n")
 
@@ -27,7 +28,7 @@ class Reply:
 class Wire:
     """One TCP connection to a server."""
 
-    def __init__(self, server, timeout=15):
+    def __init__(self, server, timeout=PATIENCE_S):
         self.server, self.asked = server, None
         self.socket = socket.create_connection(("127.0.0.1", server.port), timeout)
         self.file = self.socket.makefile("rb")

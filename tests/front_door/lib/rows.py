@@ -4,16 +4,17 @@ import json
 import sqlite3
 import subprocess
 
+from lib.clock import PATIENCE_S
 from lib.postgres import tool
 
 
 def run_psql(server, text):
     command = [tool("psql"), "-qXAt", "-v", "ON_ERROR_STOP=1", server.database_url, "-c", text]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_S).stdout
 
 
 def sqlite(server):
-    return sqlite3.connect(server.data / "heliograph.db", timeout=10)
+    return sqlite3.connect(server.data / "heliograph.db", timeout=PATIENCE_S)
 
 
 def tables(server):
@@ -32,11 +33,11 @@ def holding(server, *words):
 
 
 def insert(server, table, **columns):
-    """Writes a row that no call makes yet."""
+    """Writes a row that no call makes yet. One that is there, because the server writes it by itself, stays."""
     def literal(value):
         return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
 
-    text = f"insert into {table} ({', '.join(columns)}) values ({', '.join(map(literal, columns.values()))})"
+    text = f"insert into {table} ({', '.join(columns)}) values ({', '.join(map(literal, columns.values()))}) on conflict do nothing"
     if server.store == "postgres":
         run_psql(server, text)
         return

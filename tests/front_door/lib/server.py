@@ -14,13 +14,15 @@ from pathlib import Path
 
 from lib import postgres, secrets, witness
 from lib.api import Api
+from lib.clock import PATIENCE_S
 from lib.contract import Contract
 from lib.relay import Relay
 
 ROOT = Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("HELIOGRAPH_BIN", str(ROOT / "target" / "debug" / "heliograph"))
-START_S = 30
-STOP_S = 20
+# How long a start may take, and any run of the command line; and an end, at which calls, deliveries and files are waited for.
+START_S = 120
+STOP_S = 60
 # Gaps of a few hundred milliseconds instead of minutes, so that retries can be watched.
 SHORT_GAPS = ["--webhook-retry-gaps", "0.2,0.2,0.2,0.2"]
 # All tests come from one address, and most credentials that they show are wrong on purpose.
@@ -152,7 +154,7 @@ class Server:
         """Runs a statement in the server's own database, behind its back; returns what it printed."""
         if self.database_url:
             return postgres.run(self.database_url, statement)
-        with contextlib.closing(sqlite3.connect(self.data / "heliograph.db", timeout=10)) as database, database:
+        with contextlib.closing(sqlite3.connect(self.data / "heliograph.db", timeout=PATIENCE_S)) as database, database:
             return "\n".join("|".join(map(str, row)) for row in database.execute(statement))
 
     def assert_discreet(self):

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from lib.clock import PATIENCE_S
+
 
 @dataclass
 class Delivery:
@@ -24,13 +26,15 @@ class Delivery:
 
 @dataclass
 class Target:
-    """One address of the sink. `answers` are (status, delay) used up in order; then `always`."""
+    """One address of the sink. `answers` are (status, delay) used up in order; then `always`.
+    What hangs is let go by `go`, before its delay is over."""
 
     url: str
     answers: list = field(default_factory=list)
     always: tuple = (200, 0)
     deliveries: list = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
+    go: threading.Event = None
 
     def take_answer(self):
         with self.changed:
@@ -41,7 +45,7 @@ class Target:
             self.deliveries.append(delivery)
             self.changed.notify_all()
 
-    def wait_deliveries(self, count, within=15):
+    def wait_deliveries(self, count, within=PATIENCE_S):
         """Waits for `count` POSTs and returns all that arrived."""
         with self.changed:
             arrived = self.changed.wait_for(lambda: len(self.deliveries) >= count, within)
@@ -53,7 +57,7 @@ class Target:
         with self.changed:
             return [event for delivery in self.deliveries for event in delivery.events]
 
-    def wait_event(self, kind, within=15, where=lambda event: True):
+    def wait_event(self, kind, within=PATIENCE_S, where=lambda event: True):
         """Waits for an event of a type (that fulfils `where`) and returns it."""
         def found():
             return next((event for event in self.events_unlocked() if event["type"] == kind and where(event)), None)
@@ -90,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         target.record(Delivery(time.monotonic(), headers, json.loads(raw), status, raw))
         # A hanging target must not keep the test process: the wait ends with the sink.
-        self.server.closing.wait(delay)
+        (target.go or self.server.closing).wait(delay)
         return self.finish_with(status)
 
     def finish_with(self, status):
@@ -118,7 +122,7 @@ class Sink:
 
     def __init__(self):
         self.http = Listener(("127.0.0.1", 0), Handler)
-        self.http.targets, self.http.closing = {}, threading.Event()
+        self.http.targets = {}
         self.thread = threading.Thread(target=self.http.serve_forever, daemon=True)
         self.thread.start()
 
@@ -126,11 +130,12 @@ class Sink:
         """A new address. `answers`: statuses or (status, delay in seconds)."""
         pairs = [answer if isinstance(answer, tuple) else (answer, 0) for answer in answers]
         path = f"/hook/{len(self.http.targets) + 1}"
-        target = Target(f"http://127.0.0.1:{self.http.server_port}{path}", pairs, always)
+        target = Target(f"http://127.0.0.1:{self.http.server_port}{path}", pairs, always, go=threading.Event())
         self.http.targets[path] = target
         return target
 
     def close(self):
-        self.http.closing.set()
+        for target in self.http.targets.values():
+            target.go.set()
         self.http.shutdown()
         self.http.server_close()
