@@ -155,7 +155,7 @@ def test_webhooks(server, app):
         assert shell.ok("webhooks", "delete", webhook["id"], *place) == f"Deleted {webhook['id']}.\n"
         assert shell.json(*create)["webhook"]["target"] == NOWHERE
     said = Shell(server, server.first_key).refused("webhooks", "list", "--app", app.id, "--integration", integration.id)
-    assert "403 forbidden: Forbidden" in said and "this takes a key or token of an app or an integration" in said
+    assert "403 forbidden: Forbidden" in said and "this is for keys and tokens of an app or an integration that may see it" in said
 
 
 def test_token(server, app):

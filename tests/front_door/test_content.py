@@ -111,7 +111,9 @@ def test_location(app, conversation, post):
 def test_form(app, conversation, post):
     select = {"type": "select", "name": "size", "label": "Size?", "options": [{"name": "s", "label": "Small"}]}
     number = {"type": "text", "name": "age", "label": "Age?", "format": "integer", "minSize": 1, "maxSize": 3}
-    fields = [NAME, {"type": "email", "name": "mail", "label": "Mail?", "placeholder": "a@b"}, select, number]
+    # What sizes a text has if its form does not say is no matter of other fields.
+    mail = {"type": "email", "name": "mail", "label": "Mail?", "placeholder": "a@b", "minSize": 200}
+    fields = [NAME, mail, select, number]
     content = kept(app, conversation, post({"type": "form", "blockChatInput": True, "fields": fields, "submitted": True}))
     assert content == {"type": "form", "submitted": False, "blockChatInput": True, "fields": fields}
 

@@ -9,7 +9,6 @@ import pytest
 from lib.clock import PATIENCE_S, TAKEN_OVER_S
 from lib.server import SHORT_GAPS, run
 from lib.world import MISSING, NOWHERE, new_app
-from test_delivery_order import refuse
 
 
 def place(app, webhook):
@@ -450,71 +449,3 @@ def test_from_the_command_line(app, sink):
     assert command("webhooks", "pause", webhook["id"])["webhook"]["status"] == "paused"
     assert command("webhooks", "resume", webhook["id"], "--skip-missed")["webhook"]["status"] == "active"
     assert command("webhooks", "health", webhook["id"])["webhook"]["target"] == target.url
-
-
-def test_a_claim_that_fails_keeps_no_other_from_its_webhook(launch, sink):
-    """Several are claimed in one go; what the store refuses of one of them concerns that one alone."""
-    server = launch("--webhook-retry-gaps", "2,2,2,2,2,2,2,2")
-    app = new_app(server)
-    targets = [sink.target(always=(500, 0)) for _ in range(6)]
-    webhooks = [app.custom(target).webhook["id"] for target in targets]
-    app.say(app.group(), "To all")
-    for target in targets:
-        target.wait_deliveries(1)
-    time.sleep(0.5)
-    refuse(server, f"new.webhook_id = '{webhooks[0]}' and new.node is not null")
-    for target in targets:
-        target.always = (200, 0)
-    for webhook in webhooks[1:]:
-        settled(app, place(app, {"id": webhook}), "delivered", within=20)
-    assert len(targets[0].deliveries) == 1
-
-
-def test_a_replay_uses_up_no_attempt_of_what_follows(launch, sink):
-    """An event waits for its next attempt; earlier ones of its conversation are told once more."""
-    server = launch("--webhook-retry-gaps", "600")
-    app = new_app(server)
-    target = sink.target(200, 500)
-    path = place(app, app.custom(target).webhook)
-    group = app.group()
-    app.say(group, "one")
-    [one] = settled(app, path, "delivered")
-    app.say(group, "two")
-    target.wait_deliveries(2)
-    until = time.monotonic() + 15
-    while not (waits := pending(app, path))["attemptCount"]:
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    app.say(group, "three")
-    for replay in range(3):
-        app.api.post(f"{path}/deliveries/{one['id']}/replay", {}).ok(202)
-        target.wait_deliveries(3 + replay)
-        settled(app, path, "delivered")
-    target.stays_at(5, 2)
-    assert pending(app, path) == waits
-    # What is told once more itself does not wait.
-    app.api.post(f"{path}/deliveries/{waits['id']}/replay", {}).ok(202)
-    settled(app, path, "delivered", 3)
-
-
-def pending(app, path):
-    """The first delivery that waits."""
-    return app.api.get(f"{path}/deliveries?filter[status]=pending").ok(200)["deliveries"][-1]
-
-
-def test_a_new_target_has_not_failed(app, sink):
-    """Nor was its webhook failing for as long as the former one was."""
-    first, second = sink.target(always=(404, 0)), sink.target()
-    integration = app.custom(first)
-    webhook = f"{integration.path}/webhooks/{integration.webhook['id']}"
-    path = place(app, integration.webhook)
-    app.say(app.group(), "Hello")
-    settled(app, path, "failed")
-    failing = app.api.get(path).ok(200)["webhook"]
-    assert failing["status"] == "failing"
-    app.api.patch(webhook, {"target": first.url, "includeFullUser": True}).ok(200)
-    assert app.api.get(path).ok(200)["webhook"]["failingSince"] == failing["failingSince"], "it is where it was"
-    app.api.patch(webhook, {"target": second.url}).ok(200)
-    assert app.api.get(path).ok(200)["webhook"]["status"] == "active"
-    app.say(app.group(), "Hello again")
-    second.wait_deliveries(1)

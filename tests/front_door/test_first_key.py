@@ -5,6 +5,7 @@ import re
 
 import pytest
 from lib import secrets, server as servers
+from lib.clock import moment
 from lib.server import Server
 from lib.world import new_app
 
@@ -73,10 +74,16 @@ def test_later_starts_name_the_file_as_long_as_it_is_there(one):
     one.restart()
     later = one.stdout[first:]
     assert str(file) in later and secret not in later
+    # A key that is there no more is not told of, either.
+    other, kept = one.admin_key(), file.read_text()
+    file.write_text(kept.replace(one.first_key["id"], "act_" + 24 * "0"))
+    before = len(one.stdout)
+    one.restart()
+    assert "first-key.json" not in one.stdout[before:]
     file.unlink()
     before = len(one.stdout)
     one.restart()
-    assert "first-key.json" not in one.stdout[before:] and len(keys(one)) == 1
+    assert "first-key.json" not in one.stdout[before:] and other["id"] in keys(one)
 
 
 def test_what_is_in_the_way_of_its_file_loses_no_key(one):
@@ -91,5 +98,10 @@ def test_what_is_in_the_way_of_its_file_loses_no_key(one):
 def test_who_deleted_all_account_keys_is_given_none(one):
     one.start()
     assert servers.run("admin", "keys", "delete", one.first_key["id"], *one.place()).returncode == 0
+    one.restart()
+    assert keys(one) == []
+    # Not either when the log does not tell of it any more.
+    pruned = servers.run("audit", "prune", "--before", moment(60), *one.place())
+    assert pruned.returncode == 0, pruned.stderr
     one.restart()
     assert keys(one) == []

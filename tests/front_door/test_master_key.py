@@ -76,6 +76,24 @@ def test_a_rotated_file_is_its_owners_as_before(launch):
     new_app(server)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_whose_file_it_is_decides_who_rotates(launch):
+    """Who cannot leave the file to its owner and those who read it is told so, and has changed nothing."""
+    server = launch()
+    key, old = key_file(server), key_file(server).read_text()
+    rotate = lambda: servers.run("master-key", "rotate", *server.place(), user=65534, group=65534, extra_groups=[])
+    for folder in (server.folder, server.data, *server.folder.parents[:4]):
+        folder.chmod(folder.stat().st_mode | 0o777)
+    for file in server.data.iterdir():
+        file.chmod(0o666)
+    for owner, mode, good in (((65534, 4), 0o640, False), ((0, 0), 0o604, False), ((65534, 4), 0o600, True)):
+        os.chown(key, *owner)
+        key.chmod(mode)
+        done = rotate()
+        assert (done.returncode == 0) is good and (key.read_text() == old) is not good, (owner, oct(mode), done.stderr)
+        assert good or "it belongs to" in done.stderr
+
+
 def test_rotation_under_load(launch):
     """Apps and keys are made and used all the time; none is refused."""
     server = launch()

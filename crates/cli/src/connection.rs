@@ -185,11 +185,11 @@ pub fn passes(error: &Error) -> bool {
     matches!(error, Error::Transport(_)) || busy()
 }
 
-/// What helps whoever is refused for having the wrong kind of key: which kinds there are for this.
+/// What helps whoever may be refused for having the wrong kind of key: which kinds there are for this.
 pub fn hint(error: &Error) -> Option<String> {
     let refusal = error.api().filter(|refusal| refusal.title() == Some("Forbidden") && !refusal.scopes.is_empty())?;
     let owners = refusal.scopes.iter().map(|scope| format!("an {}", scope.name()));
-    Some(format!("this takes a key or token of {}", owners.collect::<Vec<_>>().join(" or ")))
+    Some(format!("this is for keys and tokens of {} that may see it", owners.collect::<Vec<_>>().join(" or ")))
 }
 
 #[cfg(test)]

@@ -36,11 +36,10 @@ use std::{
 
 /// How many bytes of JSON a request may hold.
 pub const BODY_LIMIT_BYTES: usize = 100 * 1024;
-/// Says when the credential of a request stops to work, if that is soon.
-/// How deep its lists and objects may lie in one another. What we put it into, such as an event that is told of in a log,
-/// must still be read, and JSON is read to a depth of 128.
+/// How deep the lists and objects of a body may lie in one another. What we put it into, such as an event that is told of
+/// in a log, must still be read, and JSON is read to a depth of 128.
 const MAX_DEPTH: usize = 64;
-
+/// Says when the credential of a request stops to work, if that is soon.
 const KEY_EXPIRES: HeaderName = HeaderName::from_static("heliograph-key-expires");
 /// How long a request's body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -374,7 +373,7 @@ pub(crate) async fn read_body<O: Operation>(
         return typed(Value::Object(serde_json::Map::new()));
     }
     check_type(headers)?;
-    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { check_coding(headers).map(|()| &*bytes)? };
     let mut value: Value =
         serde_json::from_slice(text).map_err(|error| Error::invalid(format!("Invalid JSON: {error}")))?;
     if is_deeper(&value, MAX_DEPTH) {
@@ -403,10 +402,15 @@ pub(crate) fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|error| Error::invalid(error.to_string()))
 }
 
-fn check_type(headers: &HeaderMap) -> Result<()> {
-    if headers.get(CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(Error::UnsupportedMediaType("Content-Encoding should be identity"));
+fn check_coding(headers: &HeaderMap) -> Result<()> {
+    let coding = headers.get(CONTENT_ENCODING).map_or(&b""[..], |coding| coding.as_bytes());
+    if coding.is_empty() || coding.eq_ignore_ascii_case(b"identity") {
+        return Ok(());
     }
+    Err(Error::UnsupportedMediaType("Content-Encoding should be identity"))
+}
+
+fn check_type(headers: &HeaderMap) -> Result<()> {
     let Some(header) = headers.get(CONTENT_TYPE) else { return Ok(()) };
     let essence = header.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let json = essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json");

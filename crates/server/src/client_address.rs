@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The address of whoever it is not known of: one that nobody has.
+/// Stands for an address that is not known: one that nobody has.
 pub const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// The proxies that are believed.
@@ -27,8 +27,8 @@ impl Proxies {
     }
 
     /// From the nearest hop backwards, the first that is no proxy of ours. A proxy writes one of the two headers and may
-    /// let the other through as the client wrote it: when both are there and disagree, neither is believed. Nor is it the
-    /// proxy's request then: whoever is limited to its network would get in by a header of their own.
+    /// let the other through as the client wrote it: when both are there and disagree, neither is believed. Nor is it
+    /// taken for the proxy's own: who may call from its network alone would get in by one more header.
     fn behind(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         if !self.trusts(peer) {
             return peer;

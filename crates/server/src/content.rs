@@ -186,7 +186,9 @@ fn check_fields(fields: &[FormField]) -> Result<()> {
         if fields[..at].iter().any(|other| other.field.name == field.name) {
             return Err(Error::invalid(format!("{place}.name should be unique in the form")));
         }
-        let (min, max) = asked.sizes();
+        // The sizes that a form does not say are those of a text.
+        let said = asked.min_size.zip(asked.max_size);
+        let (min, max) = if field.r#type == FieldType::Text { asked.sizes() } else { said.unwrap_or_default() };
         if min > max {
             return Err(Error::invalid(format!("{place}.minSize should NOT be greater than maxSize")));
         }

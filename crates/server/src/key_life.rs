@@ -119,8 +119,8 @@ fn permitted(tx: &Tx<'_>, caller: &Caller, id: &str) -> Result<Kept> {
     }
 }
 
-/// Whether the caller may see the key with this id: they could get it. Of one that is not there, whoever sees all keys of
-/// its kind may know.
+/// Whether the caller may see the key with this id: they could get it. Of one that is not there, whoever sees all keys
+/// of its kind may know.
 pub fn may_see(tx: &Tx<'_>, caller: &Caller, id: &str) -> Result<bool> {
     if !GetKey::SCOPES.contains(&caller.scope()) || caller.may_call(GetKey::ID).is_err() {
         return Ok(false);
@@ -144,14 +144,14 @@ impl Kept {
         Ok(KeyLife { secret_hint: secret::hint(&opened), last_used, old_secret_until: in_grace, ..self.life.clone() })
     }
 
-    /// Which of its secrets this is, whether it still works or not.
-    fn which_secret(&self, tx: &Tx<'_>, state: State, shown: &str) -> Result<Option<Secret>> {
+    /// Which of its secrets this is, if it is one that can be ended.
+    fn which_to_end(&self, tx: &Tx<'_>, state: State, shown: &str) -> Result<Option<Secret>> {
         let (app, id) = (text(self.life.app_id), &self.life.id);
         let is = |place, sealed| -> Result<bool> {
             Ok(state.vault.open(tx, place, sealed)?.as_bytes().ct_eq(shown.as_bytes()).into())
         };
         if is(keys::place(&app, id), &self.secret)? {
-            return Ok(Some(Secret::Current));
+            return Ok(self.life.enabled.then_some(Secret::Current));
         }
         let old = self.old_secret.as_ref().map(|old| is(keys::old_place(&app, id), old)).transpose()?;
         Ok((old == Some(true)).then_some(Secret::Old))
@@ -201,16 +201,21 @@ impl Kept {
     }
 }
 
-/// Ends a secret that leaked, and answers whether there was anything to end. With its current secret a key is disabled; the
-/// one before that ends alone. Which of them it is, is asked here: what is in memory may be older than a rotation.
+/// Whether this is a secret of the key that a report would end.
+pub fn works(tx: &Tx<'_>, state: State, id: &str, secret: &str) -> Result<bool> {
+    find(tx, id)?.map_or(Ok(false), |kept| Ok(kept.which_to_end(tx, state, secret)?.is_some()))
+}
+
+/// Ends a secret that leaked, and answers whether there was anything to end. With its current secret a key is disabled;
+/// the one before that ends alone. Which of them it is, is asked here: what is in memory may be older than a rotation.
 pub fn end_leaked(tx: &mut Tx<'_>, state: State, id: &str, secret: &str, reporter: IpAddr) -> Result<bool> {
     let Some(mut kept) = find(tx, id)? else { return Ok(false) };
     let app = text(kept.life.app_id);
     let before = audit::life_of_key(tx, &app, id)?;
-    match kept.which_secret(tx, state, secret)? {
-        Some(Secret::Current) if kept.life.enabled => kept.disable(tx.now(), DisabledReason::Leaked),
+    match kept.which_to_end(tx, state, secret)? {
+        Some(Secret::Current) => kept.disable(tx.now(), DisabledReason::Leaked),
         Some(Secret::Old) => (kept.old_secret, kept.life.old_secret_until) = (None, None),
-        _ => return Ok(false),
+        None => return Ok(false),
     }
     save(tx, state, &kept)?;
     // Whoever reports a secret shows no credential.

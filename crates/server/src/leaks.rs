@@ -11,7 +11,7 @@ use crate::{
 };
 use heliograph_wire::{leaked_keys::*, op::Nothing, secret};
 use http::StatusCode;
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 use zeroize::Zeroizing;
 
 // ---- Handlers
@@ -43,9 +43,11 @@ async fn end(state: State, leaked: &LeakedKey, reporter: IpAddr) -> Result<bool>
     if key.oauth_client.is_some() {
         return Ok(false);
     }
-    let (id, secret) = (key.id.clone(), Zeroizing::new(leaked.secret.clone()));
-    let ended = state.store.write(move |tx| key_life::end_leaked(tx, state, &id, &secret, reporter)).await?;
-    if ended {
+    let (id, secret) = (key.id.clone(), Arc::new(Zeroizing::new(leaked.secret.clone())));
+    let (same_id, same_secret) = (id.clone(), Arc::clone(&secret));
+    // Who reports it once more takes nobody's turn to write.
+    let works = state.store.read(move |tx| key_life::works(tx, state, &same_id, &same_secret)).await?;
+    if works && state.store.write(move |tx| key_life::end_leaked(tx, state, &id, &secret, reporter)).await? {
         let found_at = leaked.found_at.as_deref().map(|text| text.escape_debug().take(1000).collect::<String>());
         tracing::warn!(key = key.id, found_at, "a key: its secret was reported as leaked and does not work any more");
     }

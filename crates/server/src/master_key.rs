@@ -143,7 +143,17 @@ fn as_before(replaced: &Path, file: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         before => before?,
     };
-    chown(file, Some(before.uid()), Some(before.gid()))?;
+    let made = fs::metadata(file)?;
+    let owner = Some(before.uid()).filter(|owner| *owner != made.uid());
+    // Whose group it is matters where the group may do something.
+    let group = Some(before.gid()).filter(|group| *group != made.gid() && before.mode() & 0o070 != 0);
+    let (uid, gid) = (before.uid(), before.gid());
+    let refused = |error: io::Error| {
+        io::Error::new(error.kind(), format!("it belongs to {uid}:{gid}, and is to go on doing so: {error}"))
+    };
+    if owner.or(group).is_some() {
+        chown(file, owner, group).map_err(refused)?;
+    }
     fs::set_permissions(file, before.permissions())
 }
 

@@ -72,7 +72,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken, started: fn(&Sta
     let first_key = first_key::make(&store, &vault, settings.key_mode, &settings.data).await?;
     let vault = Arc::into_inner(vault).ok_or_else(|| StartError::Database("the vault is in use".to_owned()))?;
     let (state, mut notes) = assemble(&settings, reach, store.clone(), vault, files, stop.clone());
-    notes.extend(first_key::note(first_key.as_ref(), &settings.data));
+    notes.extend(first_key::note(&store, first_key.as_ref(), &settings.data).await?);
     webhook_signing::complete(state).await?;
     Dispatcher::prepare(state).await?;
     // Where it listens, not the public address: with port 0 only this line tells which port it is.

@@ -12,12 +12,11 @@ const OBJECTS: [&str; 2] = ["page", "filter"];
 /// Parameters that hold a list in one text, separated by commas: some clients name them once for each element.
 const LISTS: [(&str, &str); 1] = [("filter", "types")];
 
-/// Reads a query. Later values of the same name win, save in a list; brackets with nothing in them say nothing; a name with
-/// unreadable brackets is an ordinary name.
+/// Reads a query. Later values of the same name win, save in a list; a name with unreadable brackets is an ordinary name.
 pub fn read(query: &str) -> Value {
     let mut root = Map::new();
     for (name, value) in query.split('&').filter(|pair| !pair.is_empty()).map(pair) {
-        let name = name.strip_suffix("[]").unwrap_or(&name);
+        let name = of_element(&name);
         match name.split_once('[').and_then(|(outer, rest)| Some((outer, rest.strip_suffix(']')?))) {
             Some((outer, inner)) => {
                 let object = root.entry(outer).or_insert_with(|| Value::Object(Map::new()));
@@ -37,6 +36,13 @@ pub fn read(query: &str) -> Value {
         }
     }
     root.into()
+}
+
+/// The name of the list, where an element of it is named: `a[]`, `a[b][]` and `a[b][0]` say no more than `a` and `a[b]`.
+fn of_element(name: &str) -> &str {
+    let Some((list, index)) = name.strip_suffix(']').and_then(|name| name.rsplit_once('[')) else { return name };
+    let numbered = list.ends_with(']') && index.bytes().all(|digit| digit.is_ascii_digit());
+    if index.is_empty() || numbered { list } else { name }
 }
 
 fn pair(text: &str) -> (String, String) {
@@ -92,6 +98,7 @@ mod tests {
             "[types]=a,b&filter[types]=c",
             "[types][]=a&filter[types][]=b&filter[types][]=c",
             "%5Btypes%5D%5B%5D=a,b,c",
+            "[types][0]=a&filter[types][1]=b&filter[types][12]=c",
         ] {
             assert_eq!(read(&format!("filter{types}")), json!({ "filter": { "types": "a,b,c" } }));
         }

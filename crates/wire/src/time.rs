@@ -20,6 +20,11 @@ impl Text {
 }
 
 impl Timestamp {
+    /// Whether the contract's form has a text for it: its years are 0000 to 9999, in which the last day is not whole.
+    pub fn can_be_told(self) -> bool {
+        self.text().is_some()
+    }
+
     /// None beyond the year 9999. Of milliseconds, the library takes none of the last second.
     fn instant(self) -> Option<Instant> {
         Instant::new(self.0.div_euclid(1000), self.0.rem_euclid(1000) as i32 * 1_000_000).ok()

@@ -10,8 +10,6 @@ use serde_json::Value;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const NONE: Nothing = Nothing {};
-/// The last moment that can be written: the end of the year 9999.
-const LAST: i64 = 253_402_300_799_999;
 
 /// A key of any kind.
 #[derive(Args)]
@@ -142,8 +140,9 @@ fn print(json: bool, answer: &Value) -> Outcome {
 #[expect(clippy::disallowed_methods, reason = "what a person says of now is said by this machine's clock")]
 fn after(time: Duration) -> Result<Timestamp, &'static str> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let moment = i64::try_from(now.saturating_add(time).as_millis()).ok().filter(|moment| *moment <= LAST);
-    moment.map(Timestamp).ok_or("that is after the year 9999: say never")
+    let moment =
+        i64::try_from(now.saturating_add(time).as_millis()).ok().map(Timestamp).filter(|moment| moment.can_be_told());
+    moment.ok_or("that is after the year 9999: say never")
 }
 
 fn key_id(text: &str) -> Result<String, String> {

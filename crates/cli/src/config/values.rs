@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use heliograph_server::AddressRange;
+use heliograph_wire::webhook_health::MAX_EVENTS_PER_CALL;
 use serde::Deserialize;
 use std::{str::FromStr, time::Duration};
 
@@ -71,15 +72,16 @@ impl TryFrom<String> for Origin {
 pub struct PerCall(pub u32);
 
 impl TryFrom<u32> for PerCall {
-    type Error = &'static str;
+    type Error = String;
 
     fn try_from(count: u32) -> Result<Self, Self::Error> {
-        if (1..=100).contains(&count) { Ok(Self(count)) } else { Err("should be a number from 1 to 100") }
+        let good = (1..=MAX_EVENTS_PER_CALL).contains(&count);
+        good.then_some(Self(count)).ok_or_else(|| format!("should be a number from 1 to {MAX_EVENTS_PER_CALL}"))
     }
 }
 
 impl FromStr for PerCall {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // What is no number is refused as what is a wrong one.

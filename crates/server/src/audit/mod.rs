@@ -22,6 +22,7 @@ use crate::{
     settings::{Settings, StartError},
     vault::Vault,
 };
+pub(crate) use chain::PRUNE;
 use chain::{append, chains, page};
 use heliograph_store::{Tx, args};
 use heliograph_wire::{audit::*, op::Operation, path::PathParams};
