@@ -157,6 +157,11 @@ def test_a_clock_that_was_set_back(store, launch, sink):
     assert int(said[1][:8], 16) >= time.time() + ahead - 60
     target.wait_deliveries(4)
     assert [event["payload"]["message"]["id"] for event in target.events()] == said
+    # What was written since bears the time of the clock as it is now: the next start goes on from there all the same.
+    server.kill9()
+    server.start()
+    said.append(app.say(group, "after another")["id"])
+    assert [one["id"] for one in app.messages(group)["messages"]] == said == sorted(said)
 
 
 def test_kill_while_retrying(launch, sink):

@@ -1,6 +1,7 @@
-//! Whom names lead to. The system is asked, and whoever asks it holds a thread for as long as the name server is silent. So
-//! look-ups take turns: names that answered last time have turns of their own, which those that keep the system waiting
-//! cannot take from them. Of one name there is one look-up at a time, and whoever else wants to know waits for that.
+//! Where names lead. The system is asked, and whoever asks it holds a thread for as long as the name server is silent.
+//! So look-ups take turns: names that answered soon last time have turns of their own, which those that keep the system
+//! waiting cannot take from them. Of one name there is one look-up at a time, and whoever else wants to know waits for
+//! that.
 
 use std::collections::HashMap;
 use std::io;
@@ -10,19 +11,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::outbound::Failure;
 
 /// How long a name server may take.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Within what time a name answers that is quick: those that take longer must not take the turns of those.
+const QUICK: Duration = Duration::from_millis(500);
 /// How long a look-up may wait for its turn, which is nobody's fault at its own end.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Look-ups at once: of names that answered, of those of which nothing is known, and of those that were silent. Whoever is
+/// Look-ups at once: of names that answered soon, of those of which nothing is known, and of those that were silent. Whoever is
 /// given up on gives its turn away while its thread stays with the system, for 10 to 30 seconds as that is set up: that makes
 /// some 300 threads at the very most, fewer than there may be.
 const TURNS: [usize; 3] = [16, 8, 8];
-/// Of how many names is kept how they did. Past it all is learned anew.
+/// Of how many names is kept how they did. Past it one of them is forgotten for each that is new.
 const MAX_KNOWN: usize = 10_000;
 /// Addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
@@ -48,6 +51,7 @@ enum Stage {
 /// Looks names up.
 pub(crate) struct Names {
     ask: fn(String) -> Asking,
+    quick: Duration,
     patience: Duration,
     turns: [Semaphore; 3],
     book: Mutex<Book>,
@@ -62,11 +66,11 @@ struct Book {
 impl Names {
     /// By the system's resolver.
     pub(crate) fn of_the_system() -> Arc<Self> {
-        Self::new(|name| Box::pin(ask_the_system(name)), PATIENCE)
+        Self::new(|name| Box::pin(ask_the_system(name)), QUICK, PATIENCE)
     }
 
-    fn new(ask: fn(String) -> Asking, patience: Duration) -> Arc<Self> {
-        Arc::new(Self { ask, patience, turns: TURNS.map(Semaphore::new), book: Mutex::default() })
+    fn new(ask: fn(String) -> Asking, quick: Duration, patience: Duration) -> Arc<Self> {
+        Arc::new(Self { ask, quick, patience, turns: TURNS.map(Semaphore::new), book: Mutex::default() })
     }
 
     /// The addresses of a name. [`Failure::Resolve`] when there are none, or when the name server is silent;
@@ -103,18 +107,21 @@ impl Names {
             return;
         }
         stage.send_replace(Stage::Asks);
-        let mut asking = (self.ask)(name.clone());
+        let (mut asking, began) = ((self.ask)(name.clone()), Instant::now());
         let found = match timeout(self.patience, &mut asking).await {
-            Ok(found) => {
-                self.book().learn(&name, if found.is_ok() { Standing::Quick } else { Standing::Unknown });
-                found
-            }
+            Ok(found) => found,
             Err(_) => {
                 self.book().learn(&name, Standing::Silent);
                 drop(turn);
                 asking.await
             }
         };
+        let standing = match &found {
+            Ok(_) if began.elapsed() <= self.quick => Standing::Quick,
+            Err(_) if began.elapsed() >= self.patience => Standing::Silent,
+            _ => Standing::Unknown,
+        };
+        self.book().learn(&name, standing);
         self.book().under_way.remove(&name);
         stage.send_replace(Stage::Over(found.map(Arc::from).map_err(|_| Failure::Resolve)));
     }
@@ -134,8 +141,10 @@ impl Book {
             self.known.remove(name);
             return;
         }
-        if self.known.len() >= MAX_KNOWN {
-            self.known.clear();
+        if self.known.len() >= MAX_KNOWN
+            && let Some(one) = self.known.keys().next().cloned()
+        {
+            self.known.remove(&one);
         }
         self.known.insert(name.to_owned(), standing);
     }
@@ -160,10 +169,9 @@ mod tests {
     use super::*;
     use std::net::Ipv4Addr;
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-    use std::time::Instant;
     use tokio::time::sleep;
 
-    const SHORT: Duration = Duration::from_millis(50);
+    const SHORT: Duration = Duration::from_millis(300);
 
     /// Knows every name but those that begin with `silent`.
     fn resolver(name: String) -> Asking {
@@ -185,7 +193,7 @@ mod tests {
 
     #[tokio::test]
     async fn names_that_were_silent_take_no_turn_from_others() {
-        let names = Names::new(resolver, SHORT);
+        let names = Names::new(resolver, PATIENCE, SHORT);
         assert!(names.find("known").await.is_ok());
         assert_eq!(names.find("silent").await.unwrap_err(), Failure::Resolve);
         while names.book().standing("silent") != Standing::Silent {
@@ -196,9 +204,9 @@ mod tests {
         tokio::task::yield_now().await;
         let began = Instant::now();
         assert!(names.find("known").await.is_ok());
-        assert!(began.elapsed() < 10 * SHORT, "{:?}", began.elapsed());
+        assert!(began.elapsed() < 10 * SHORT, "{:?}: it stood in line", began.elapsed());
         // An unknown one waits, but for the turns of those before it alone: none of them keeps its own.
-        let names = Names::new(resolver, SHORT);
+        let names = Names::new(resolver, PATIENCE, SHORT);
         flood(&names, 40, |number| format!("silent {number}"));
         tokio::task::yield_now().await;
         assert!(names.find("unknown").await.is_ok());
@@ -216,6 +224,7 @@ mod tests {
                 })
             },
             PATIENCE,
+            PATIENCE,
         );
         let all = (0..100).map(|_| {
             let names = Arc::clone(&names);
@@ -229,8 +238,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_name_that_answers_late_has_no_turn_among_the_quick() {
+        let slow = |_| -> Asking {
+            Box::pin(async {
+                sleep(SHORT).await;
+                Ok(vec![Ipv4Addr::LOCALHOST.into()])
+            })
+        };
+        let names = Names::new(slow, SHORT / 3, PATIENCE);
+        assert!(names.find("slow").await.is_ok());
+        assert_eq!(names.book().standing("slow"), Standing::Unknown);
+        // Later than anybody waits: it is not silent all the same.
+        let names = Names::new(slow, SHORT / 3, SHORT / 3);
+        assert_eq!(names.find("late").await.unwrap_err(), Failure::Resolve);
+        while names.book().under_way.contains_key("late") {
+            sleep(SHORT / 10).await;
+        }
+        assert_eq!(names.book().standing("late"), Standing::Unknown);
+    }
+
+    #[tokio::test]
     async fn what_nobody_waits_for_is_not_asked() {
-        let names = Names::new(resolver, PATIENCE);
+        let names = Names::new(resolver, PATIENCE, PATIENCE);
         flood(&names, TURNS[Standing::Unknown as usize], |number| format!("silent {number}"));
         tokio::task::yield_now().await;
         assert!(timeout(SHORT, names.find("late")).await.is_err());
@@ -245,8 +274,8 @@ mod tests {
     fn what_is_known_has_a_bound() {
         let mut book = Book::default();
         (0..=MAX_KNOWN).for_each(|number| book.learn(&number.to_string(), Standing::Silent));
-        assert_eq!(book.known.len(), 1);
+        assert_eq!(book.known.len(), MAX_KNOWN);
         book.learn(&MAX_KNOWN.to_string(), Standing::Unknown);
-        assert_eq!(book.known.len(), 0);
+        assert_eq!(book.known.len(), MAX_KNOWN - 1);
     }
 }

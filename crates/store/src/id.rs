@@ -64,7 +64,7 @@ pub fn fresh() -> [u8; 12] {
 pub(crate) fn carry_on_from(since_epoch: Duration) {
     let mut generator = generator();
     // Past the whole tick: how many identifiers it had is not known.
-    generator.tick = generator.tick.max(tick(since_epoch) + 1);
+    generator.tick = generator.tick.max((tick(since_epoch) + 1).min(LAST_TICK));
 }
 
 /// The least identifier of a moment, in milliseconds since 1970: those made before it sort before it, the others do not.

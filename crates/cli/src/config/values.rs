@@ -17,6 +17,9 @@ pub enum LogFormat {
     Json,
 }
 
+/// The longest pause that is one.
+const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+
 /// A pause, written as a number of seconds.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "f64")]
@@ -26,7 +29,8 @@ impl TryFrom<f64> for Seconds {
     type Error = &'static str;
 
     fn try_from(seconds: f64) -> Result<Self, Self::Error> {
-        Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| "should be a number of seconds, zero or more")
+        let time = Duration::try_from_secs_f64(seconds).ok().filter(|time| *time <= LONGEST);
+        time.map(Self).ok_or("should be a number of seconds, from 0 to 2592000 (30 days)")
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn start(
     counters: Arc<Counters>,
 ) -> Result<(Arc<Pool>, JoinHandle<()>), OpenError> {
     let lock = if exclusive { Some(lock(&path)?) } else { None };
-    mind_the_clock(&path);
+    mind_the_clock(&path, lock.as_ref());
     let unusable = |why: String| OpenError::File { path: path.clone(), why };
     create(&path).map_err(|error| unusable(error.to_string()))?;
     let opened = |connection: rusqlite::Result<Connection>| connection.map_err(|error| unusable(error.to_string()));
@@ -57,23 +57,33 @@ pub(crate) fn start(
     Ok((pool, thread))
 }
 
-/// What is made from now on is to sort after what is there, also if the clock was set back since that was written.
-fn mind_the_clock(path: &Path) {
-    let mut log = path.to_owned().into_os_string();
-    log.push("-wal");
+/// What is made from now on is to sort after what is there, also if the clock was set back since that was written. The
+/// database's files tell when they were last written; that they will say less from now on, the lock's file remembers.
+fn mind_the_clock(path: &Path, lock: Option<&File>) {
     let written = |path: &Path| path.metadata().and_then(|file| file.modified()).ok()?.duration_since(UNIX_EPOCH).ok();
-    let Some(last) = written(path).max(written(Path::new(&log))) else { return };
+    let places = [path.to_owned(), beside(path, "-wal"), beside(path, ".lock")];
+    let Some(last) = places.iter().filter_map(|place| written(place)).max() else { return };
     if let Some(behind) = last.checked_sub(clock::since_epoch()).filter(|behind| !behind.is_zero()) {
         tracing::warn!(?behind, "the clock is behind what was written last: what is made now is sorted after that");
         id::carry_on_from(last);
+        // A tick of the next start has to come after those of this one.
+        if let Some(Err(error)) = lock.map(|lock| lock.set_modified(UNIX_EPOCH + last + Duration::from_secs(1))) {
+            tracing::warn!(%error, "the next start will not know of it");
+        }
     }
+}
+
+/// A file beside the database.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut beside = path.to_owned().into_os_string();
+    beside.push(suffix);
+    beside.into()
 }
 
 /// Takes the lock beside the database. The operating system gives it back, however this process ends.
 fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut beside = path.to_owned().into_os_string();
-    beside.push(".lock");
-    let unusable = |error: std::io::Error| OpenError::File { path: beside.clone().into(), why: error.to_string() };
+    let beside = beside(path, ".lock");
+    let unusable = |error: std::io::Error| OpenError::File { path: beside.clone(), why: error.to_string() };
     let file = private().create(true).open(&beside).map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
