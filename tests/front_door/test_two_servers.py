@@ -191,17 +191,25 @@ def test_connections_that_are_refused_are_asked_for_again(tmp_path):
         beside.database_url = url._replace(netloc=f"{url.username}@127.0.0.1:{gate.port}").geturl()
         beside.may_fail = True
         try:
-            beside.start()
-        except AssertionError as ended:
-            assert "PostgreSQL" in str(ended), "it says why, and ends"
-            gate.opens = True
-            beside.start()
+            start(beside, gate)
+            through = App(beside, beside.account, app.body)
+            through.key = key
+            through.say(through.group(), "through the gate")
+            assert beside.stop() == 0
+            beside.assert_discreet()
+        finally:
+            beside.end()
+
+
+def start(server, gate):
+    """Starts a server behind a gate; if it says why it cannot, and ends, then once more when the gate is open."""
+    try:
+        server.start()
+    except AssertionError as ended:
+        assert "PostgreSQL" in str(ended)
         gate.opens = True
-        through = App(beside, beside.account, app.body)
-        through.key = key
-        through.say(through.group(), "through the gate")
-        assert beside.stop() == 0
-        beside.assert_discreet()
+        server.start()
+    gate.opens = True
 
 
 @pytest.mark.waits

@@ -146,7 +146,9 @@ impl Field {
         if let Some(default) = self.default {
             set("default", default.value());
         }
-        for (name, on) in [("writeOnly", self.secret), ("readOnly", self.read_only), ("x-clearable", self.clearable)] {
+        for (name, on) in
+            [("writeOnly", self.secret && !self.hinted), ("readOnly", self.read_only), ("x-clearable", self.clearable)]
+        {
             if on {
                 set(name, true.into());
             }
