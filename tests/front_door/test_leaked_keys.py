@@ -76,10 +76,10 @@ def test_what_is_reported_again_changes_nothing(server, app):
     key = app.new_key()
     report(server, said(key), said(key)).ok(200)
     assert len(events(app)) == 1 and "leaked" in str(events(app)[0]["after"])
-    commits = lambda: int(requests.get(f"{server.url}/metrics", timeout=60).text.split("\nheliograph_store_commits ")[1].split()[0])
-    before = commits()
+    transactions = lambda: int(requests.get(f"{server.url}/metrics", timeout=60).text.split("\nheliograph_store_transactions_total ")[1].split()[0])
+    before = transactions()
     report(server, *[said(key)] * 100).ok(200)
-    assert commits() < before + 50, "it takes nobody's turn to write"
+    assert transactions() < before + 50, "it takes nobody's turn to write"
     app.account.patch(f"{KEYS}/{key['id']}", {"enabled": True}).ok(200)
     new = {**key, "secret": app.account.post(f"{KEYS}/{key['id']}/rotate", {}).ok(200)["secret"]}
     report(server, *[said(key)] * 3).ok(200)
