@@ -38,10 +38,7 @@ def test_a_replay_uses_up_no_attempt_of_what_follows(launch, sink):
     [one] = settled(app, path, "delivered")
     app.say(group, "two")
     target.wait_deliveries(2)
-    until = time.monotonic() + PATIENCE_S
-    while not (waits := pending(app, path))["attemptCount"]:
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    waits = wait_tried(app, path)
     app.say(group, "three")
     for replay in range(3):
         app.api.post(f"{path}/deliveries/{one['id']}/replay", {}).ok(202)
@@ -57,6 +54,15 @@ def test_a_replay_uses_up_no_attempt_of_what_follows(launch, sink):
 def pending(app, path):
     """The first delivery that waits."""
     return app.api.get(f"{path}/deliveries?filter[status]=pending").ok(200)["deliveries"][-1]
+
+
+def wait_tried(app, path):
+    """The first delivery that waits, once an attempt of it is on record."""
+    until = time.monotonic() + PATIENCE_S
+    while not (found := pending(app, path))["attemptCount"]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return found
 
 
 def test_a_new_target_has_not_failed(app, sink):
@@ -75,3 +81,63 @@ def test_a_new_target_has_not_failed(app, sink):
     assert app.api.get(path).ok(200)["webhook"]["status"] == "active"
     app.say(app.group(), "Hello again")
     second.wait_deliveries(1)
+
+
+LONG_GAP_S = 7200
+
+
+def ages(server, condition, seconds):
+    """As if so much time had passed for deliveries that wait and fulfil this."""
+    server.sql(f"update delivery set due_at = due_at - {seconds * 1000} where due_at is not null and {condition}")
+
+
+def wait_aside(server, event):
+    """Until an event that was due is seen to be behind another: then it is due much later."""
+    until = time.monotonic() + PATIENCE_S
+    while int(server.sql(f"select due_at from delivery where id = '{event}'")) < (time.time() + 60) * 1000:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_what_was_aside_for_long_follows_at_once(launch, sink):
+    """It has failed before, and what came before it in its conversation waited longer than an hour for its attempt."""
+    server = launch("--webhook-retry-gaps", f"{LONG_GAP_S},{LONG_GAP_S}")
+    app = new_app(server)
+    target = sink.target(200, 500, 500)
+    path = place(app, app.custom(target).webhook)
+    group = app.group()
+    app.say(group, "one")
+    [one] = settled(app, path, "delivered")
+    app.say(group, "two")
+    target.wait_deliveries(2)
+    two = wait_tried(app, path)
+    app.api.post(f"{path}/deliveries/{one['id']}/replay", {}).ok(202)
+    target.wait_deliveries(3)
+    settled(app, path, "pending", 2)
+    past = int(LONG_GAP_S * 1.1) + 1
+    ages(server, f"id = '{two['id']}'", past)
+    wait_aside(server, two["id"])
+    ages(server, "node is null", past)
+    settled(app, path, "delivered", 2)
+    assert [event["id"] for event in target.events()[3:]] == [one["id"], two["id"]]
+
+
+def test_what_was_not_woken_is_looked_at_again(launch, sink):
+    server = launch("--webhook-retry-gaps", str(LONG_GAP_S))
+    app = new_app(server)
+    target = sink.target(500)
+    path = place(app, app.custom(target).webhook)
+    group = app.group()
+    app.say(group, "one")
+    target.wait_deliveries(1)
+    app.say(group, "two")
+    two, one = settled(app, path, "pending", 2)
+    wait_aside(server, two["id"])
+    told = app.api.get(f"{path}/deliveries/{two['id']}").ok(200)["delivery"]
+    assert told["status"] == "pending" and "nextAttemptAt" not in told, "nobody knows yet"
+    server.stop()
+    server.sql(f"update delivery set status = 'delivered', due_at = null where id = '{one['id']}'")
+    ages(server, f"id = '{two['id']}'", 3601)
+    server.start()
+    settled(app, path, "delivered", 2)
+    assert [event["id"] for event in target.events()] == [one["id"], two["id"]]

@@ -90,7 +90,7 @@ async fn make(state: State, shared: &'static Shared, mut call: Vec<Delivery>, re
         let webhook = call[0].webhook;
         let holding = move |tx: &mut Tx<'_>| {
             let wakes = shared.goes_by_the_store(tx, webhook.id)?;
-            hold(tx, shared, &call).map(|()| wakes)
+            hold(tx, &call).map(|()| wakes)
         };
         if state.store.write(holding).await? {
             shared.tell(Event::Stored(webhook));
@@ -133,13 +133,13 @@ async fn make(state: State, shared: &'static Shared, mut call: Vec<Delivery>, re
 
 /// Keeps what a paused webhook misses, and has what follows looked at: it is kept, too. The webhook may have been resumed
 /// since somebody looked.
-fn hold(tx: &mut Tx<'_>, shared: &Shared, call: &[Delivery]) -> Result<()> {
+fn hold(tx: &mut Tx<'_>, call: &[Delivery]) -> Result<()> {
     let webhook = call[0].webhook;
     if !webhook_health::is_paused(tx, webhook.app, webhook.id)? {
         return call.iter().try_for_each(|one| outbox::give_back(tx, one));
     }
     call.iter().try_for_each(|one| outbox::hold(tx, one))?;
-    lines(call).into_iter().try_for_each(|line| outbox::wake(tx, webhook, line, shared.longest_pause()))
+    lines(call).into_iter().try_for_each(|line| outbox::wake(tx, webhook, line))
 }
 
 /// What was done, and what came of it.

@@ -62,10 +62,7 @@ impl Settlement {
         if let Some(change) = change {
             webhook_health::note(tx, state, self.webhook, change)?;
         }
-        self.through
-            .iter()
-            .filter(|_| wakes)
-            .try_for_each(|line| outbox::wake(tx, self.webhook, *line, shared.longest_pause()))
+        self.through.iter().filter(|_| wakes).try_for_each(|line| outbox::wake(tx, self.webhook, *line))
     }
 }
 
