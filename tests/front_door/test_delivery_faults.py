@@ -2,10 +2,11 @@
 
 import time
 
+import pytest
 from lib.clock import PATIENCE_S
 from lib.world import new_app
 from test_deliveries import place, settled
-from test_delivery_order import refuse
+from test_delivery_order import refuse, wait_said
 
 
 def test_a_claim_that_fails_keeps_no_other_from_its_webhook(launch, sink):
@@ -141,3 +142,39 @@ def test_what_was_not_woken_is_looked_at_again(launch, sink):
     server.start()
     settled(app, path, "delivered", 2)
     assert [event["id"] for event in target.events()] == [one["id"], two["id"]]
+
+
+def wait_logged(server, *words):
+    """Until one of these stands in the server's log."""
+    until = time.monotonic() + PATIENCE_S
+    while not any(word in server.stderr for word in words):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def take_again(server):
+    """Ends what `refuse` began."""
+    server.sql("drop trigger refuse" + (" on delivery" if server.store == "postgres" else ""))
+
+
+@pytest.mark.waits
+def test_what_could_not_be_given_back_keeps_its_place(launch, sink):
+    """The store has it as being in hand until its lease ends. One lease ends while the other still lasts."""
+    server = launch("--webhook-retry-gaps", "29,29,29")
+    app = new_app(server)
+    target = sink.target((500, 15))
+    app.custom(target)
+    group = app.group()
+    app.say(group, "a 0")
+    target.wait_deliveries(1)
+    app.say(group, "a 1")
+    time.sleep(13)
+    app.say(group, "a 2")
+    refuse(server, "old.node is not null and new.node is null and new.attempts = old.attempts and new.due_at < old.due_at")
+    wait_logged(server, "deliveries go back when their lease ends")
+    take_again(server)
+    assert wait_said(target, 2) == ["a 0", "a 1"]
+    for number in range(3, 6):
+        time.sleep(1.5)
+        app.say(group, f"a {number}")
+    assert wait_said(target, 6) == [f"a {number}" for number in range(6)]
