@@ -84,6 +84,19 @@ def test_a_new_target_has_not_failed(app, sink):
     second.wait_deliveries(1)
 
 
+def test_a_call_of_the_former_target_says_nothing_of_the_new_one(app, sink):
+    """It was under way when the webhook's target was changed."""
+    first, second = sink.target(always=(404, 60)), sink.target()
+    integration = app.custom(first)
+    path = place(app, integration.webhook)
+    app.say(app.group(), "Hello")
+    first.wait_deliveries(1)
+    app.api.patch(f"{integration.path}/webhooks/{integration.webhook['id']}", {"target": second.url}).ok(200)
+    first.go.set()
+    settled(app, path, "failed")
+    assert app.api.get(path).ok(200)["webhook"]["status"] == "active"
+
+
 LONG_GAP_S = 7200
 
 

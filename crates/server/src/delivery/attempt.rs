@@ -198,7 +198,8 @@ impl Attempt {
         let rows =
             call.into_iter().zip(verdicts).zip(entries).map(|((delivery, verdict), line)| (delivery, verdict, line));
         let through = lines.iter().filter(|line| !back.contains(line)).copied().collect();
-        Ok(Settlement { webhook, rows: rows.collect(), through, ended, change })
+        let target = Arc::clone(&self.target);
+        Ok(Settlement { webhook, target, rows: rows.collect(), through, ended, change })
     }
 
     fn log(&self, delivery: &Delivery, verdict: Verdict) {

@@ -11,6 +11,7 @@ use super::{
     lanes::Event,
     outbox::{self, Delivery},
     policy::Verdict,
+    target::Target,
 };
 use crate::{
     error::Result,
@@ -33,6 +34,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub struct Settlement {
     /// Whom it called.
     pub webhook: Webhook,
+    /// Where.
+    pub target: Arc<Target>,
     /// What it carried, what became of each, and the line that the log gets of it.
     pub rows: Vec<(Delivery, Verdict, String)>,
     /// The lines of what it carried that may go on.
@@ -60,7 +63,7 @@ impl Settlement {
             settle_one(tx, shared, delivery, *verdict, line, self.ended)?;
         }
         if let Some(change) = change {
-            webhook_health::note(tx, state, self.webhook, change)?;
+            webhook_health::note(tx, state, self.webhook, self.target.given(), change)?;
         }
         self.through.iter().filter(|_| wakes).try_for_each(|line| outbox::wake(tx, self.webhook, *line))
     }
