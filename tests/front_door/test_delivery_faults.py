@@ -191,3 +191,26 @@ def test_what_could_not_be_given_back_keeps_its_place(launch, sink):
         time.sleep(1.5)
         app.say(group, f"a {number}")
     assert wait_said(target, 6) == [f"a {number}" for number in range(6)]
+
+
+@pytest.mark.waits
+def test_a_lease_is_long_enough_however_long_it_took_to_get(store, launch, sink):
+    """A delivery waited in memory for so long that it gets a new lease before it is sent; the store takes its time."""
+    if store == "sqlite":
+        pytest.skip("no statement of SQLite's sleeps")
+    server = launch()
+    app = new_app(server)
+    target = sink.target((200, 16), always=(200, 15))
+    app.custom(target)
+    group = app.group()
+    app.say(group, "first")
+    target.wait_deliveries(1)
+    app.say(group, "second")
+    server.sql("create sequence renewals")
+    server.sql("create function wait() returns trigger language plpgsql as $$ begin"
+               " if nextval('renewals') = 1 then perform pg_sleep(24); end if; return new; end $$")
+    server.sql("create trigger wait before update on delivery for each row when (new.node = old.node) execute function wait()")
+    second = target.wait_deliveries(2)[1].events[0]["id"]
+    lease_until = int(server.sql(f"select due_at from delivery where id = '{second}'"))
+    target.go.set()
+    assert lease_until / 1000 - time.time() > 30

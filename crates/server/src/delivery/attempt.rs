@@ -224,27 +224,29 @@ fn chance() -> f64 {
     f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX)
 }
 
-/// Deliveries that waited long in memory may have been taken over by another node; then none of them is sent from here.
+/// Deliveries that waited long in memory may have been taken over by another node; then none of them is sent from here. Those
+/// that were not get a new lease: looked at again, because it may have taken long to get it.
 async fn still_ours(state: State, shared: &'static Shared, call: &mut [Delivery]) -> Result<bool> {
-    let now = clock::now_ms();
     let needed = (TIMEOUT + TO_SETTLE).as_millis() as i64;
-    if call.iter().all(|delivery| delivery.lease_until - now > needed) {
-        return Ok(true);
+    while call.iter().any(|delivery| delivery.lease_until - clock::now_ms() <= needed) {
+        let _place = shared.place(true).await;
+        let rows = call.to_vec();
+        let Some(lease_until) = state.store.write(move |tx| renew(tx, &rows)).await? else { return Ok(false) };
+        call.iter_mut().for_each(|delivery| delivery.lease_until = lease_until);
     }
-    let _place = shared.place(true).await;
-    let (rows, lease_until) = (call.to_vec(), outbox::lease_end(now));
-    let renewed = state.store.write(move |tx| {
-        for row in &rows {
-            if !outbox::is_held(tx, row)? {
-                return Ok(false);
-            }
+    Ok(true)
+}
+
+/// When the new lease of these ends; none if somebody else has one of them.
+fn renew(tx: &mut Tx<'_>, rows: &[Delivery]) -> Result<Option<i64>> {
+    for row in rows {
+        if !outbox::is_held(tx, row)? {
+            return Ok(None);
         }
-        rows.iter().try_for_each(|row| outbox::renew(tx, row, lease_until))?;
-        Ok::<_, crate::error::Error>(true)
-    });
-    let renewed = renewed.await?;
-    call.iter_mut().for_each(|delivery| delivery.lease_until = lease_until);
-    Ok(renewed)
+    }
+    let lease_until = outbox::lease_end(tx.now());
+    rows.iter().try_for_each(|row| outbox::renew(tx, row, lease_until))?;
+    Ok(Some(lease_until))
 }
 
 /// What is sent: the events are JSON already, and ids need no escaping.
