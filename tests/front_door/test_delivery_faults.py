@@ -214,3 +214,25 @@ def test_a_lease_is_long_enough_however_long_it_took_to_get(store, launch, sink)
     lease_until = int(server.sql(f"select due_at from delivery where id = '{second}'"))
     target.go.set()
     assert lease_until / 1000 - time.time() > 30
+
+
+def test_what_a_pause_could_not_keep_is_not_overtaken(launch, sink):
+    """The store did not take that it is held; then the webhook was resumed."""
+    server = launch()
+    app = new_app(server)
+    target = sink.target((200, 60))
+    path = place(app, app.custom(target).webhook)
+    group = app.group()
+    app.say(group, "a 0")
+    target.wait_deliveries(1)
+    app.say(group, "a 1")
+    app.api.post(f"{path}/pause", {}).ok(200)
+    refuse(server, "new.status = 'held'")
+    target.go.set()
+    wait_logged(server, "is asked again", "left in hand")
+    app.api.post(f"{path}/resume", {"missed": "deliver"}).ok(200)
+    take_again(server)
+    for number in range(2, 5):
+        time.sleep(1)
+        app.say(group, f"a {number}")
+    assert wait_said(target, 5) == [f"a {number}" for number in range(5)]

@@ -86,16 +86,7 @@ async fn make(state: State, shared: &'static Shared, mut call: Vec<Delivery>, re
         return Ok(());
     };
     if target.is_paused() {
-        report.tell(true, Vec::new(), None);
-        let webhook = call[0].webhook;
-        let holding = move |tx: &mut Tx<'_>| {
-            let wakes = shared.goes_by_the_store(tx, webhook.id)?;
-            hold(tx, &call).map(|()| wakes)
-        };
-        if state.store.write(holding).await? {
-            shared.tell(Event::Stored(webhook));
-        }
-        return Ok(());
+        return keep(state, shared, call, report).await;
     }
     let at = clock::now_ms();
     let began = Instant::now();
@@ -132,14 +123,37 @@ async fn make(state: State, shared: &'static Shared, mut call: Vec<Delivery>, re
 }
 
 /// Keeps what a paused webhook misses, and has what follows looked at: it is kept, too. The webhook may have been resumed
-/// since somebody looked.
-fn hold(tx: &mut Tx<'_>, call: &[Delivery]) -> Result<()> {
+/// since somebody looked: then this is back in the store, and what is behind it goes there.
+async fn keep(state: State, shared: &'static Shared, call: Vec<Delivery>, report: &mut Report) -> Result<()> {
+    let webhook = call[0].webhook;
+    let lease_until = call.iter().map(|delivery| delivery.lease_until).min();
+    let call = Arc::new(call);
+    let write = || {
+        let call = Arc::clone(&call);
+        state.store.write(move |tx| Ok((shared.goes_by_the_store(tx, webhook.id)?, hold(tx, &call)?)))
+    };
+    let (wakes, held) = in_time(lease_until, write).await?;
+    if held {
+        report.tell(true, Vec::new(), None);
+    } else {
+        report.tell(true, report.lines.clone(), Some(Duration::ZERO));
+    }
+    if wakes {
+        shared.tell(Event::Stored(webhook));
+    }
+    Ok(())
+}
+
+/// Whether the webhook is still paused, and these are held.
+fn hold(tx: &mut Tx<'_>, call: &[Delivery]) -> Result<bool> {
     let webhook = call[0].webhook;
     if !webhook_health::is_paused(tx, webhook.app, webhook.id)? {
-        return call.iter().try_for_each(|one| outbox::give_back(tx, one));
+        call.iter().try_for_each(|one| outbox::give_back(tx, one))?;
+        return Ok(false);
     }
     call.iter().try_for_each(|one| outbox::hold(tx, one))?;
-    lines(call).into_iter().try_for_each(|line| outbox::wake(tx, webhook, line))
+    lines(call).into_iter().try_for_each(|line| outbox::wake(tx, webhook, line))?;
+    Ok(true)
 }
 
 /// What was done, and what came of it.

@@ -149,9 +149,9 @@ async fn write_one_by_one(state: State, shared: &'static Shared, calls: Vec<Arc<
 }
 
 /// Has something written down, again and again while the lease of those that it is about lasts.
-pub async fn in_time<F>(lease_until: Option<i64>, write: impl Fn() -> F) -> Result<()>
+pub async fn in_time<T, F>(lease_until: Option<i64>, write: impl Fn() -> F) -> Result<T>
 where
-    F: Future<Output = Result<()>>,
+    F: Future<Output = Result<T>>,
 {
     let mut tries = 0;
     loop {
