@@ -173,17 +173,20 @@ pub enum Change {
     },
 }
 
-/// Notes it. Of a pause the app's owner is told.
-pub fn note(tx: &mut Tx<'_>, state: State, webhook: Webhook, change: Change) -> Result<()> {
+/// Notes it, if the webhook still has the target that was called: of another it says nothing. Of a pause the app's owner is
+/// told.
+pub fn note(tx: &mut Tx<'_>, state: State, webhook: Webhook, target: &str, change: Change) -> Result<()> {
     let (app, id) = (webhook.app.text(), webhook.id.text());
     let (app, id) = (app.as_str(), id.as_str());
     match change {
-        Change::Recovered => {
-            tx.amend("UPDATE webhook SET failing_since = NULL WHERE app_id = $1 AND id = $2", args![app, id])?;
-        }
+        Change::Recovered => tx.amend(
+            "UPDATE webhook SET failing_since = NULL WHERE app_id = $1 AND id = $2 AND target = $3",
+            args![app, id, target],
+        )?,
         Change::Failing { since } => tx.amend(
-            "UPDATE webhook SET failing_since = $3 WHERE app_id = $1 AND id = $2 AND failing_since IS NULL",
-            args![app, id, since],
+            "UPDATE webhook SET failing_since = $3
+             WHERE app_id = $1 AND id = $2 AND failing_since IS NULL AND target = $4",
+            args![app, id, since, target],
         )?,
         // What is noted of it since may say otherwise.
         Change::Paused { at, since } => {

@@ -119,7 +119,7 @@ pub struct Delivery {
     /// How the last one ended: the status that was answered, or why there was no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_result: Option<String>,
-    /// When the next attempt is due. Absent while one is under way.
+    /// When the next attempt is due. Absent while one is under way, or an earlier event of the conversation waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Timestamp>,
 }

@@ -86,16 +86,7 @@ async fn make(state: State, shared: &'static Shared, mut call: Vec<Delivery>, re
         return Ok(());
     };
     if target.is_paused() {
-        report.tell(true, Vec::new(), None);
-        let webhook = call[0].webhook;
-        let holding = move |tx: &mut Tx<'_>| {
-            let wakes = shared.goes_by_the_store(tx, webhook.id)?;
-            hold(tx, shared, &call).map(|()| wakes)
-        };
-        if state.store.write(holding).await? {
-            shared.tell(Event::Stored(webhook));
-        }
-        return Ok(());
+        return keep(state, shared, call, report).await;
     }
     let at = clock::now_ms();
     let began = Instant::now();
@@ -132,14 +123,37 @@ async fn make(state: State, shared: &'static Shared, mut call: Vec<Delivery>, re
 }
 
 /// Keeps what a paused webhook misses, and has what follows looked at: it is kept, too. The webhook may have been resumed
-/// since somebody looked.
-fn hold(tx: &mut Tx<'_>, shared: &Shared, call: &[Delivery]) -> Result<()> {
+/// since somebody looked: then this is back in the store, and what is behind it goes there.
+async fn keep(state: State, shared: &'static Shared, call: Vec<Delivery>, report: &mut Report) -> Result<()> {
+    let webhook = call[0].webhook;
+    let lease_until = call.iter().map(|delivery| delivery.lease_until).min();
+    let call = Arc::new(call);
+    let write = || {
+        let call = Arc::clone(&call);
+        state.store.write(move |tx| Ok((shared.goes_by_the_store(tx, webhook.id)?, hold(tx, &call)?)))
+    };
+    let (wakes, held) = in_time(lease_until, write).await?;
+    if held {
+        report.tell(true, Vec::new(), None);
+    } else {
+        report.tell(true, report.lines.clone(), Some(Duration::ZERO));
+    }
+    if wakes {
+        shared.tell(Event::Stored(webhook));
+    }
+    Ok(())
+}
+
+/// Whether the webhook is still paused, and these are held.
+fn hold(tx: &mut Tx<'_>, call: &[Delivery]) -> Result<bool> {
     let webhook = call[0].webhook;
     if !webhook_health::is_paused(tx, webhook.app, webhook.id)? {
-        return call.iter().try_for_each(|one| outbox::give_back(tx, one));
+        call.iter().try_for_each(|one| outbox::give_back(tx, one))?;
+        return Ok(false);
     }
     call.iter().try_for_each(|one| outbox::hold(tx, one))?;
-    lines(call).into_iter().try_for_each(|line| outbox::wake(tx, webhook, line, shared.longest_pause()))
+    lines(call).into_iter().try_for_each(|line| outbox::wake(tx, webhook, line))?;
+    Ok(true)
 }
 
 /// What was done, and what came of it.
@@ -198,7 +212,8 @@ impl Attempt {
         let rows =
             call.into_iter().zip(verdicts).zip(entries).map(|((delivery, verdict), line)| (delivery, verdict, line));
         let through = lines.iter().filter(|line| !back.contains(line)).copied().collect();
-        Ok(Settlement { webhook, rows: rows.collect(), through, ended, change })
+        let target = Arc::clone(&self.target);
+        Ok(Settlement { webhook, target, rows: rows.collect(), through, ended, change })
     }
 
     fn log(&self, delivery: &Delivery, verdict: Verdict) {
@@ -223,27 +238,29 @@ fn chance() -> f64 {
     f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX)
 }
 
-/// Deliveries that waited long in memory may have been taken over by another node; then none of them is sent from here.
+/// Deliveries that waited long in memory may have been taken over by another node; then none of them is sent from here. Those
+/// that were not get a new lease: looked at again, because it may have taken long to get it.
 async fn still_ours(state: State, shared: &'static Shared, call: &mut [Delivery]) -> Result<bool> {
-    let now = clock::now_ms();
     let needed = (TIMEOUT + TO_SETTLE).as_millis() as i64;
-    if call.iter().all(|delivery| delivery.lease_until - now > needed) {
-        return Ok(true);
+    while call.iter().any(|delivery| delivery.lease_until - clock::now_ms() <= needed) {
+        let _place = shared.place(true).await;
+        let rows = call.to_vec();
+        let Some(lease_until) = state.store.write(move |tx| renew(tx, &rows)).await? else { return Ok(false) };
+        call.iter_mut().for_each(|delivery| delivery.lease_until = lease_until);
     }
-    let _place = shared.place(true).await;
-    let (rows, lease_until) = (call.to_vec(), outbox::lease_end(now));
-    let renewed = state.store.write(move |tx| {
-        for row in &rows {
-            if !outbox::is_held(tx, row)? {
-                return Ok(false);
-            }
+    Ok(true)
+}
+
+/// When the new lease of these ends; none if somebody else has one of them.
+fn renew(tx: &mut Tx<'_>, rows: &[Delivery]) -> Result<Option<i64>> {
+    for row in rows {
+        if !outbox::is_held(tx, row)? {
+            return Ok(None);
         }
-        rows.iter().try_for_each(|row| outbox::renew(tx, row, lease_until))?;
-        Ok::<_, crate::error::Error>(true)
-    });
-    let renewed = renewed.await?;
-    call.iter_mut().for_each(|delivery| delivery.lease_until = lease_until);
-    Ok(renewed)
+    }
+    let lease_until = outbox::lease_end(tx.now());
+    rows.iter().try_for_each(|row| outbox::renew(tx, row, lease_until))?;
+    Ok(Some(lease_until))
 }
 
 /// What is sent: the events are JSON already, and ids need no escaping.

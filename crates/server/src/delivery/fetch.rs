@@ -91,9 +91,7 @@ async fn ask(
     let began = Instant::now();
     // Each in a transaction of its own, so that none fails with another; the store asks and commits them together.
     let claims = asks.into_iter().map(|Ask { webhook, most, .. }| async move {
-        let claimed =
-            state.store.write(move |tx| outbox::claim(tx, webhook, &shared.node, most, shared.longest_pause())).await;
-        (webhook, claimed)
+        (webhook, state.store.write(move |tx| outbox::claim(tx, webhook, &shared.node, most)).await)
     });
     let claimed = join_all(claims).await;
     answer.took_for_others = others.then(|| began.elapsed());

@@ -57,7 +57,12 @@ pub enum Event {
     /// A call is over.
     Done(Done),
     /// So many deliveries of a webhook that were in hand are in the store again.
-    GivenBack(Webhook, usize),
+    GivenBack {
+        webhook: Webhook,
+        count: usize,
+        /// Whether the store still has some as being in hand.
+        left: bool,
+    },
     /// At these webhooks nothing had arrived when the server began.
     Failing(Vec<WebhookId>),
 }
@@ -159,8 +164,11 @@ impl Lanes<'_> {
             Event::Failing(webhooks) => {
                 webhooks.into_iter().for_each(|webhook| self.records.keep(webhook, Record::FAILING));
             }
-            Event::GivenBack(webhook, count) => {
+            Event::GivenBack { webhook, count, left } => {
                 self.entry(webhook).on_the_way_back -= count;
+                if left {
+                    self.leave(webhook);
+                }
                 self.ring(webhook);
             }
         }
@@ -229,10 +237,12 @@ impl Lanes<'_> {
                     state.store.write(back).await
                 }
             };
-            if let Err(error) = in_time(lease_until, give_back).await {
+            let given_back = in_time(lease_until, give_back).await;
+            let left = given_back.is_err();
+            if let Err(error) = given_back {
                 tracing::warn!(%error, "deliveries go back when their lease ends");
             }
-            shared.tell(Event::GivenBack(webhook, count));
+            shared.tell(Event::GivenBack { webhook, count, left });
         });
     }
 

@@ -7,7 +7,7 @@
 //! `lanes.rs` decides what is sent next (`lane.rs` keeps the order, `standing.rs` knows how targets did, `fetch.rs` asks
 //! the store), `attempt.rs` sends it, `settle.rs` writes down what became of it,
 //! `target.rs` knows whom it calls, `outbox.rs` has the statements of the queue, `journal.rs` what the log says,
-//! `policy.rs` says when again, `signature.rs` signs, `nodes.rs` who else delivers, `sweep.rs` clears the log.
+//! `policy.rs` says when again, `signature.rs` signs, `nodes.rs` who else delivers, `sweep.rs` clears up.
 
 mod attempt;
 mod fetch;
@@ -294,11 +294,6 @@ impl Shared {
             self.tell(Event::Stored(webhook));
         }
         Ok(())
-    }
-
-    /// The longest pause that an attempt is followed by.
-    fn longest_pause(&self) -> Duration {
-        policy::longest(&self.options.gaps)
     }
 
     /// How many events a call of this webhook carries at most.

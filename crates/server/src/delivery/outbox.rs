@@ -4,7 +4,7 @@
 //! not in memory, so that it holds among several servers and after a crash: only the first of a line is ever claimed,
 //! with what directly follows it. What is found due behind another is set aside until that one is settled, which wakes
 //! it. What waits for its own next attempt is neither taken along nor woken. It is told from what is set aside by its time:
-//! that is later than any attempt's.
+//! that is later than any attempt's can be.
 //!
 //! A delivery is settled by who has it: each statement that does so names the lease, and does nothing when that is not the
 //! row's any more. A server that was away for so long that another took over writes nothing over what that one did.
@@ -26,9 +26,14 @@ const LEAST_WINDOW: i64 = 16;
 const MOST_WINDOW: i64 = 256;
 /// What follows the first of its line is claimed with it when there are at most so many lines: else there is enough to do.
 const FEW_LINES: usize = 16;
-/// For how long a delivery behind another is set aside, after the latest attempt there may be. It is woken when that one is
-/// settled; the time is for the rare case that the two just missed each other.
-const ASIDE_MS: i64 = 60 * 60 * 1000;
+/// What is behind another is due by so much later than the moment at which it was set aside: from the year 2286 on, which no
+/// attempt's time reaches, whatever the pauses and the clocks.
+const ASIDE: i64 = 10_000_000_000_000;
+/// After how long it is looked at whether it is still behind another. It is woken when that one is settled; this is for the
+/// rare case that the two just missed each other.
+const LONG_ASIDE_MS: i64 = 60 * 60 * 1000;
+/// How many of those are looked at in one transaction.
+const ASIDE_BATCH: i64 = 500;
 
 /// By how much the clocks of two servers may differ.
 const CLOCKS_MS: i64 = 60 * 1000;
@@ -178,9 +183,9 @@ struct Due {
     first: bool,
 }
 
-/// Takes due deliveries of a webhook in hand, whose attempts are `longest` apart at most. It reads all it has to before it writes: then the claims for
-/// many webhooks, each a transaction of its own, are asked and written together.
-pub fn claim(tx: &mut Tx<'_>, webhook: Webhook, node: &str, most: Most, longest: Duration) -> Result<Claimed> {
+/// Takes due deliveries of a webhook in hand. It reads all it has to before it writes: then the claims for many webhooks,
+/// each a transaction of its own, are asked and written together.
+pub fn claim(tx: &mut Tx<'_>, webhook: Webhook, node: &str, most: Most) -> Result<Claimed> {
     let limit = most.all;
     let lease_until = lease_end(tx.now());
     let window = (8 * limit as i64).clamp(LEAST_WINDOW, MOST_WINDOW);
@@ -191,23 +196,23 @@ pub fn claim(tx: &mut Tx<'_>, webhook: Webhook, node: &str, most: Most, longest:
     first.truncate(limit);
     let mut deliveries: Vec<Delivery> = first.into_iter().map(|due| due.delivery).collect();
     if deliveries.len() <= FEW_LINES {
-        with_what_follows(tx, &mut deliveries, most, latest_attempt(tx, longest))?;
+        with_what_follows(tx, &mut deliveries, most)?;
     }
     let more = left > 0 || seen as i64 == window;
     let drained = !more && behind.is_empty() && !any_left(tx, webhook, node, &deliveries)?;
     for delivery in &deliveries {
         place(tx, delivery, lease_until, Some(node))?;
     }
-    let aside = latest_attempt(tx, longest) + ASIDE_MS;
+    let aside = tx.now() + ASIDE;
     for Due { delivery, .. } in behind.iter().filter(|due| !deliveries.iter().any(|d| d.id == due.delivery.id)) {
         place(tx, delivery, aside, None)?;
     }
     Ok(Claimed { deliveries, more, drained })
 }
 
-/// What is due later waits for no attempt of its own, whosever clock that goes by.
-fn latest_attempt(tx: &Tx<'_>, longest: Duration) -> i64 {
-    tx.now() + longest.as_millis() as i64 + CLOCKS_MS
+/// Whether what has this time is behind another, which will wake it.
+pub const fn is_aside(due_at: i64) -> bool {
+    due_at >= ASIDE
 }
 
 /// Says in whose hands a delivery is, and until when it is not to be looked at.
@@ -240,7 +245,7 @@ fn due(tx: &Tx<'_>, webhook: Webhook, lease_until: i64, window: i64) -> Result<V
 }
 
 /// Adds what directly follows each of these in its line, as far as there is room.
-fn with_what_follows(tx: &Tx<'_>, deliveries: &mut Vec<Delivery>, most: Most, latest: i64) -> Result<()> {
+fn with_what_follows(tx: &Tx<'_>, deliveries: &mut Vec<Delivery>, most: Most) -> Result<()> {
     let each = (most.all / deliveries.len().max(1)).min(most.of_a_line) as i64 - 1;
     if each <= 0 {
         return Ok(());
@@ -251,7 +256,7 @@ fn with_what_follows(tx: &Tx<'_>, deliveries: &mut Vec<Delivery>, most: Most, la
         }
     }
     for head in 0..deliveries.len() {
-        let follow = following(tx, &deliveries[head], each, latest)?;
+        let follow = following(tx, &deliveries[head], each)?;
         deliveries.extend(follow);
     }
     Ok(())
@@ -261,12 +266,13 @@ const FOLLOWING: &str = "SELECT id, line, event, attempts, node, due_at FROM del
     WHERE webhook_id = $1 AND line = $2 AND id > $3 AND due_at IS NOT NULL ORDER BY id LIMIT $4";
 
 /// What directly follows a delivery in its line, is in nobody's hands and does not wait for its next attempt.
-fn following(tx: &Tx<'_>, head: &Delivery, limit: i64, latest: i64) -> Result<Vec<Delivery>> {
+fn following(tx: &Tx<'_>, head: &Delivery, limit: i64) -> Result<Vec<Delivery>> {
     let Some((webhook, line, id)) = head.place_in_line() else { return Ok(Vec::new()) };
     let mut rows = tx.query(FOLLOWING, args![webhook.as_str(), line.as_str(), id.as_str(), limit])?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &mut rows {
-        let is_postponed = row.int(3)? > 0 && (tx.now() + 1..=latest).contains(&row.int(5)?);
+        let (attempts, due_at) = (row.int(3)?, row.int(5)?);
+        let is_postponed = attempts > 0 && due_at > tx.now() && !is_aside(due_at);
         if row.opt_text(4)?.is_some() || is_postponed {
             break;
         }
@@ -363,16 +369,41 @@ pub fn hold(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<()> {
 
 /// Has what is now the first of a line looked at: what was before it is settled. If it waits for its next attempt it goes on
 /// doing so.
-pub fn wake(tx: &mut Tx<'_>, webhook: Webhook, line: ConversationId, longest: Duration) -> Result<()> {
+pub fn wake(tx: &mut Tx<'_>, webhook: Webhook, line: ConversationId) -> Result<()> {
     let (app, id, line) = (webhook.app.text(), webhook.id.text(), line.text());
     tx.amend(
         "UPDATE delivery SET due_at = $4 WHERE app_id = $1 AND webhook_id = $2 AND node IS NULL
-         AND due_at > $4 AND (attempts = 0 OR due_at > $5)
+         AND due_at > $4 AND (attempts = 0 OR due_at >= $5)
          AND id = (SELECT MIN(e.id) FROM delivery e
                    WHERE e.webhook_id = $2 AND e.line = $3 AND e.due_at IS NOT NULL)",
-        args![app.as_str(), id.as_str(), line.as_str(), tx.now(), latest_attempt(tx, longest)],
+        args![app.as_str(), id.as_str(), line.as_str(), tx.now(), ASIDE],
     )?;
     Ok(())
+}
+
+/// Whether something of a webhook has been set aside for long.
+pub fn is_any_long_aside(tx: &Tx<'_>, webhook: WebhookId) -> Result<bool> {
+    let rows = tx.query(
+        "SELECT id FROM delivery WHERE webhook_id = $1 AND due_at >= $2 AND due_at <= $3 LIMIT 1",
+        args![webhook.text().as_str(), ASIDE, long_aside(tx)],
+    )?;
+    Ok(!rows.is_empty())
+}
+
+/// Has some of that looked at: what is still behind another is set aside again.
+pub fn wake_long_aside(tx: &mut Tx<'_>, webhook: Webhook) -> Result<()> {
+    tx.execute(
+        "UPDATE delivery SET due_at = $3 WHERE app_id = $1 AND webhook_id = $2
+         AND id IN (SELECT e.id FROM delivery e WHERE e.webhook_id = $2 AND e.due_at >= $4 AND e.due_at <= $5
+                    ORDER BY e.due_at, e.id LIMIT $6)",
+        args![webhook.app.text().as_str(), webhook.id.text().as_str(), tx.now(), ASIDE, long_aside(tx), ASIDE_BATCH],
+    )?;
+    Ok(())
+}
+
+/// What was set aside a long time ago has at most this time.
+fn long_aside(tx: &Tx<'_>) -> i64 {
+    tx.now() + ASIDE - LONG_ASIDE_MS
 }
 
 /// Gives back what this node has in hand and did not try.

@@ -39,11 +39,6 @@ pub fn judge(attempt: usize, status: Option<StatusCode>, gaps: &[Duration], chan
     }
 }
 
-/// The longest pause that there may be.
-pub fn longest(gaps: &[Duration]) -> Duration {
-    gaps.iter().max().map_or(Duration::ZERO, |gap| gap.mul_f64(1.0 + JITTER))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

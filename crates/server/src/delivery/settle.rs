@@ -11,6 +11,7 @@ use super::{
     lanes::Event,
     outbox::{self, Delivery},
     policy::Verdict,
+    target::Target,
 };
 use crate::{
     error::Result,
@@ -33,6 +34,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub struct Settlement {
     /// Whom it called.
     pub webhook: Webhook,
+    /// Where.
+    pub target: Arc<Target>,
     /// What it carried, what became of each, and the line that the log gets of it.
     pub rows: Vec<(Delivery, Verdict, String)>,
     /// The lines of what it carried that may go on.
@@ -60,12 +63,9 @@ impl Settlement {
             settle_one(tx, shared, delivery, *verdict, line, self.ended)?;
         }
         if let Some(change) = change {
-            webhook_health::note(tx, state, self.webhook, change)?;
+            webhook_health::note(tx, state, self.webhook, self.target.given(), change)?;
         }
-        self.through
-            .iter()
-            .filter(|_| wakes)
-            .try_for_each(|line| outbox::wake(tx, self.webhook, *line, shared.longest_pause()))
+        self.through.iter().filter(|_| wakes).try_for_each(|line| outbox::wake(tx, self.webhook, *line))
     }
 }
 
@@ -149,9 +149,9 @@ async fn write_one_by_one(state: State, shared: &'static Shared, calls: Vec<Arc<
 }
 
 /// Has something written down, again and again while the lease of those that it is about lasts.
-pub async fn in_time<F>(lease_until: Option<i64>, write: impl Fn() -> F) -> Result<()>
+pub async fn in_time<T, F>(lease_until: Option<i64>, write: impl Fn() -> F) -> Result<T>
 where
-    F: Future<Output = Result<()>>,
+    F: Future<Output = Result<T>>,
 {
     let mut tries = 0;
     loop {

@@ -1,6 +1,10 @@
-//! Clears the log of deliveries: what is older than it is kept for, and what is more than is kept of one webhook.
+//! Clears up behind deliveries. The log loses what is older than it is kept for, and what is more than is kept of one
+//! webhook; what has been set aside for long is looked at again.
 
-use super::{Shared, Webhook};
+use super::{
+    Shared, Webhook, fetch,
+    outbox::{self, Waiting},
+};
 use crate::{error::Result, state::State};
 use heliograph_store::{Tx, args, clock};
 use heliograph_wire::id::{EventId, WebhookId};
@@ -17,8 +21,12 @@ const BATCH: i64 = 500;
 /// Clears until it is told to stop.
 pub async fn run(state: State, stop: CancellationToken) {
     for round in 0.. {
-        if let Err(error) = clear(state, round % SELDOM == 0, &stop).await {
+        let all = round % SELDOM == 0;
+        if let Err(error) = clear(state, all, &stop).await {
             tracing::warn!(%error, "the log of deliveries could not be cleared; that is tried again");
+        }
+        if all && let Err(error) = wake(state, &stop).await {
+            tracing::warn!(%error, "what was set aside could not be looked at; that is tried again");
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -44,6 +52,16 @@ async fn clear(state: State, all: bool, stop: &CancellationToken) -> Result<()> 
                 break;
             }
             state.store.write(move |tx| delete_some(tx, webhook, end)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Nothing that was set aside stays there unseen, should it ever not have been woken.
+async fn wake(state: State, stop: &CancellationToken) -> Result<()> {
+    for Waiting { webhook, .. } in fetch::waiting(state).await? {
+        while !stop.is_cancelled() && state.store.read(move |tx| outbox::is_any_long_aside(tx, webhook.id)).await? {
+            state.store.write(move |tx| outbox::wake_long_aside(tx, webhook)).await?;
         }
     }
     Ok(())

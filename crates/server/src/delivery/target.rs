@@ -24,6 +24,7 @@ const BELIEVED_MS: i64 = 1000;
 
 /// Where a webhook is called, with what, and how its target has fared.
 pub struct Target {
+    given: String,
     url: String,
     uri: Uri,
     headers: HeaderMap,
@@ -37,6 +38,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// The address, as the webhook has it.
+    pub fn given(&self) -> &str {
+        &self.given
+    }
+
     /// The address, as the log shows it.
     pub fn url(&self) -> &str {
         &self.url
@@ -94,12 +100,12 @@ pub async fn find(state: State, shared: &Shared, webhook: Webhook) -> Result<Opt
     }
     let found = state.store.read(move |tx| webhooks::calling(tx, &state.vault, webhook.app, webhook.id)).await?;
     let Some(calling) = found else { return Ok(None) };
-    let Some(target) = known(shared, &calling, now)?.map(Arc::new) else { return Ok(None) };
+    let Some(target) = known(shared, calling, now)?.map(Arc::new) else { return Ok(None) };
     shared.targets.write().unwrap_or_else(PoisonError::into_inner).insert(webhook.id, Arc::clone(&target));
     Ok(Some(target))
 }
 
-fn known(shared: &Shared, calling: &Calling, read_at: i64) -> Result<Option<Target>> {
+fn known(shared: &Shared, calling: Calling, read_at: i64) -> Result<Option<Target>> {
     let Ok(uri) = parse_target(&calling.target) else { return Ok(None) };
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(CONTENT_TYPE, const { HeaderValue::from_static("application/json") });
@@ -109,8 +115,9 @@ fn known(shared: &Shared, calling: &Calling, read_at: i64) -> Result<Option<Targ
     }
     let signatures = Signatures::with(calling.signing.iter().map(|secret| secret.as_str()))?;
     let outbound = calling.proxy.as_ref().map_or_else(|| shared.outbound.clone(), |proxy| shared.outbound.by(proxy));
-    let Calling { events_per_call, failing_since, paused, .. } = *calling;
+    let Calling { target: given, events_per_call, failing_since, paused, .. } = calling;
     Ok(Some(Target {
+        given,
         url: uri.to_string(),
         uri,
         headers,
