@@ -241,7 +241,7 @@ fn kept(row: &Row) -> Result<(Delivery, Value, Vec<Attempt<'static>>)> {
     let last_result = last.and_then(|last| {
         last.status.map(|status| status.to_string()).or_else(|| last.error.as_deref().map(str::to_owned))
     });
-    // While an attempt is under way, what is due is the end of its lease; and nobody knows when what is behind another is.
+    // While an attempt is under way, what is due is the end of its lease. Of what is behind another nobody knows when.
     let due = if row.opt_text(7)?.is_none() { row.opt_int(5)? } else { None };
     let due = due.filter(|due| !outbox::is_aside(*due));
     let delivery = Delivery {

@@ -173,8 +173,8 @@ pub enum Change {
     },
 }
 
-/// Notes it, if the webhook still has the target that was called: of another it says nothing. Of a pause the app's owner is
-/// told.
+/// Notes it, if the webhook still has the target that was called: of another it says nothing. Of a pause the app's
+/// owner is told.
 pub fn note(tx: &mut Tx<'_>, state: State, webhook: Webhook, target: &str, change: Change) -> Result<()> {
     let (app, id) = (webhook.app.text(), webhook.id.text());
     let (app, id) = (app.as_str(), id.as_str());

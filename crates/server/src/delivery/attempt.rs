@@ -238,8 +238,8 @@ fn chance() -> f64 {
     f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX)
 }
 
-/// Deliveries that waited long in memory may have been taken over by another node; then none of them is sent from here. Those
-/// that were not get a new lease: looked at again, because it may have taken long to get it.
+/// Deliveries that waited long in memory may have been taken over by another node; then none of them is sent from here.
+/// Else they get a new lease, which is looked at again: it may have taken long to get it.
 async fn still_ours(state: State, shared: &'static Shared, call: &mut [Delivery]) -> Result<bool> {
     let needed = (TIMEOUT + TO_SETTLE).as_millis() as i64;
     while call.iter().any(|delivery| delivery.lease_until - clock::now_ms() <= needed) {

@@ -26,11 +26,11 @@ const LEAST_WINDOW: i64 = 16;
 const MOST_WINDOW: i64 = 256;
 /// What follows the first of its line is claimed with it when there are at most so many lines: else there is enough to do.
 const FEW_LINES: usize = 16;
-/// What is behind another is due by so much later than the moment at which it was set aside: from the year 2286 on, which no
-/// attempt's time reaches, whatever the pauses and the clocks.
+/// What is behind another is due by so much later than the moment at which it was set aside: after the year 2286, which
+/// no attempt's time reaches, whatever the pauses and the clocks.
 const ASIDE: i64 = 10_000_000_000_000;
-/// After how long it is looked at whether it is still behind another. It is woken when that one is settled; this is for the
-/// rare case that the two just missed each other.
+/// After how long it is looked at whether it is still behind another. It is woken when that one is settled; this is for
+/// the rare case that the two just missed each other.
 const LONG_ASIDE_MS: i64 = 60 * 60 * 1000;
 /// How many of those are looked at in one transaction.
 const ASIDE_BATCH: i64 = 500;
@@ -183,8 +183,8 @@ struct Due {
     first: bool,
 }
 
-/// Takes due deliveries of a webhook in hand. It reads all it has to before it writes: then the claims for many webhooks,
-/// each a transaction of its own, are asked and written together.
+/// Takes due deliveries of a webhook in hand. It reads all it has to before it writes: then the claims for many
+/// webhooks, each a transaction of its own, are asked and written together.
 pub fn claim(tx: &mut Tx<'_>, webhook: Webhook, node: &str, most: Most) -> Result<Claimed> {
     let limit = most.all;
     let lease_until = lease_end(tx.now());
