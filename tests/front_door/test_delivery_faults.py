@@ -28,18 +28,20 @@ def test_a_claim_that_fails_keeps_no_other_from_its_webhook(launch, sink):
     assert len(targets[0].deliveries) == called
 
 
-def test_a_replay_uses_up_no_attempt_of_what_follows(launch, sink):
-    """An event waits for its next attempt; earlier ones of its conversation are told once more."""
-    server = launch("--webhook-retry-gaps", "600")
-    app = new_app(server)
-    target = sink.target(200, 500)
-    path = place(app, app.custom(target).webhook)
-    group = app.group()
+def one_told_and_one_that_waits(app, target):
+    """Two events of a conversation: the first has arrived, the second has failed and waits. Where they are, too."""
+    path, group = place(app, app.custom(target).webhook), app.group()
     app.say(group, "one")
     [one] = settled(app, path, "delivered")
     app.say(group, "two")
     target.wait_deliveries(2)
-    waits = wait_tried(app, path)
+    return path, group, one, wait_tried(app, path)
+
+
+def test_a_replay_uses_up_no_attempt_of_what_follows(launch, sink):
+    """An event waits for its next attempt; earlier ones of its conversation are told once more."""
+    app, target = new_app(launch("--webhook-retry-gaps", "600")), sink.target(200, 500)
+    path, group, one, waits = one_told_and_one_that_waits(app, target)
     app.say(group, "three")
     for replay in range(3):
         app.api.post(f"{path}/deliveries/{one['id']}/replay", {}).ok(202)
@@ -116,15 +118,8 @@ def wait_aside(server, event):
 def test_what_was_aside_for_long_follows_at_once(launch, sink):
     """It has failed before, and what came before it in its conversation waited longer than an hour for its attempt."""
     server = launch("--webhook-retry-gaps", f"{LONG_GAP_S},{LONG_GAP_S}")
-    app = new_app(server)
-    target = sink.target(200, 500, 500)
-    path = place(app, app.custom(target).webhook)
-    group = app.group()
-    app.say(group, "one")
-    [one] = settled(app, path, "delivered")
-    app.say(group, "two")
-    target.wait_deliveries(2)
-    two = wait_tried(app, path)
+    app, target = new_app(server), sink.target(200, 500, 500)
+    path, _, one, two = one_told_and_one_that_waits(app, target)
     app.api.post(f"{path}/deliveries/{one['id']}/replay", {}).ok(202)
     target.wait_deliveries(3)
     settled(app, path, "pending", 2)
